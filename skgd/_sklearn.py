@@ -1,0 +1,40 @@
+"""The only module that uses names scikit-learn does not promise, each with a substitute."""
+
+import numpy as np
+from sklearn.utils import check_array
+
+try:
+    from sklearn.base import _fit_context as fit_context
+except ImportError:
+
+    def fit_context(**options):
+        """Return a decorator that leaves a method as it is."""
+        return lambda fit: fit
+
+
+try:
+    from sklearn.utils._param_validation import Interval, StrOptions
+except ImportError:
+
+    def Interval(*args, **kwargs):
+        """Return a constraint that everything satisfies."""
+        return object
+
+    StrOptions = Interval
+
+
+try:
+    from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+except ImportError:
+
+    def check_sample_weight(sample_weight, X, *, dtype, ensure_non_negative):
+        """Return one weight for each row of X."""
+        if sample_weight is None:
+            return np.ones(X.shape[0], dtype=dtype)
+        weight = np.broadcast_to(sample_weight, X.shape[0])
+        return check_array(
+            weight, ensure_2d=False, dtype=dtype, ensure_non_negative=ensure_non_negative
+        )
+
+
+__all__ = ["Interval", "StrOptions", "check_sample_weight", "fit_context"]

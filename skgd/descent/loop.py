@@ -1,0 +1,293 @@
+"""The loop of every descent, written once and compiled for each combination of parts.
+
+`run` is the loop; in it `accumulate` adds up loss and gradient over some rows, and
+`advance` takes one step. The names below are slots, which `build` fills with the plain
+methods of the parts. Nothing here allocates.
+"""
+
+import math
+from functools import cache
+
+from skgd.descent.compiled import bind, compile_cached, fuse, inline
+from skgd.descent.lazy import LAZY_VERBS
+from skgd.descent.rows import prefetch
+from skgd.descent.state import CONVERGED, GROWN, NONFINITE, PLATEAU, REPLACEMENT, RUNNING, SHUFFLE
+
+# How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
+# at their turn, and a busy processor drops requests, so these are asked for twice.
+NEXT, AHEAD, SOON = 4, 16, 8
+GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
+
+FULL = SINGLE = LAZY = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
+project = project_both = spread = fetch = entry = None
+predict = bend = pull = value = slope = None
+prepare = step = extrapolate = None
+omega_of = smooth = prox = None
+cut = wake = tick = rest = elastic = None
+
+
+@cache
+def build(model, loss, optimizer, penalty, rows, mode):
+    """Return `run`, compiled for these classes.
+
+    Parameters
+    ----------
+    model, loss, optimizer, penalty, rows : type
+    mode : {"full", "batch", "single", "lazy"}
+        The full batch; smaller ones; batches of one dense row, whose gradient is the row
+        itself and need not be stored; sparse ones that move the weights they touch.
+    """
+    slots = {
+        **_slots_of_data(model, loss, rows),
+        "prepare": inline(optimizer.prepare),
+        "step": inline(optimizer.step),
+        "extrapolate": inline(optimizer.extrapolate),
+        "omega_of": inline(penalty.value),
+        "smooth": inline(penalty.gradient),
+        "prox": inline(penalty.prox),
+        "elastic": inline(penalty.elastic),
+        "FULL": mode == "full",
+        "SINGLE": mode == "single",
+        "LAZY": mode == "lazy",
+        "LOOKS_AHEAD": optimizer.looks_ahead,
+        "DECOUPLED": optimizer.decoupled,
+        "NEEDS_NORM": optimizer.needs_norm,
+    }
+    for function in (*LAZY_VERBS, shuffle, accumulate, survey, appraise, move, advance):
+        slots[function.__name__] = fuse(bind(function, slots))
+    return compile_cached(bind(run, slots), (model, loss, optimizer, penalty, rows), mode)
+
+
+@cache
+def build_accumulate(model, loss, rows):
+    """Return `accumulate` alone, for rows in their natural order."""
+    slots = {**_slots_of_data(model, loss, rows), "FULL": True}
+    return compile_cached(bind(accumulate, slots), (model, loss, rows), "sum")
+
+
+def _slots_of_data(model, loss, rows):
+    return {
+        "project": inline(rows.project),
+        "project_both": inline(rows.project_both),
+        "spread": inline(rows.spread),
+        "fetch": inline(rows.fetch),
+        "entry": inline(rows.entry),
+        "predict": inline(model.value),
+        "bend": inline(model.slope),
+        "pull": inline(model.pull),
+        "value": inline(loss.value),
+        "slope": inline(loss.slope),
+    }
+
+
+def run(parts, data, state, limits, plan, draws, rates, record, path):
+    """Descend by one epoch for each column of ``record``, or until something is against it.
+
+    On the full batch ``state.g`` holds the gradient at ``state.theta`` before and after, and
+    the objective recorded is that of the epoch's end. On smaller batches it is that of the
+    epoch's beginning, which costs no pass of its own: every row comes by anyway.
+
+    Parameters
+    ----------
+    parts, data, state, limits, plan : Parts, Data, State, Limits, Plan
+    draws : ndarray of shape (epochs, n)
+        Evenly from [0, 1), for the order of the rows.
+    rates : ndarray of shape (updates,)
+        Learning rates; without any, the loop only looks where it is.
+    record : ndarray of shape (2, epochs)
+        Filled with the objective and, on the full batch, the scaled residual.
+    path : ndarray of shape (updates, d) or (0, d)
+        Filled with the parameters after every update.
+
+    Returns
+    -------
+    outcome, epochs : int
+        Why the loop ended, and how many columns of the record it has filled.
+    best, stale, ceiling : float
+        As in `Plan`, for the next call.
+    """
+    theta, answer, g = state.theta, state.answer, state.g
+    n, t, batch = data.y.size, plan.t, plan.batch
+    best, stale, ceiling = plan.best, plan.stale, plan.ceiling
+    for e in range(record.shape[1]):
+        total = 0.0
+        if not FULL:
+            if rates.size == 0 or plan.sampling == REPLACEMENT:
+                total = survey(parts, data, answer)
+            if rates.size > 0:
+                shuffle(state.order, draws, e, plan.sampling)
+        for start in range(0, n if rates.size > 0 else 0, batch):
+            stop, c, rate = start + batch, 0.0, rates[t - plan.t]
+            stop = stop if stop < n else n
+            if LAZY:
+                wake(data.rows, theta, state.order, state.idle, start, stop)
+            if not FULL:
+                seen, c = accumulate(parts, data, state, theta, answer, g, start, stop)
+                total += seen if plan.sampling != REPLACEMENT else 0.0
+            if LAZY:
+                tick(parts, data, theta, g, state.order, state.idle, start, stop, rate)
+                rest(theta, state.idle, data.width, stop == n)
+            else:
+                advance(parts, data, state, theta, answer, g, t, rate, c, start)
+            if path.shape[0] > 0:
+                for j in range(theta.size):
+                    path[t - plan.t, j] = answer[j] if LOOKS_AHEAD else theta[j]
+            t += 1
+        if FULL:
+            total, _ = accumulate(parts, data, state, theta, answer, g, 0, n)
+        omega, left = appraise(parts.penalty, theta, answer, g, data.strength, limits.scale)
+        total += omega
+        record[0, e] = total
+        record[1, e] = left
+        if best == math.inf:
+            ceiling = GROWTH * (total if total > limits.null else limits.null)
+        stale = 0.0 if total < best - limits.gain else stale + 1.0
+        best = total if total < best else best
+        if not math.isfinite(total):
+            return NONFINITE, e + 1, best, stale, ceiling
+        if total > ceiling:
+            return GROWN, e + 1, best, stale, ceiling
+        if left <= limits.tol:
+            return CONVERGED, e + 1, best, stale, ceiling
+        if stale >= limits.patience:
+            return PLATEAU, e + 1, best, stale, ceiling
+    return RUNNING, record.shape[1], best, stale, ceiling
+
+
+def accumulate(parts, data, state, theta, answer, g, start, stop):
+    """Add the gradient of the mean loss of some rows to ``g``.
+
+    Returns
+    -------
+    total : float
+        The loss that these rows have at the answer, as a share of the mean over all.
+    pulls : float
+        The summed derivative in z; for a single row, what its gradient multiplies.
+    """
+    rows, y, weight = data.rows, data.y, data.weight
+    centre, p, order = data.centre, data.width, state.order
+    total, pulls, scale = 0.0, 0.0, 1.0 / (stop - start)
+    shift, shift_answer, zoom = 0.0, 0.0, 1.0
+    if LAZY:
+        zoom = state.idle.clock[0]
+    for j in range(centre.size):
+        shift -= centre[j] * theta[j]
+        shift_answer -= centre[j] * answer[j]
+    for k in range(start, stop):
+        i = k if FULL else order[k]
+        if FULL and k + NEXT < stop:
+            fetch(rows, k + NEXT)
+        if not FULL and k + AHEAD < order.size:
+            fetch(rows, order[k + AHEAD])
+            fetch(rows, order[k + SOON])
+            prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
+            prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
+        if FULL and not LOOKS_AHEAD:
+            z = project(rows, theta, i) + shift
+            z_answer = z
+        else:
+            z, z_answer = project_both(rows, theta, answer, i)
+            z, z_answer = zoom * z + shift, z_answer + shift_answer
+        f = predict(parts.model, z, theta, p)
+        r = scale * weight[i] * slope(parts.loss, f, y[i])
+        c = r * bend(parts.model, z, theta, p)
+        if LAZY:
+            state.idle.pulls[k - start] = c
+        elif not SINGLE:
+            spread(rows, c, i, g)
+        pull(parts.model, z, theta, p, r, g)
+        pulls += c
+        if not FULL or LOOKS_AHEAD:
+            f = predict(parts.model, z_answer, answer, p)
+        total += weight[i] * value(parts.loss, f, y[i])
+    for j in range(centre.size):
+        g[j] -= pulls * centre[j]
+    return total / y.size, pulls
+
+
+def survey(parts, data, answer):
+    """Return the mean loss of the answer."""
+    rows, y, weight = data.rows, data.y, data.weight
+    centre, p = data.centre, data.width
+    total, shift = 0.0, 0.0
+    for j in range(centre.size):
+        shift -= centre[j] * answer[j]
+    for i in range(y.size):
+        f = predict(parts.model, project(rows, answer, i) + shift, answer, p)
+        total += weight[i] * value(parts.loss, f, y[i])
+    return total / y.size
+
+
+def advance(parts, data, state, theta, answer, g, t, rate, c, start):
+    """Take one step with the gradient in ``state.g``, and leave zeros there."""
+    memory, strength, p = state.memory, data.strength, data.width
+    norm, disagreement = 0.0, 0.0
+    if NEEDS_NORM:
+        for j in range(theta.size):
+            norm += (g[j] + strength[j] * smooth(parts.penalty, theta[j])) ** 2
+    shared = prepare(parts.optimizer, t, norm, state.scalars)
+    if SINGLE:
+        i = state.order[start]
+        for j in range(p):
+            x = entry(data.rows, i, j)
+            move(parts, theta, answer, memory, strength, shared, rate, j, c * x)
+        for j in range(p, theta.size):
+            move(parts, theta, answer, memory, strength, shared, rate, j, g[j])
+            g[j] = 0.0
+    else:
+        for j in range(theta.size):
+            disagreement += move(parts, theta, answer, memory, strength, shared, rate, j, g[j])
+            g[j] = 0.0
+    if LOOKS_AHEAD:
+        reach = extrapolate(parts.optimizer, state.scalars, disagreement)
+        for j in range(theta.size):
+            z = theta[j]
+            theta[j] = z + reach * (z - answer[j])
+            answer[j] = z
+
+
+def move(parts, theta, answer, memory, strength, shared, rate, j, g):
+    """Move one parameter; return how much its step disagrees with its last move."""
+    w, alpha = theta[j], strength[j]
+    decay = alpha * smooth(parts.penalty, w)
+    if DECOUPLED:
+        d, s = step(parts.optimizer, g, memory, j, shared)
+        z = prox(parts.penalty, w - rate * (s * d + decay), rate * s * alpha)
+    else:
+        d, s = step(parts.optimizer, g + decay, memory, j, shared)
+        z = prox(parts.penalty, w - rate * s * d, rate * s * alpha)
+    theta[j] = z
+    return (w - z) * (z - answer[j]) if LOOKS_AHEAD else 0.0
+
+
+def appraise(penalty, theta, answer, g, strength, scale):
+    """Return the penalty of the answer, and what is left to gain.
+
+    The latter is, on the full batch, the largest entry of the proximal gradient, each in its
+    own unit and freed of rounding. On smaller batches the answer is then made current.
+    """
+    omega, worst = 0.0, 0.0
+    for j in range(theta.size):
+        alpha = strength[j]
+        omega += alpha * omega_of(penalty, answer[j])
+        if FULL:
+            w, tau = theta[j], scale[0, j]
+            z = w - tau * (g[j] + alpha * smooth(penalty, w))
+            left = abs(w - prox(penalty, z, tau * alpha)) / tau
+            left = scale[1, j] * (left - scale[2, j])
+            worst = left if left > worst else worst
+        else:
+            answer[j] = theta[j]
+    return omega, worst if FULL else math.inf
+
+
+def shuffle(order, draws, e, sampling):
+    """Put the rows of epoch ``e`` in order, by numbers drawn evenly from [0, 1)."""
+    n = order.size
+    if sampling == SHUFFLE:
+        for k in range(n - 1, 0, -1):
+            i = int(draws[e, k] * (k + 1))
+            order[k], order[i] = order[i], order[k]
+    elif sampling == REPLACEMENT:
+        for k in range(n):
+            order[k] = int(draws[e, k] * n)

@@ -1,0 +1,32 @@
+"""How a descent can end: named values that carry their sentence."""
+
+from enum import Enum
+
+from skgd.descent import state
+
+
+class Outcome(Enum):
+    """A code of the loop, and the sentence about it.
+
+    Attributes
+    ----------
+    sentence : str
+    """
+
+    RUNNING = (state.RUNNING, "The descent goes on.")
+    CONVERGED = (state.CONVERGED, "The scaled residual has fallen to tol.")
+    PLATEAU = (state.PLATEAU, "The objective has stopped improving.")
+    MAX_ITER = (state.MAX_ITER, "The descent has done max_iter epochs.")
+    DIVERGED = (state.GROWN, "The objective has grown.")
+    NONFINITE = (state.NONFINITE, "The objective is no longer a finite number.")
+    STOPPED = (state.CALLBACK, "A callback has stopped the descent.")
+
+    def __new__(cls, code, sentence):
+        member = object.__new__(cls)
+        member._value_, member.sentence = code, sentence
+        return member
+
+    @property
+    def settled(self):
+        """Whether the descent ended because there was nothing left to do."""
+        return self in (Outcome.CONVERGED, Outcome.PLATEAU)

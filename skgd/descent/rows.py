@@ -1,0 +1,104 @@
+"""How rows are stored, and what a descent does with one.
+
+`project` computes ``z = w . x_i``, `project_both` does so for two vectors in one pass, and
+`spread` adds ``c * x_i`` to a vector. They are written once for each storage, and compiled
+into every loop.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+REACH = 256  # entries of a row to ask for; what follows comes by itself
+
+
+def prefetch(array, start, stop):
+    """Ask for ``array.flat[start:stop]`` ahead of time; only compiled code does."""
+
+
+class DenseRows(NamedTuple):
+    """The rows of a C-ordered array, float32 or float64."""
+
+    X: np.ndarray
+
+    def project(self, w, i):
+        z = 0.0
+        for j in range(self.X.shape[1]):
+            z += self.X[i, j] * w[j]
+        return z
+
+    def project_both(self, w, v, i):
+        z, y = 0.0, 0.0
+        for j in range(self.X.shape[1]):
+            z += self.X[i, j] * w[j]
+            y += self.X[i, j] * v[j]
+        return z, y
+
+    def spread(self, c, i, g):
+        for j in range(self.X.shape[1]):
+            g[j] += c * self.X[i, j]
+
+    def fetch(self, i):
+        p = self.X.shape[1]
+        prefetch(self.X, i * p, i * p + (p if p < REACH else REACH))
+
+    def entry(self, i, j):
+        return self.X[i, j]
+
+
+class CsrRows(NamedTuple):
+    """The rows of a CSR matrix without duplicate entries, float32 or float64.
+
+    The indices are unsigned: compiled code then need not ask whether they are negative.
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+
+    def project(self, w, i):
+        z = 0.0
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            z += self.data[k] * w[self.indices[k]]
+        return z
+
+    def project_both(self, w, v, i):
+        z, y = 0.0, 0.0
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            z += self.data[k] * w[self.indices[k]]
+            y += self.data[k] * v[self.indices[k]]
+        return z, y
+
+    def spread(self, c, i, g):
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            g[self.indices[k]] += c * self.data[k]
+
+    def fetch(self, i):
+        prefetch(self.data, self.indptr[i], self.indptr[i + 1])
+        prefetch(self.indices, self.indptr[i], self.indptr[i + 1])
+
+    def entry(self, i, j):
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            if self.indices[k] == j:
+                return self.data[k]
+        return 0.0
+
+
+def rows_of(X):
+    """Return the rows of a C-ordered array or a CSR matrix, without a copy.
+
+    All arrays are marked read-only, so that those which are and those which are not are one
+    type to compiled code.
+    """
+    if not sparse.issparse(X):
+        return DenseRows(_locked(X))
+    unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
+    indptr = X.indptr.astype(np.int64, copy=False)
+    return CsrRows(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
+
+
+def _locked(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view

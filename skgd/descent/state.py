@@ -1,0 +1,69 @@
+"""What a compiled loop is given, and what it rewrites."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK = range(7)
+CYCLIC, SHUFFLE, REPLACEMENT = range(3)
+
+
+class Parts(NamedTuple):
+    """The parts that a loop is compiled for."""
+
+    model: tuple
+    loss: tuple
+    optimizer: tuple
+    penalty: tuple
+
+
+class Data(NamedTuple):
+    """What is fitted: n rows of p columns, for d parameters."""
+
+    rows: tuple
+    y: np.ndarray  # (n,)
+    weight: np.ndarray  # (n,), of mean one
+    centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
+    strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
+    width: int  # p
+
+
+class Idle(NamedTuple):
+    """The lazy form's account of who is up to date."""
+
+    clock: np.ndarray  # (2,), how far all weights have shrunk, and have been cut
+    since: np.ndarray  # (p,), the cut when a weight was last brought up to date
+    pulls: np.ndarray  # (batch,), the derivatives in z of the present rows
+
+
+class State(NamedTuple):
+    """Everything that an update reads and rewrites."""
+
+    theta: np.ndarray  # (d,), where the gradient is taken
+    answer: np.ndarray  # (d,), after the last prox: theta itself unless a rule looks ahead
+    g: np.ndarray  # (d,)
+    memory: np.ndarray  # (n_memory, d)
+    scalars: np.ndarray  # (n_scalars,)
+    order: np.ndarray  # (n,), the rows in their present order; absent on the full batch
+    idle: tuple  # Idle where the lazy form runs
+
+
+class Limits(NamedTuple):
+    """What decides whether a descent goes on."""
+
+    tol: float  # of the scaled residual, on the full batch
+    gain: float  # that counts as an improvement of the objective
+    patience: float  # epochs without one
+    null: float  # the objective of the constant prediction
+    scale: np.ndarray  # (3, d): the residual's prox step, its unit, and its rounding
+
+
+class Plan(NamedTuple):
+    """How a call of the loop goes on from where the last one ended."""
+
+    batch: int
+    sampling: int
+    t: int  # the number of the first update, counted from 1
+    best: float  # the lowest objective so far
+    stale: float  # epochs without improvement so far
+    ceiling: float  # the objective at which a descent counts as diverged

@@ -1,0 +1,240 @@
+"""The objective on given data: its value, its slope, and what is known of its shape.
+
+``F(theta) = 1/W sum_i s_i loss(f(theta; x_i), y_i) + alpha Omega(w)``. Sums over rows run
+through the same compiled functions as the descent; what concerns the matrix alone is
+linear algebra.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from skgd.descent.loop import build_accumulate
+from skgd.descent.rows import rows_of
+from skgd.descent.state import Data, Parts, State
+
+BLOCK = 2**17  # entries of a dense matrix that are looked at together: they fit the cache
+
+
+class Objective:
+    """F, for one target.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p), C-ordered, or csr_matrix
+        float32 or float64.
+    y : ndarray of shape (n,), float64
+    weight : ndarray of shape (n,), float64
+        Of the rows, with mean one.
+    model, loss, penalty : Model, Loss, Penalty
+    alpha : float
+        Strength of the penalty.
+    centre : ndarray of shape (p,) or None
+        What is subtracted from every row; None for nothing. X itself is not touched.
+    null : float
+        The objective of the best constant prediction, the unit of what a fit can gain.
+
+    Attributes
+    ----------
+    n, p, d : int
+        Rows, columns, and parameters: p weights, then the model's others.
+    """
+
+    def __init__(self, X, y, weight, *, model, loss, penalty, alpha, centre=None, null=1.0):
+        self.X, self.y, self.weight = X, y, weight
+        self.model, self.loss, self.penalty, self.alpha = model, loss, penalty, float(alpha)
+        self.centre, self.null = centre, null
+        (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_others()
+        strength = np.zeros(self.d)
+        strength[: self.p] = self.alpha
+        shift = np.zeros(0) if centre is None else centre
+        self.data = Data(rows_of(X), y, weight, shift, strength, self.p)
+
+    def project(self, v):
+        """Return ``(x_i - centre) . v`` for every row, v having p entries."""
+        z = (self.X @ v.astype(self.X.dtype, copy=False)).astype(float, copy=False)
+        return z if self.centre is None else z - self.centre @ v
+
+    def gather(self, u):
+        """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
+        u = self.weight * u / self.n
+        g = (self.X.T @ u.astype(self.X.dtype, copy=False)).astype(float, copy=False)
+        return g if self.centre is None else g - u.sum() * self.centre
+
+    def predict(self, theta):
+        """Return f for every row."""
+        return self.model.value(self.project(theta[: self.p]), theta, self.p)
+
+    def data_term(self, theta):
+        """Return the mean loss, and its gradient."""
+        theta = np.ascontiguousarray(theta, dtype=float)
+        accumulate = build_accumulate(type(self.model), type(self.loss), type(self.data.rows))
+        parts = Parts(self.model, self.loss, (), ())
+        state, g = State((), (), (), (), (), (), ()), np.zeros(self.d)
+        with np.errstate(all="ignore"):
+            total, _ = accumulate(parts, self.data, state, theta, theta, g, 0, self.n)
+        return total, g
+
+    def penalty_term(self, theta):
+        """Return ``alpha Omega(w)``."""
+        w = np.asarray(theta[: self.p], dtype=float)
+        elastic = self.penalty.elastic()
+        if elastic is None:
+            return self.alpha * sum(map(self.penalty.value, w.tolist()))
+        return self.alpha * (elastic[0] * np.abs(w).sum() + 0.5 * elastic[1] * (w @ w))
+
+    def value(self, theta):
+        """Return F."""
+        return self.data_term(theta)[0] + self.penalty_term(theta)
+
+    def value_and_gradient(self, theta):
+        """Return F, and the gradient of all but what the penalty leaves to its prox."""
+        total, g = self.data_term(theta)
+        w, elastic = np.asarray(theta[: self.p], dtype=float), self.penalty.elastic()
+        slope = elastic[1] * w if elastic else np.array([*map(self.penalty.gradient, w.tolist())])
+        g[: self.p] += self.alpha * slope
+        return total + self.penalty_term(theta), g
+
+    @cached_property
+    def column_curvature(self):
+        """Bounds of the second derivatives on the diagonal, one for each parameter."""
+        h = np.ones(self.d)
+        h[: self.p] = column_squares(self.X, self.weight, self.centre)
+        return self.loss.curvature * h
+
+    @cached_property
+    def row_curvature(self):
+        """The largest curvature of a single row's loss."""
+        squares = row_squares(self.X, self.centre) + (self.d - self.p)
+        return self.loss.curvature * float((self.weight * squares).max())
+
+    @cached_property
+    def curvature(self):
+        """The largest curvature of the data term: an upper bound, within a percent."""
+        return self.loss.curvature * lanczos_bound(self._gram, self.d)
+
+    def _gram(self, v):
+        z = self.project(v[: self.p])
+        if self.d == self.p:
+            return self.gather(z)
+        z = z + v[self.p]
+        return np.append(self.gather(z), self.weight @ z / self.n)
+
+    def curvature_along(self, v):
+        """Return ``v . H v``, H bounding the second derivative of the smooth part."""
+        smooth = self.alpha * self.penalty.curvature()
+        return self.loss.curvature * (v @ self._gram(v)) + smooth * (v[: self.p] @ v[: self.p])
+
+    def dual_gap(self, theta):
+        """Return F minus a lower bound of its minimum: how far from it theta can be at most.
+
+        For the squared loss, from the residual scaled into the dual's feasible set (Kim et
+        al. 2007; Massias et al. 2018), with weights and intercept; infinite otherwise.
+        """
+        elastic = self.penalty.elastic()
+        if not self.loss.quadratic or elastic is None:
+            return np.inf
+        a, b = (self.alpha * part for part in elastic)
+        y, mean = self.y, self.weight / self.n
+        residual = y - self.predict(theta)
+        primal = 0.5 * (mean @ residual**2) + self.penalty_term(theta)
+        if self.d > self.p:
+            residual, y = residual - mean @ residual, y - mean @ y
+        slopes = np.abs(self.gather(residual))
+        return max(0.0, primal - _dual(residual, y, mean, slopes, a, b))
+
+
+def _dual(residual, y, mean, slopes, a, b):
+    """Return the dual objective at the best multiple c of the residual that is tried."""
+    target, square, steepest = mean @ (residual * y), mean @ residual**2, slopes.max(initial=0.0)
+    if square == 0.0:
+        return 0.0
+    feasible = a / steepest if steepest > 0.0 else np.inf
+    best = np.clip(target / square, -feasible, feasible)
+    candidates = [best] if b == 0.0 else [best, 1.0, target / square]
+
+    def dual(c):
+        excess = np.maximum(abs(c) * slopes - a, 0.0)
+        beyond = 0.5 * (excess @ excess) / b if b > 0.0 else 0.0
+        return c * target - 0.5 * c**2 * square - beyond
+
+    return max(map(dual, candidates))
+
+
+def column_means(X, weight):
+    """Return the weighted mean of every column."""
+    if sparse.issparse(X):
+        return X.T @ weight / X.shape[0]
+    return (weight.astype(X.dtype, copy=False) @ X).astype(float, copy=False) / X.shape[0]
+
+
+def column_squares(X, weight, centre):
+    """Return the weighted mean of every column's square about the centre."""
+    n, p = X.shape
+    if sparse.issparse(X):
+        squares = np.bincount(
+            X.indices, np.repeat(weight, np.diff(X.indptr)) * np.square(X.data, dtype=float), p
+        )
+        if centre is not None:
+            squares -= n * centre * (2.0 * column_means(X, weight) - centre)
+        return np.maximum(squares / n, 0.0)
+    squares = np.zeros(p)
+    for rows in _blocks(X):
+        block = X[rows] if centre is None else X[rows] - centre
+        squares += weight[rows] @ np.square(block, dtype=float)
+    return squares / n
+
+
+def row_squares(X, centre):
+    """Return the squared length of every row, seen from the centre."""
+    if sparse.issparse(X):
+        squares = np.asarray(X.multiply(X).sum(axis=1), dtype=float).ravel()
+        if centre is not None:
+            squares += -2.0 * (X @ centre) + centre @ centre
+        return squares
+    squares = np.empty(X.shape[0])
+    for rows in _blocks(X):
+        block = X[rows] if centre is None else X[rows] - centre
+        squares[rows] = np.einsum("ij,ij->i", block, block, dtype=float)
+    return squares
+
+
+def _blocks(X):
+    step = max(1, BLOCK // X.shape[1])
+    return [slice(start, start + step) for start in range(0, X.shape[0], step)]
+
+
+def lanczos_bound(multiply, d, precision=0.01, most=40):
+    """Return an upper bound of the largest eigenvalue of a positive semidefinite matrix.
+
+    Parameters
+    ----------
+    multiply : callable
+        The matrix times a vector.
+    d : int
+        Its order.
+    precision : float
+        How far above the largest eigenvalue the bound may be, as a share of it.
+    most : int
+        How many products to spend.
+
+    References
+    ----------
+    Golub and Van Loan, "Matrix computations", section 10.1: a Ritz value and the norm of its
+    residual.
+    """
+    v = np.random.default_rng(0).standard_normal(d)
+    basis, diagonal, off = [v / np.linalg.norm(v)], [], []
+    while True:
+        u = multiply(basis[-1])
+        diagonal.append(basis[-1] @ u)
+        for _ in range(2):  # rounding undoes the orthogonality of one pass
+            u = u - np.array(basis).T @ (np.array(basis) @ u)
+        beta = np.linalg.norm(u)
+        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+        residual = beta * abs(vectors[-1, -1])
+        if residual <= precision * values[-1] or len(basis) >= min(d, most):
+            return float(max(values[-1], 0.0) + residual)
+        off.append(beta)
+        basis.append(u / beta)

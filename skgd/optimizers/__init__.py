@@ -1,0 +1,33 @@
+"""Optimizers: the rules that turn a gradient into a step, in the order of history."""
+
+from skgd.optimizers.adaptive import (
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Lion,
+    NAdam,
+    Normalized,
+    RMSProp,
+)
+from skgd.optimizers.classical import GD, Momentum, Nesterov
+from skgd.optimizers.contract import Optimizer
+
+OPTIMIZERS = {
+    "gd": GD,
+    "sgd": GD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "normalized": Normalized,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adadelta": AdaDelta,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "amsgrad": AMSGrad,
+    "lion": Lion,
+}
+
+__all__ = ["OPTIMIZERS", "Optimizer", *sorted({cls.__name__ for cls in OPTIMIZERS.values()})]

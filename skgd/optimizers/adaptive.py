@@ -1,0 +1,342 @@
+"""Rules that divide the gradient by a measure of its size, in the order of history.
+
+A fixed rate is then a length in the parameters' own unit, not a multiple of the
+gradient: near the minimum such a step is too long unless the rate decays.
+"""
+
+import math
+
+from skgd.optimizers.contract import Optimizer
+
+
+class Normalized(Optimizer):
+    """Normalised gradients: a direction from the gradient, a step of fixed size.
+
+    ``theta -= rate * g / (sqrt(g^2) + eps)`` in each coordinate: all move by the rate, and
+    about the minimum they bounce for ever. With ``norm="l2"``,
+    ``theta -= rate * g / (|g|_2 + eps)``: the whole step has the length of the rate.
+
+    Parameters
+    ----------
+    norm : {"elementwise", "l2"}, default="elementwise"
+        What the gradient is divided by.
+    eps : float, default=1e-8
+        Added outside the root, at least 0.
+    """
+
+    __slots__ = ()
+    norm: str = "elementwise"
+    eps: float = 1e-8
+    ranges = {"norm": ("elementwise", "l2"), "eps": "[0, inf)"}
+
+    def resolved(self, full_batch):
+        return Signed(self.eps) if self.norm == "elementwise" else Directed(self.eps)
+
+
+class Signed(Optimizer):
+    """What ``Normalized(norm="elementwise")`` runs as."""
+
+    __slots__ = ()
+    eps: float = 1e-8
+    fraction = 0.03
+
+    def step(self, g, memory, j, shared):
+        return g, 1.0 / (abs(g) + self.eps)
+
+
+class Directed(Optimizer):
+    """What ``Normalized(norm="l2")`` runs as."""
+
+    __slots__ = ()
+    eps: float = 1e-8
+    needs_norm = True
+    fraction = 0.03
+
+    def prepare(self, t, norm, scalars):
+        return 1.0 / (math.sqrt(norm) + self.eps)
+
+    def step(self, g, memory, j, shared):
+        return g, shared
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad: a coordinate's steps shrink with all the gradients that it has seen.
+
+    ``G = G + g^2; theta -= rate * g / (sqrt(G) + eps)``. Equals
+    ``torch.optim.Adagrad(lr=rate, eps=eps)``, whose default eps is 1e-10.
+
+    Parameters
+    ----------
+    eps : float, default=1e-7
+        Added outside the root, at least 0.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
+    stochastic optimization" (2011).
+    """
+
+    __slots__ = ()
+    eps: float = 1e-7
+    ranges = {"eps": "[0, inf)"}
+    n_memory = 1
+    fraction = 1.0
+
+    def step(self, g, memory, j, shared):
+        G = memory[0, j] + g * g
+        memory[0, j] = G
+        return g, 1.0 / (math.sqrt(G) + self.eps)
+
+
+class RMSProp(Optimizer):
+    """RMSProp: AdaGrad that forgets.
+
+    ``G = rho G + (1 - rho) g^2; theta -= rate * g / (sqrt(G) + eps)``. Equals
+    ``torch.optim.RMSprop(lr=rate, alpha=rho, eps=eps)``, whose default alpha is 0.99.
+
+    Parameters
+    ----------
+    rho : float, default=0.9
+        Share of the past in the average of squares, in [0, 1).
+    eps : float, default=1e-8
+        Added outside the root, at least 0.
+
+    References
+    ----------
+    Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5 (2012).
+    """
+
+    __slots__ = ()
+    rho: float = 0.9
+    eps: float = 1e-8
+    ranges = {"rho": "[0, 1)", "eps": "[0, inf)"}
+    n_memory = 1
+    fraction = 0.03
+
+    def step(self, g, memory, j, shared):
+        G = self.rho * memory[0, j] + (1.0 - self.rho) * g * g
+        memory[0, j] = G
+        return g, 1.0 / (math.sqrt(G) + self.eps)
+
+
+class AdaDelta(Optimizer):
+    """AdaDelta: gradients scaled by the root mean squares of past steps and gradients.
+
+    ``G = rho G + (1 - rho) g^2; s = sqrt(D + eps) / sqrt(G + eps); theta -= rate * s * g;
+    D = rho D + (1 - rho) (s g)^2``. Equals
+    ``torch.optim.Adadelta(lr=rate, rho=rho, eps=eps)``, whose default rate is 1.
+
+    Parameters
+    ----------
+    rho : float, default=0.9
+        Share of the past in both averages, in [0, 1).
+    eps : float, default=1e-6
+        Added inside both roots, above 0; the first steps are about its root.
+
+    References
+    ----------
+    Zeiler, "ADADELTA: an adaptive learning rate method" (2012), algorithm 1.
+    """
+
+    __slots__ = ()
+    rho: float = 0.9
+    eps: float = 1e-6
+    ranges = {"rho": "[0, 1)", "eps": "(0, inf)"}
+    n_memory = 2
+    fraction = 0.03
+
+    def step(self, g, memory, j, shared):
+        G = self.rho * memory[0, j] + (1.0 - self.rho) * g * g
+        D = memory[1, j]
+        s = math.sqrt((D + self.eps) / (G + self.eps))
+        memory[0, j] = G
+        memory[1, j] = self.rho * D + (1.0 - self.rho) * (s * g) * (s * g)
+        return g, s
+
+    def automatic_rate(self, stable, newton, full_batch):
+        first_step = math.sqrt(self.eps / (1.0 - self.rho))
+        return self.fraction * newton / first_step
+
+
+class Adam(Optimizer):
+    """Adam: momentum over RMSProp, both averages freed of their start at zero.
+
+    ``m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
+    theta -= rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)``: eps outside the
+    root and after the correction. Equals
+    ``torch.optim.Adam(lr=rate, betas=(beta1, beta2), eps=eps)``. With
+    ``bias_correction=False``, the plain form of the lectures, ``m / (sqrt(v) + eps)``, whose
+    first step is too large by ``(1 - beta1) / sqrt(1 - beta2)``, about three.
+
+    Parameters
+    ----------
+    beta1, beta2 : float, default=0.9, 0.999
+        Shares of the past in the averages of gradients and of squares, in [0, 1).
+    eps : float, default=1e-8
+        Added outside the root, at least 0.
+    bias_correction : bool, default=True
+        Whether each average is divided by the weight that it has seen.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+    """
+
+    __slots__ = ()
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    bias_correction: bool = True
+    ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
+    n_memory = 2
+    fraction = 0.03
+
+    def prepare(self, t, norm, scalars):
+        if not self.bias_correction:
+            return 1.0, 1.0
+        return 1.0 / (1.0 - self.beta1**t), 1.0 / (1.0 - self.beta2**t)
+
+    def step(self, g, memory, j, shared):
+        m = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g
+        v = self.beta2 * memory[1, j] + (1.0 - self.beta2) * g * g
+        memory[0, j] = m
+        memory[1, j] = v
+        return m * shared[0], 1.0 / (math.sqrt(v * shared[1]) + self.eps)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: the l2 penalty shrinks the weights directly.
+
+    Adam's step on the gradient without the l2 term, and ``theta -= rate * alpha * theta``
+    beside it. Equals ``torch.optim.AdamW(lr=rate, weight_decay=alpha)`` for
+    ``penalty="l2"``. The answer is not Ridge's: the decay is not divided by the root of
+    ``v``, and what the fit settles at minimises no penalised objective. With a penalty
+    that has no smooth part this is Adam.
+
+    Parameters
+    ----------
+    beta1, beta2, eps, bias_correction
+        As in `Adam`.
+
+    References
+    ----------
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
+    """
+
+    __slots__ = ()
+    decoupled = True
+
+
+class NAdam(Optimizer):
+    """NAdam: Adam with Nesterov's momentum.
+
+    ``mu_t = beta1 (1 - 0.96^(t decay) / 2); m = beta1 m + (1 - beta1) g;
+    v = beta2 v + (1 - beta2) g^2; theta -= rate * (mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) +
+    (1 - mu_t) g / (1 - mu_1 ... mu_t)) / (sqrt(v / (1 - beta2^t)) + eps)``. Equals
+    ``torch.optim.NAdam(lr=rate, betas=(beta1, beta2), eps=eps, momentum_decay=decay)``.
+
+    Parameters
+    ----------
+    beta1, beta2, eps : float, default=0.9, 0.999, 1e-8
+        As in `Adam`.
+    decay : float, default=0.004
+        How fast the momentum warms up, at least 0.
+
+    References
+    ----------
+    Dozat, "Incorporating Nesterov momentum into Adam" (2016), algorithm 2.
+    """
+
+    __slots__ = ()
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    decay: float = 0.004
+    ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)", "decay": "[0, inf)"}
+    n_memory = 2
+    n_scalars = 1  # 1 - mu_1 ... mu_t
+    fraction = 0.03
+
+    def prepare(self, t, norm, scalars):
+        mu = self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.decay))
+        following = self.beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * self.decay))
+        product = (1.0 - scalars[0]) * mu
+        scalars[0] = 1.0 - product
+        now, before = (1.0 - mu) / (1.0 - product), following / (1.0 - product * following)
+        share = now / (now + before)  # what makes the direction an average, as at rest it must be
+        return share, now + before, 1.0 / (1.0 - self.beta2**t)
+
+    def step(self, g, memory, j, shared):
+        m = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g
+        v = self.beta2 * memory[1, j] + (1.0 - self.beta2) * g * g
+        memory[0, j] = m
+        memory[1, j] = v
+        share, size, correction = shared
+        return share * g + (1.0 - share) * m, size / (math.sqrt(v * correction) + self.eps)
+
+
+class AMSGrad(Optimizer):
+    """AMSGrad: Adam whose denominator never shrinks.
+
+    Adam with ``u = max(u, v)`` in the place of ``v``, the maximum taken before the
+    correction. Equals ``torch.optim.Adam(amsgrad=True)``.
+
+    Parameters
+    ----------
+    beta1, beta2, eps : float, default=0.9, 0.999, 1e-8
+        As in `Adam`.
+
+    References
+    ----------
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018), algorithm 2,
+    with the bias corrections that torch adds.
+    """
+
+    __slots__ = ()
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
+    n_memory = 3
+    fraction = 0.03
+
+    def prepare(self, t, norm, scalars):
+        return 1.0 / (1.0 - self.beta1**t), 1.0 / (1.0 - self.beta2**t)
+
+    def step(self, g, memory, j, shared):
+        m = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g
+        v = self.beta2 * memory[1, j] + (1.0 - self.beta2) * g * g
+        u = v if v > memory[2, j] else memory[2, j]
+        memory[0, j] = m
+        memory[1, j] = v
+        memory[2, j] = u
+        return m * shared[0], 1.0 / (math.sqrt(u * shared[1]) + self.eps)
+
+
+class Lion(Optimizer):
+    """Lion: the sign of an interpolation between momentum and gradient.
+
+    ``c = beta1 m + (1 - beta1) g; theta -= rate * sign(c); m = beta2 m + (1 - beta2) g``.
+    The l2 penalty is part of ``g``, as everywhere but in AdamW; the paper decouples it.
+
+    Parameters
+    ----------
+    beta1, beta2 : float, default=0.9, 0.99
+        Shares of the past in the direction and in the memory, in [0, 1).
+
+    References
+    ----------
+    Chen et al., "Symbolic discovery of optimization algorithms" (2023), algorithm 2.
+    """
+
+    __slots__ = ()
+    beta1: float = 0.9
+    beta2: float = 0.99
+    ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)"}
+    n_memory = 1
+    fraction = 0.01
+
+    def step(self, g, memory, j, shared):
+        c = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g
+        memory[0, j] = self.beta2 * memory[0, j] + (1.0 - self.beta2) * g
+        return c, 1.0 / abs(c) if c != 0.0 else 1.0

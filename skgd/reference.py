@@ -1,0 +1,224 @@
+"""Other roads to the same minimum: the closed form, and scipy's L-BFGS.
+
+They minimise the very objective that an estimator minimises, so that an answer found by
+descent can be held against answers that were not.
+"""
+
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg, optimize, sparse
+from sklearn.base import clone
+
+
+class Solution(NamedTuple):
+    """A point, and how it was found.
+
+    Attributes
+    ----------
+    method : str
+    theta : ndarray of shape (d,)
+        The weights, then the model's other parameters.
+    objective : float
+    n_iter : int or None
+        Iterations of the method; None for a closed form.
+    seconds : float
+    """
+
+    method: str
+    theta: np.ndarray
+    objective: float
+    n_iter: int | None
+    seconds: float
+
+
+class Comparison(list):
+    """Solutions of one problem, the first of which is compared with the rest.
+
+    A list of `Solution`, which prints as a table.
+    """
+
+    def __str__(self):
+        head = (
+            "method",
+            "objective",
+            "difference",
+            "largest |d coef|",
+            "zeros",
+            "n_iter",
+            "seconds",
+        )
+        first = self[0]
+        lines = [
+            (
+                solution.method,
+                f"{solution.objective:.10g}",
+                f"{first.objective - solution.objective:+.1e}",
+                f"{np.abs(first.theta - solution.theta).max():.1e}",
+                f"{np.count_nonzero(solution.theta == 0.0)}",
+                "-" if solution.n_iter is None else f"{solution.n_iter}",
+                f"{solution.seconds:.4f}",
+            )
+            for solution in self
+        ]
+        return _table(head, lines)
+
+
+def closed_form(objective):
+    """Minimise the squared error with an l2 penalty, or none, by a singular value decomposition.
+
+    Of any shape and rank: without a penalty, where many weights are as good, those of the
+    least length. Sparse data is made dense.
+
+    Parameters
+    ----------
+    objective : Objective
+        With the squared error and a penalty without l1 part.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        For any other loss or penalty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgd import GDRegressor
+    >>> from skgd.reference import closed_form
+    >>> objective = GDRegressor(penalty=None).objective([[0.0], [1.0], [3.0]], [-1.0, 1.0, 5.0])
+    >>> closed_form(objective).theta.round(12)
+    array([ 2., -1.])
+    """
+    begin = time.perf_counter()
+    elastic = objective.penalty.elastic()
+    if not objective.loss.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
+        raise ValueError("Only the squared error with l2 or no penalty has a closed form.")
+    mean = objective.weight / objective.n
+    X = objective.X.toarray() if sparse.issparse(objective.X) else objective.X
+    X, y, centre, level = X.astype(float), objective.y, np.zeros(objective.p), 0.0
+    if objective.d > objective.p:
+        centre, level = mean @ X, mean @ y
+    root = np.sqrt(mean)
+    U, s, V = linalg.svd(root[:, None] * (X - centre), full_matrices=False)
+    kept = s > max(X.shape) * np.finfo(objective.X.dtype).eps * s.max(initial=0.0)
+    shrunk = s[kept] / (s[kept] ** 2 + objective.alpha * elastic[1])
+    w = V[kept].T @ (shrunk * (U[:, kept].T @ (root * (y - level))))
+    theta = np.append(w, level - centre @ w)[: objective.d]
+    seconds = time.perf_counter() - begin
+    return Solution("closed form", theta, objective.value(theta), None, seconds)
+
+
+def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
+    """Minimise by scipy's L-BFGS-B.
+
+    An l1 part is made smooth by writing each weight as the difference of two that are not
+    negative, ``w = u - v`` and ``|w| = u + v`` at the minimum.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose penalty is a mixture of l1 and l2.
+    start : ndarray of shape (d,) or None, default=None
+        Where to begin; None for zeros.
+    tol : float, default=1e-10
+        Of the largest entry of the projected gradient.
+    max_iter : int, default=100_000
+
+    Returns
+    -------
+    Solution
+    """
+    begin = time.perf_counter()
+    elastic = objective.penalty.elastic()
+    if elastic is None:
+        raise ValueError("L-BFGS needs a penalty that is a mixture of l1 and l2.")
+    cost, p, d = objective.alpha * elastic[0], objective.p, objective.d
+    theta = np.zeros(d) if start is None else np.asarray(start, dtype=float)
+    split = cost > 0.0
+
+    def join(z):
+        return np.concatenate([z[:p] - z[d:], z[p:d]]) if split else z
+
+    def function(z):
+        theta = join(z)
+        value, g = objective.value_and_gradient(theta)
+        if not split:
+            return value, g
+        value += cost * (z[:p] + z[d:] - np.abs(theta[:p])).sum()
+        return value, np.concatenate([g[:p] + cost, g[p:], cost - g[:p]])
+
+    bounds = [(0.0, None)] * p + [(None, None)] * (d - p) + [(0.0, None)] * p if split else None
+    negative = np.maximum(-theta[:p], 0.0) if split else []
+    z = np.concatenate([np.maximum(theta[:p], 0.0) if split else theta[:p], theta[p:], negative])
+    options = {
+        "maxiter": max_iter,
+        "maxfun": 10 * max_iter,
+        "maxcor": 30,
+        "ftol": 0.0,
+        "gtol": tol,
+    }
+    found = optimize.minimize(
+        function, z, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    theta = join(found.x)
+    seconds = time.perf_counter() - begin
+    return Solution("L-BFGS", theta, objective.value(theta), found.nit, seconds)
+
+
+def compare(estimator, X, y, sample_weight=None):
+    """Hold an estimator's answer against the references that its objective allows.
+
+    The seconds are those that a clone takes to fit.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+        Fitted; if it is not, the clone's answer is taken.
+    X, y, sample_weight
+        The data, with one target.
+
+    Returns
+    -------
+    Comparison
+        The descent, then the closed form where there is one, then L-BFGS.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skgd import GDRegressor
+    >>> from skgd.reference import compare
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> rows = compare(GDRegressor(alpha=0.01, tol=1e-10), X, y)
+    >>> [row.method for row in rows]
+    ['descent (nesterov)', 'closed form', 'L-BFGS']
+    >>> bool(abs(rows[0].objective - rows[1].objective) < 1e-6)
+    True
+    """
+    timed, begin = clone(estimator), time.perf_counter()
+    timed.fit(X, y, sample_weight=sample_weight)
+    seconds = time.perf_counter() - begin
+    fitted = estimator if hasattr(estimator, "coef_") else timed
+    objective = fitted.objective(X, y, sample_weight)
+    theta = np.append(fitted.coef_, fitted.intercept_)[: objective.d].astype(float)
+    name = f"descent ({fitted.optimizer})"
+    rows = [Solution(name, theta, objective.value(theta), int(fitted.n_iter_), seconds)]
+    with suppress(ValueError):
+        rows.append(closed_form(objective))
+    rows.append(lbfgs(objective))
+    return Comparison(rows)
+
+
+def _table(head, lines):
+    """Return lines of text with columns aligned: the first to the left, the rest to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *lines)]
+    texts = [
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))])
+        for line in (head, *lines)
+    ]
+    return "\n".join([texts[0], "-" * len(texts[0]), *texts[1:]])

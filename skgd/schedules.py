@@ -1,0 +1,268 @@
+"""Schedules: the learning rate over time, as a multiplier that starts at one.
+
+The rate of an update is ``learning_rate * multiplier``. It stays outside every memory of
+the optimizer, so a changed rate acts at once. Time is counted in epochs, or, with
+``per="update"``, in updates; on the full batch the two are the same.
+"""
+
+import numpy as np
+
+from skgd.part import Part
+
+UNITS = ("epoch", "update")
+
+
+class Schedule(Part):
+    """The rate's multiplier as a function of time. Subclass it to add your own.
+
+    Attributes
+    ----------
+    per : {"epoch", "update"}
+        The unit of time; a field of the schedules for which it matters.
+    """
+
+    __slots__ = ()
+    per = "epoch"
+
+    def multiplier(self, k):
+        """Return the multipliers at times ``k``.
+
+        Parameters
+        ----------
+        k : ndarray of int
+            Epochs or updates since the start, the first being 0.
+
+        Returns
+        -------
+        ndarray of float64, of the same shape
+            Positive and finite.
+        """
+        raise NotImplementedError
+
+    def lasting(self, max_iter):
+        """Return this schedule for a descent of ``max_iter`` epochs."""
+        return self
+
+    def patience(self):
+        """Return how many epochs without improvement the schedule waits; None for ever."""
+        return None
+
+    def reduced(self, factor):
+        """Return the further factor on the rate when `patience` has run out.
+
+        ``factor`` is the one so far, 1 at the start; 0 as an answer ends the descent.
+        """
+        return factor
+
+
+class Constant(Schedule):
+    """The same rate for ever: the advice is to begin with it."""
+
+    __slots__ = ()
+
+    def multiplier(self, k):
+        return np.ones(np.shape(k))
+
+
+class Step(Schedule):
+    """``factor^floor(k / every)``: a cut every so often.
+
+    Parameters
+    ----------
+    every : float, default=100
+        Time between two cuts.
+    factor : float, default=0.5
+        What each cut multiplies the rate by, in (0, 1].
+    per : {"epoch", "update"}, default="epoch"
+    """
+
+    __slots__ = ()
+    every: float = 100.0
+    factor: float = 0.5
+    per: str = "epoch"
+    ranges = {"every": "(0, inf)", "factor": "(0, 1]", "per": UNITS}
+
+    def multiplier(self, k):
+        return self.factor ** np.floor(np.asarray(k) / self.every)
+
+
+class Exponential(Schedule):
+    """``decay^k``.
+
+    Parameters
+    ----------
+    decay : float, default=0.99
+        What the rate is multiplied by at each time, in (0, 1].
+    per : {"epoch", "update"}, default="epoch"
+    """
+
+    __slots__ = ()
+    decay: float = 0.99
+    per: str = "epoch"
+    ranges = {"decay": "(0, 1]", "per": UNITS}
+
+    def multiplier(self, k):
+        return self.decay ** np.asarray(k, dtype=float)
+
+
+class InverseTime(Schedule):
+    """``1 / (1 + decay k)``.
+
+    Parameters
+    ----------
+    decay : float, default=0.01
+        Reciprocal of the time at which the rate has halved, at least 0.
+    per : {"epoch", "update"}, default="epoch"
+    """
+
+    __slots__ = ()
+    decay: float = 0.01
+    per: str = "epoch"
+    ranges = {"decay": "[0, inf)", "per": UNITS}
+
+    def multiplier(self, k):
+        return 1.0 / (1.0 + self.decay * np.asarray(k))
+
+
+class InverseScaling(Schedule):
+    """``(k + 1)^-power``: scikit-learn's "invscaling", there always per update.
+
+    Parameters
+    ----------
+    power : float, default=0.25
+        At least 0.
+    per : {"epoch", "update"}, default="epoch"
+    """
+
+    __slots__ = ()
+    power: float = 0.25
+    per: str = "epoch"
+    ranges = {"power": "[0, inf)", "per": UNITS}
+
+    def multiplier(self, k):
+        return (np.asarray(k) + 1.0) ** -self.power
+
+
+class Cosine(Schedule):
+    """``floor + (1 - floor) (1 + cos(pi k / horizon)) / 2``, and ``floor`` from then on.
+
+    Parameters
+    ----------
+    horizon : float or None, default=None
+        Time at which the floor is reached; None stands for ``max_iter`` epochs.
+    floor : float, default=1e-3
+        The last multiplier, in (0, 1].
+    per : {"epoch", "update"}, default="epoch"
+        With "update" the horizon must be given.
+
+    References
+    ----------
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017),
+    one period.
+    """
+
+    __slots__ = ()
+    horizon: float = None
+    floor: float = 1e-3
+    per: str = "epoch"
+    ranges = {"horizon": "(0, inf)", "floor": "(0, 1]", "per": UNITS}
+
+    def lasting(self, max_iter):
+        if self.horizon is not None:
+            return self
+        if self.per == "update":
+            raise ValueError("Cosine(per='update') needs a horizon, in updates.")
+        return self.replace(horizon=max_iter)
+
+    def multiplier(self, k):
+        done = np.minimum(np.asarray(k) / self.horizon, 1.0)
+        return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + np.cos(np.pi * done))
+
+
+class Adaptive(Schedule):
+    """A constant rate that is cut whenever the objective stops improving.
+
+    When ``n_iter_no_change`` epochs in a row fail to lower the best objective by ``tol``
+    times that of the constant prediction, the rate is multiplied by ``factor``; the descent
+    ends when the rate would fall below ``floor`` times its start.
+
+    Parameters
+    ----------
+    factor : float, default=0.2
+        What each cut multiplies the rate by, in (0, 1).
+    wait : float, default=5
+        Epochs without improvement before a cut, at least 1.
+    floor : float, default=1e-6
+        The smallest multiplier, in (0, 1].
+    """
+
+    __slots__ = ()
+    factor: float = 0.2
+    wait: float = 5.0
+    floor: float = 1e-6
+    ranges = {"factor": "(0, 1)", "wait": "[1, inf)", "floor": "(0, 1]"}
+
+    def multiplier(self, k):
+        return np.ones(np.shape(k))
+
+    def patience(self):
+        return self.wait
+
+    def reduced(self, factor):
+        return factor * self.factor if factor * self.factor >= self.floor else 0.0
+
+
+class WarmUp(Schedule):
+    """A linear rise over ``length`` times, in front of another schedule.
+
+    ``(k + 1) / length`` while ``k < length``, then the other schedule from its beginning.
+    The one schedule that does not start at one.
+
+    Parameters
+    ----------
+    length : float, default=10
+        Duration of the rise, in the other schedule's unit of time, at least 1.
+    then : Schedule, default=Constant()
+        What follows, from its own start.
+
+    References
+    ----------
+    Goyal et al., "Accurate, large minibatch SGD" (2017), gradual warm-up.
+    """
+
+    __slots__ = ()
+    length: float = 10.0
+    then: Schedule = Constant()
+    ranges = {"length": "[1, inf)"}
+
+    @property
+    def per(self):
+        return self.then.per
+
+    def lasting(self, max_iter):
+        return self.replace(then=self.then.lasting(max_iter - self.length))
+
+    def multiplier(self, k):
+        k = np.asarray(k)
+        later = self.then.multiplier(np.maximum(k - self.length, 0.0))
+        return np.where(k < self.length, (k + 1.0) / self.length, later)
+
+    def patience(self):
+        return self.then.patience()
+
+    def reduced(self, factor):
+        return self.then.reduced(factor)
+
+
+SCHEDULES = {
+    "constant": Constant,
+    "step": Step,
+    "exponential": Exponential,
+    "inverse_time": InverseTime,
+    "inverse_scaling": InverseScaling,
+    "cosine": Cosine,
+    "warmup": WarmUp,
+    "adaptive": Adaptive,
+}
+
+__all__ = ["SCHEDULES", "Schedule", *sorted(cls.__name__ for cls in SCHEDULES.values())]
