@@ -182,23 +182,24 @@ class Cosine(Schedule):
 class Adaptive(Schedule):
     """A constant rate that is cut whenever the objective stops improving.
 
-    When ``n_iter_no_change`` epochs in a row fail to lower the best objective by ``tol``
-    times that of the constant prediction, the rate is multiplied by ``factor``; the descent
-    ends when the rate would fall below ``floor`` times its start.
+    When ``wait`` epochs in a row fail to lower the best objective by ``tol`` times that of
+    the constant prediction (on the full batch, whose ``tol`` is that of a gradient, by its
+    square), the rate is multiplied by ``factor``. The descent ends when the rate would fall
+    below ``floor`` times its start.
 
     Parameters
     ----------
-    factor : float, default=0.2
+    factor : float, default=0.5
         What each cut multiplies the rate by, in (0, 1).
-    wait : float, default=5
+    wait : float, default=10
         Epochs without improvement before a cut, at least 1.
     floor : float, default=1e-6
         The smallest multiplier, in (0, 1].
     """
 
     __slots__ = ()
-    factor: float = 0.2
-    wait: float = 5.0
+    factor: float = 0.5
+    wait: float = 10.0
     floor: float = 1e-6
     ranges = {"factor": "(0, 1)", "wait": "[1, inf)", "floor": "(0, 1]"}
 

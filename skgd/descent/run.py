@@ -249,7 +249,7 @@ class Descent:
         patience = self.schedule.patience() or (self.n_iter_no_change if tested else math.inf)
         return Limits(
             tol=self.tol if tested and self.full else -1.0,
-            gain=(self.tol if tested else 0.0) * objective.null,
+            gain=(self.tol ** (2 if self.full else 1) if tested else 0.0) * objective.null,
             patience=math.inf if self.full and not self.schedule.patience() else float(patience),
             null=objective.null,
             scale=scale,

@@ -1,0 +1,231 @@
+"""The laws of the table of optimizers, and their trajectories against independent sources."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso
+
+from skgd import GDRegressor
+from skgd.optimizers import (
+    GD,
+    OPTIMIZERS,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    NAdam,
+    Nesterov,
+    Normalized,
+    Optimizer,
+    RMSProp,
+)
+
+from conftest import make_regression
+
+RULES = [
+    *{cls: cls().resolved(full_batch=True) for cls in OPTIMIZERS.values()}.values(),
+    Nesterov(0.7),
+    Momentum(0.6, averaged=True),
+    Adam(bias_correction=False),
+    Normalized("l2").resolved(full_batch=True),
+]
+
+
+def direction_and_scale(rule, gradients):
+    """Return d and s of every update, for gradients of shape (updates, p)."""
+    p = gradients.shape[1]
+    memory, scalars = np.zeros((rule.n_memory, p)), np.zeros(rule.n_scalars)
+    steps = []
+    for t, g in enumerate(gradients, start=1):
+        shared = rule.prepare(t, float(g @ g) if rule.needs_norm else 0.0, scalars)
+        steps.append([rule.step(float(g[j]), memory, j, shared) for j in range(p)])
+    return np.moveaxis(np.array(steps), 2, 0)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_under_a_constant_gradient_the_direction_tends_to_the_gradient(rule):
+    g = np.array([3.0, -0.02, 0.5])
+    d, s = direction_and_scale(rule, np.tile(g, (3000, 1)))
+    np.testing.assert_allclose(d[-1], g, rtol=1e-9)
+    assert (s > 0.0).all()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_a_rule_forgets_nothing_but_what_is_in_its_memory(rule):
+    gradients = np.random.default_rng(0).standard_normal((20, 3))
+    np.testing.assert_array_equal(
+        direction_and_scale(rule, gradients), direction_and_scale(rule, gradients)
+    )
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_lazy_rules_take_the_gradient_as_it_is(rule):
+    gradients = np.random.default_rng(0).standard_normal((5, 3))
+    d, s = direction_and_scale(rule, gradients)
+    plain = np.array_equal(d, gradients) and np.all(s == 1.0)
+    assert plain or not rule.lazy
+
+
+TORCH = np.load(Path(__file__).parent / "data" / "torch_trajectories.npz")
+SAME_AS_TORCH = {
+    "gd": (GD(), 0.1),
+    "momentum": (Momentum(0.9), 0.05),
+    "nesterov": (Nesterov(0.8), 0.05),
+    "adagrad": (AdaGrad(1e-7), 0.3),
+    "rmsprop": (RMSProp(0.9, 1e-8), 0.02),
+    "adadelta": (AdaDelta(0.9, 1e-6), 1.0),
+    "adam": (Adam(0.9, 0.999, 1e-8), 0.1),
+    "adamw": (AdamW(0.8, 0.99, 1e-8), 0.1),
+    "nadam": (NAdam(0.9, 0.999, 1e-8, 0.004), 0.1),
+    "amsgrad": (AMSGrad(0.7, 0.9, 1e-8), 0.2),
+}
+
+
+def descend(optimizer, rate, X, y, weight=None, start=None, steps=50, **options):
+    """Return the path of a full-batch descent, of shape (steps + 1, p + 1)."""
+    model = GDRegressor(
+        optimizer=optimizer,
+        learning_rate=rate,
+        init=np.zeros(X.shape[1] + 1) if start is None else start,
+        max_iter=steps,
+        tol=None,
+        record_path=True,
+        **options,
+    )
+    return model.fit(X, y, sample_weight=weight).path_
+
+
+@pytest.mark.parametrize("name", [name for name in TORCH.files if "-" in name])
+def test_every_iterate_equals_that_of_torch(name):
+    rule, penalty, kind = name.split("-")
+    path = descend(
+        *SAME_AS_TORCH[rule],
+        TORCH["X"],
+        TORCH["y"],
+        weight=TORCH["weight"] if kind == "weighted" else None,
+        start=TORCH["start"],
+        penalty="l2",
+        alpha=0.3 if penalty == "l2" else 0.0,
+    )
+    np.testing.assert_allclose(path, TORCH[name], rtol=0.0, atol=1e-9)
+
+
+def test_the_averaged_form_is_the_velocity_form_at_a_smaller_rate(problem):
+    averaged = descend(Momentum(0.9, averaged=True), 0.5, *problem)
+    velocity = descend(Momentum(0.9), 0.05, *problem)
+    np.testing.assert_allclose(averaged, velocity, rtol=1e-12, atol=1e-12)
+
+
+def test_without_bias_correction_adams_first_step_is_too_large(problem):
+    corrected = descend(Adam(eps=0.0), 0.1, *problem, steps=1)[1]
+    plain = descend(Adam(eps=0.0, bias_correction=False), 0.1, *problem, steps=1)[1]
+    np.testing.assert_allclose(np.abs(corrected), 0.1)
+    np.testing.assert_allclose(plain, corrected * (1 - 0.9) / math.sqrt(1 - 0.999))
+
+
+def test_normalised_steps_have_the_length_of_the_rate(problem):
+    elementwise = np.diff(descend(Normalized(eps=0.0), 0.01, *problem), axis=0)
+    np.testing.assert_allclose(np.abs(elementwise), 0.01)
+    whole = np.diff(descend(Normalized("l2", eps=0.0), 0.01, *problem), axis=0)
+    np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 0.01)
+
+
+def gradient(X, y, theta):
+    """Return the gradient of the mean of half the squared errors."""
+    residual = X @ theta[:-1] + theta[-1] - y
+    return np.append(X.T @ residual, residual.sum()) / len(y)
+
+
+def test_lion_follows_its_paper(problem):
+    X, y = problem
+    theta, m, path = np.zeros(6), np.zeros(6), [np.zeros(6)]
+    for _ in range(30):
+        g = gradient(X, y, theta)
+        theta = theta - 0.01 * np.sign(0.9 * m + 0.1 * g)
+        m = 0.99 * m + 0.01 * g
+        path.append(theta)
+    found = descend(Lion(0.9, 0.99), 0.01, X, y, steps=30, penalty=None)
+    np.testing.assert_allclose(found, path, atol=1e-12)
+
+
+def soft(w, t):
+    return np.sign(w) * np.maximum(np.abs(w) - t, 0.0)
+
+
+def test_the_accelerated_sequence_is_fista_with_restarts(problem):
+    X, y = problem
+    rate, alpha, restarts = 0.1, 0.2, 0
+    z = look = np.zeros(6)
+    u, path = 1.0, [z]
+    for _ in range(200):
+        step = look - rate * gradient(X, y, look)
+        new = np.append(soft(step[:-1], rate * alpha), step[-1])
+        if (look - new) @ (new - z) > 0.0:
+            u, restarts = 1.0, restarts + 1
+        following = (1.0 + math.sqrt(1.0 + 4.0 * u * u)) / 2.0
+        look = new + (u - 1.0) / following * (new - z)
+        z, u = new, following
+        path.append(z)
+    assert restarts >= 2
+    found = descend(Nesterov(), rate, X, y, steps=200, penalty="l1", alpha=alpha)
+    np.testing.assert_allclose(found, path, atol=1e-10)
+
+
+def test_nesterov_without_beta_accelerates_on_the_full_batch_only():
+    assert Nesterov().resolved(full_batch=True).looks_ahead
+    assert Nesterov().resolved(full_batch=False) == Nesterov(0.9)
+    assert Nesterov(0.5).resolved(full_batch=True) == Nesterov(0.5)
+
+
+SETTLING = sorted(set(OPTIMIZERS) - {"sgd", "normalized", "lion"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", SETTLING)
+def test_every_rule_that_settles_finds_the_support_of_lasso(name, seed):
+    X, y = make_regression(n=120, p=12, seed=seed, sparse_truth=True)
+    Z = X - X.mean(axis=0)
+    alpha = 0.1 * np.abs(Z.T @ (y - y.mean())).max() / len(y)
+    lasso = Lasso(alpha=alpha, tol=1e-12, max_iter=100_000).fit(X, y)
+    model = GDRegressor(
+        penalty="l1", alpha=alpha, optimizer=name, tol=1e-8, max_iter=30_000
+    ).fit(X, y)
+    assert 0 < np.count_nonzero(lasso.coef_) < 12
+    np.testing.assert_array_equal(model.coef_ == 0.0, lasso.coef_ == 0.0)
+    np.testing.assert_allclose(model.coef_, lasso.coef_, atol=1e-5)
+    assert model.dual_gap_ < 1e-6 * y.var()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SETTLING if name != "adamw"])
+def test_every_rule_that_settles_has_ridge_for_its_fixed_point(name):
+    X, y = make_regression(n=120, p=6, seed=1)
+    schedule = "adaptive" if OPTIMIZERS[name].fraction else "constant"
+    model = GDRegressor(
+        alpha=0.5, optimizer=name, schedule=schedule, tol=1e-7, max_iter=100_000
+    ).fit(X, y)
+    Z = X - X.mean(axis=0)
+    ridge = np.linalg.solve(Z.T @ Z / 120 + 0.5 * np.eye(6), Z.T @ y / 120)
+    np.testing.assert_allclose(model.coef_, ridge, atol=1e-4)
+
+
+class Halving(Optimizer):
+    """A rule of a user's own: plain descent at half the rate."""
+
+    __slots__ = ()
+    share: float = 0.5
+
+    def step(self, g, memory, j, shared):
+        return g, self.share
+
+
+def test_a_rule_of_ones_own_needs_no_registration(problem):
+    np.testing.assert_allclose(
+        descend(Halving(), 0.1, *problem), descend(GD(), 0.05, *problem), rtol=1e-13, atol=1e-13
+    )

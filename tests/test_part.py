@@ -1,0 +1,76 @@
+"""Parts are values: named, immutable, compared with their class."""
+
+import pickle
+
+import pytest
+from sklearn.base import clone
+
+from skgd.optimizers import Adam, Momentum, Nesterov, Normalized, Optimizer
+from skgd.part import Part
+from skgd.schedules import Exponential, WarmUp
+
+
+def test_parts_of_equal_content_but_other_class_differ():
+    assert Momentum(0.9) == Momentum(beta=0.9)
+    assert Momentum(0.9) != Nesterov(0.9)
+    assert len({Momentum(0.9), Momentum(0.9), Nesterov(0.9)}) == 2
+
+
+def test_a_part_cannot_be_changed_but_replaced():
+    rule = Momentum(0.5)
+    with pytest.raises(AttributeError):
+        rule.beta = 0.9
+    assert rule.replace(beta=0.7) == Momentum(0.7)
+    assert rule == Momentum(0.5)
+
+
+def test_replace_reaches_inside():
+    schedule = WarmUp(5, Exponential(0.9))
+    assert schedule.replace(then__decay=0.5, length=2) == WarmUp(2, Exponential(0.5))
+    assert schedule.get_params()["then__decay"] == 0.9
+
+
+@pytest.mark.parametrize("part", [Adam(0.8), WarmUp(3, Exponential(0.9)), Nesterov()])
+def test_a_part_survives_pickle_and_clone(part):
+    assert pickle.loads(pickle.dumps(part)) == part
+    assert clone(part) == part
+
+
+def test_numbers_become_floats_so_that_compiled_code_sees_one_type():
+    assert type(Momentum(0).beta) is float
+    assert type(WarmUp(3).length) is float
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Momentum(1.0), ValueError, r"'beta' parameter of Momentum must be in \[0, 1\)"),
+        (lambda: Momentum(-0.1), ValueError, "Got -0.1 instead"),
+        (lambda: Momentum(float("nan")), ValueError, "Got nan instead"),
+        (lambda: Momentum("0.9"), TypeError, "'beta' parameter of Momentum must be a number"),
+        (lambda: Momentum(True), TypeError, "must be a number"),
+        (lambda: Momentum(gamma=0.9), TypeError, r"takes the parameters \['beta', 'averaged'\]"),
+        (lambda: Momentum(0.9, beta=0.9), TypeError, "each once"),
+        (lambda: Normalized("l3"), ValueError, "'norm' parameter of Normalized must be one of"),
+    ],
+)
+def test_a_wrong_field_is_named_at_once(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_fields_and_defaults_are_inherited():
+    class Slower(Momentum):
+        delay: float = 2.0
+
+    assert repr(Slower()) == "Slower(beta=0.9, averaged=False, delay=2.0)"
+    assert issubclass(Slower, Optimizer)
+    assert Slower(delay=3).delay == 3.0
+
+
+def test_a_field_without_default_is_asked_for():
+    class Asking(Part):
+        size: float
+
+    with pytest.raises(TypeError, match=r"Asking needs a value for \['size'\]"):
+        Asking()
