@@ -17,7 +17,139 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
     sample weights s of sum W; the loss of the squared error is ``(f - y)^2 / 2``. Penalties
     that are not smooth act by a proximal step in the optimizer's own metric, so their zeros
-    are exact.
+    are exact. With the defaults it is ridge regression by accelerated descent, at a rate that
+    cannot diverge.
+
+    Parameters
+    ----------
+    loss : {"squared_error"} or Loss, default="squared_error"
+        Of one row; averaged over the rows.
+    penalty : {"l2", "l1", "elasticnet", None} or Penalty, default="l2"
+        Omega: ``|w|^2 / 2``, ``|w|_1``, or ``l1_ratio |w|_1 + (1 - l1_ratio) |w|^2 / 2``. The
+        intercept is never penalised.
+    alpha : float, default=1e-4
+        Strength of the penalty, beside a *mean* loss: that of `Lasso`, `ElasticNet` and
+        `SGDRegressor`; `Ridge` calls ``W * alpha`` alpha.
+    l1_ratio : float, default=0.5
+        Share of the l1 term in ``penalty="elasticnet"``, in [0, 1].
+    fit_intercept : bool, default=True
+        Whether there is a ``b``.
+    optimizer : str or Optimizer, default="nesterov"
+        The rule that turns gradients into steps: ``"gd"`` (also ``"sgd"``), ``"momentum"``,
+        ``"nesterov"``, ``"normalized"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``, ``"adam"``,
+        ``"adamw"``, ``"nadam"``, ``"amsgrad"``, ``"lion"``, or an instance from
+        `skgd.optimizers`. Nested names such as ``optimizer__beta`` work in `set_params` and in
+        grids.
+    learning_rate : float or "auto", default="auto"
+        The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full
+        batch ``1 / L``, L the largest curvature of the smooth part; on smaller batches half the
+        reciprocal of the expected smoothness; for rules that normalise the gradient, a stated
+        fraction of the first Newton step, in the unit of the parameters.
+    schedule : str or Schedule, default="constant"
+        The multiplier of the rate over time: ``"constant"``, ``"step"``, ``"exponential"``,
+        ``"inverse_time"``, ``"inverse_scaling"``, ``"cosine"``, ``"warmup"``, ``"adaptive"``, or
+        an instance from `skgd.schedules`.
+    batch_size : int or None, default=None
+        Rows in an update; None for all (gradient descent), 1 for stochastic gradient descent.
+    sampling : {"shuffle", "replacement", "cyclic"}, default="shuffle"
+        Order of the rows on smaller batches: a new order every epoch, each row drawn at random,
+        or as they stand.
+    max_iter : int, default=1000
+        The largest number of epochs, which are passes over the data.
+    tol : float or None, default=1e-4
+        When to stop. On the full batch: when no entry of the proximal gradient exceeds ``tol``, in
+        a unit that makes it, for a weight, the correlation of its column with what is left to
+        explain. On smaller batches: when ``n_iter_no_change`` epochs in a row have not lowered
+        the objective by ``tol`` times that of the best constant prediction. None does
+        ``max_iter`` epochs exactly.
+    n_iter_no_change : int, default=5
+        Epochs without improvement before a descent on smaller batches ends.
+    init : array-like of shape (n_features + 1,) or (n_targets, n_features + 1), default=None
+        Where the parameters start: the coefficients and, last, the intercept if there is one.
+        None for zeros.
+    center : bool or "auto", default="auto"
+        Whether the intercept is solved for, by descending on rows and targets seen from their
+        means (X is neither copied nor made dense), or is a parameter that descends like the
+        others. The minimum is the same, and reached in fewer epochs when centred. ``"auto"``
+        centres where nothing is asked about the descent itself: on the full batch, with
+        ``learning_rate="auto"`` and ``init=None``.
+    record_path : bool, default=False
+        Whether to keep the parameters after every update.
+    warm_start : bool, default=False
+        Whether a further call of `fit` goes on from where the last one ended.
+    random_state : int, RandomState instance or None, default=None
+        Of the order of the rows.
+    verbose : int, default=0
+        Whether to print the objective after some of the epochs.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        float32 where X is, else float64.
+    intercept_ : float or ndarray of shape (n_targets,)
+        0.0 without an intercept.
+    n_iter_ : int or ndarray of shape (n_targets,)
+        Epochs done.
+    t_ : int or ndarray of shape (n_targets,)
+        Updates done.
+    loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
+        The objective, penalty included, at the start and after each epoch.
+    learning_rate_ : float or ndarray of shape (n_targets,)
+        The rate that the schedule multiplies.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        The objective minus a lower bound of its minimum: a certificate of how far the fit can be
+        from the best, in the unit of the objective. Infinite for losses other than the squared
+        error.
+    converged_ : bool or ndarray of shape (n_targets,)
+        Whether the descent ended because there was nothing left to do.
+    stop_reason_ : str or list of str
+        ``"converged"``, ``"plateau"``, ``"max_iter"``, ``"diverged"`` or ``"nonfinite"``.
+    path_ : ndarray of shape (t_ + 1, n_features + 1), or list of ndarray
+        The parameters at the start and after every update, the intercept last if there is one;
+        with ``record_path=True``.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X has them.
+
+    See Also
+    --------
+    skgd.reference.compare : Hold a fit against the closed form and L-BFGS.
+    sklearn.linear_model.SGDRegressor : Stochastic descent only, without certificate or record.
+
+    Notes
+    -----
+    One update, with batch B, is ``g = gradient of the smooth part on B``,
+    ``d, s = optimizer(g)``, ``theta -= rate * s * d``, and then the prox of what is not smooth
+    with the steps ``rate * s``. Weights are normalised to mean one and then averaged over the
+    batch, so that a mini-batch estimates the gradient without bias.
+
+    References
+    ----------
+    Bottou, Curtis and Nocedal, "Optimization methods for large-scale machine learning" (2018).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skgd import GDRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> lasso = make_pipeline(StandardScaler(), GDRegressor(penalty="l1", alpha=5.0)).fit(X, y)
+    >>> lasso[-1].coef_.round(1)
+    array([ 0. , -2.2, 24.2, 10.3,  0. ,  0. , -7. ,  0. , 21.2,  0. ])
+    >>> round(lasso.score(X, y), 3)
+    0.489
+
+    The same minimum by stochastic descent with Adam, at a rate that falls:
+
+    >>> from skgd.optimizers import Adam
+    >>> sgd = GDRegressor(
+    ...     penalty="l1", alpha=5.0, optimizer=Adam(beta1=0.5), schedule="cosine",
+    ...     batch_size=32, tol=None, max_iter=200, random_state=0,
+    ... )
+    >>> sgd.fit(StandardScaler().fit_transform(X), y).coef_.round(1)
+    array([ 0. , -2.2, 24.2, 10.3,  0. ,  0. , -7. ,  0. , 21.2,  0. ])
     """
 
     _parameter_constraints = {
@@ -233,7 +365,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         vars(self).pop("coef_", None)
         for descent in descents:
             self._judge(descent)
-        finals = np.array([track[-1] for track in tracks]).astype(dtype)
+        finals = np.array([track[-1] for track in tracks]).astype(dtype) + 0  # no negative zeros
         p = self.n_features_in_
         self.coef_ = each(finals[:, :p])
         self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import make_regression
 from sklearn.linear_model import Lasso
 
 from skgd import GDRegressor
@@ -24,8 +25,6 @@ from skgd.optimizers import (
     Optimizer,
     RMSProp,
 )
-
-from conftest import make_regression
 
 RULES = [
     *{cls: cls().resolved(full_batch=True) for cls in OPTIMIZERS.values()}.values(),
