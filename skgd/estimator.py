@@ -4,19 +4,25 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, validate_data
 
-from skgd._sklearn import Interval, StrOptions
+from skgd._sklearn import Interval, StrOptions, check_sample_weight
 from skgd.descent import Descent, Outcome, stable_rate
 from skgd.losses import LOSSES, Loss
+from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.part import Part
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Schedule
 
 TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+
+
+SOLUTION = {"coef_", "theta_"}  # without which an estimator is not fitted
 
 
 class DescentEstimator(RegressorMixin, BaseEstimator):
@@ -56,7 +62,10 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         """
         params = super().get_params(deep=False)
         for name in [name for name in TABLES if deep and name in params]:
-            part = self._part(name, params[name], params)
+            try:
+                part = self._part(name, params[name], params)
+            except (TypeError, ValueError):  # `fit` says what is wrong
+                part = TABLES[name][params[name]]()
             inner = part.get_params() if isinstance(part, Part) else {}
             params |= {f"{name}__{field}": value for field, value in inner.items()}
         return params
@@ -74,7 +83,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         """
         own = {key: value for key, value in params.items() if "__" not in key}
         super().set_params(**own)
-        for key in params.keys() - own.keys():
+        for key in sorted(params.keys() - own.keys(), key=lambda key: key.count("__")):
             name, _, field = key.partition("__")
             if key not in self.get_params():
                 valid = [k for k in self.get_params() if k.partition("__")[0] == name]
@@ -98,15 +107,38 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         params = super().get_params(deep=False)
         return {kind: self._part(kind, params[kind], params) for kind in TABLES}
 
-    def _descend(self, objective, start, seed, record_path):
-        """Run one descent on one objective."""
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def parameters(self):
+        """Return the fitted parameters in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), float64
+        """
+        raise NotImplementedError
+
+    def starting_points(self):
+        """Return where the descents began, in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_starts, n_parameters)
+        """
+        raise NotImplementedError
+
+    def _descend(self, objective, start, seed, record_path, learning_rate=None):
+        """Run one descent on one objective, at another rate if there is one."""
         parts = self._parts()
         descent = Descent(
             objective,
             parts["optimizer"],
             parts["schedule"].lasting(self.max_iter),
             start,
-            learning_rate=self.learning_rate,
+            learning_rate=learning_rate or self.learning_rate,
             batch_size=self.batch_size,
             sampling=self.sampling,
             seed=seed,
@@ -120,6 +152,72 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
     def _seed(self):
         """Draw the seed of this fit from ``random_state``."""
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+
+    def _checked(self, X, y, sample_weight):
+        """Return X in a form that is read in place, and the rest as float64."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            order="C",
+            multi_output=self.__sklearn_tags__().target_tags.multi_output,
+            y_numeric=True,
+        )
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        weight = weight / weight.max()
+        return X, _in_range(np.asarray(y, dtype=float), "y"), weight / weight.mean()
+
+    def _rows(self, X):
+        """Return the rows to predict for."""
+        return validate_data(
+            self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False
+        )
+
+    def _problem(self, X, y, weight, model, level, centre=None):
+        """Return F for one target; ``level`` says whether a constant can be fitted."""
+        parts = self._parts()
+        mean = weight @ y / len(y) if level else 0.0
+        spread = weight @ (y - mean) ** 2 / len(y)
+        return Objective(
+            X,
+            np.ascontiguousarray(y),
+            weight,
+            model=model,
+            loss=parts["loss"],
+            penalty=parts["penalty"],
+            alpha=self.alpha,
+            centre=centre,
+            null=0.5 * (spread or weight @ y**2 / len(y) or 1.0),
+        )
+
+    def _init(self, shape, names):
+        """Return ``init``, of this shape or for each of its rows; None where there is none."""
+        if self.init is None:
+            return None
+        init = check_array(self.init, dtype=float, ensure_2d=False, input_name="init")
+        if init.shape not in (shape, shape[1:]):
+            raise ValueError(f"init has shape {init.shape}; expected {shape[1:]}: {names}.")
+        return np.broadcast_to(init, shape)
+
+    def _record(self, descents, tracks, each):
+        """Set what is known of each descent, whatever its outcome, and nothing else."""
+        for name in SOLUTION & vars(self).keys():
+            delattr(self, name)
+        self.loss_curve_ = each([np.array(d.curve) for d in descents])
+        self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
+        self.converged_ = each(np.array([d.outcome.settled for d in descents]))
+        self.n_iter_ = each(np.array([d.epoch for d in descents]))
+        self.t_ = each(np.array([d.t for d in descents]))
+        self.learning_rate_ = each(np.array([d.rate for d in descents]))
+        if self.record_path:
+            self.path_ = each(tracks)
 
     def _judge(self, descent):
         """Say it when a descent has failed, or has not finished."""
@@ -138,15 +236,28 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             )
 
 
+def _in_range(values, name):
+    """Return the values, if their squares are within the range of numbers."""
+    largest = np.abs(values).max(initial=0.0)
+    if largest == 0.0 or 1e-140 < largest < 1e140:
+        return values
+    raise ValueError(
+        f"The entries of {name} are too {'large' if largest > 1.0 else 'small'} for their squares "
+        f"to be numbers: the largest is {largest:.1e}. Scale {name}."
+    )
+
+
 def _growth(descent):
     """Return the sentence on an objective that has grown."""
     objective = descent.objective
     with np.errstate(all="ignore"):
-        largest = 2.0 * stable_rate(objective, objective.n)
+        largest = 2.0 * stable_rate(objective)
+    rule, share = type(descent.optimizer).__name__, descent.optimizer.endurance()
+    own = "" if share in (None, 1.0) else f", and {share * largest:.3g} for {rule}"
     return (
         f"The objective went from {descent.curve[0]:.3g} to {descent.curve[-1]:.3g} by epoch "
         f"{descent.epoch}, with learning_rate={descent.rate:.3g}. The largest stable rate of "
-        f"gradient descent on this data is {largest:.3g} (2/L). Lower the learning rate, "
+        f"gradient descent on this data is {largest:.3g} (2/L){own}. Lower the learning rate, "
         "leave it at 'auto', or scale the features, for instance with StandardScaler."
     )
 

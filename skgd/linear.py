@@ -1,14 +1,13 @@
 """Linear regression by gradient descent."""
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import MultiOutputMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin, clone
+from sklearn.utils.validation import check_is_fitted
 
-from skgd._sklearn import StrOptions, check_sample_weight, fit_context
+from skgd._sklearn import StrOptions, fit_context
 from skgd.estimator import DescentEstimator
 from skgd.models import Linear
-from skgd.objective import Objective, column_means
+from skgd.objective import column_means
 
 
 class GDRegressor(MultiOutputMixin, DescentEstimator):
@@ -71,8 +70,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         Whether the intercept is solved for, by descending on rows and targets seen from their
         means (X is neither copied nor made dense), or is a parameter that descends like the
         others. The minimum is the same, and reached in fewer epochs when centred. ``"auto"``
-        centres where nothing is asked about the descent itself: on the full batch, with
-        ``learning_rate="auto"`` and ``init=None``.
+        centres where nothing is asked about the descent itself: for the squared error on the full
+        batch, with ``learning_rate="auto"`` and ``init=None``. A centred descent starts from the
+        weighted mean of y, so compare rules and batch sizes with ``center=False``.
     record_path : bool, default=False
         Whether to keep the parameters after every update.
     warm_start : bool, default=False
@@ -145,7 +145,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
 
     >>> from skgd.optimizers import Adam
     >>> sgd = GDRegressor(
-    ...     penalty="l1", alpha=5.0, optimizer=Adam(beta1=0.5), schedule="cosine",
+    ...     penalty="l1", alpha=5.0, optimizer=Adam(beta2=0.99), schedule="cosine",
     ...     batch_size=32, tol=None, max_iter=200, random_state=0,
     ... )
     >>> sgd.fit(StandardScaler().fit_transform(X), y).coef_.round(1)
@@ -240,7 +240,13 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             offsets.append(weight @ target / len(target) if centre is not None else 0.0)
             objective = self._objective(X, target - offsets[-1], weight, centre)
             descents.append(self._descend(objective, start[: objective.d], seed, self.record_path))
-        self._report(descents, np.array(offsets), X.dtype, single=y.ndim == 1)
+        each = _only if y.ndim == 1 else _all
+        tracks = [_track(*found) for found in zip(descents, offsets)]
+        self._record(descents, tracks, each)
+        for descent in descents:
+            self._judge(descent)
+        finals = np.array([track[-1] for track in tracks]).astype(X.dtype)
+        self._report(descents, finals + 0, each)  # without negative zeros
         return self
 
     def predict(self, X):
@@ -256,9 +262,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             float32 where X and the fit are, else float64.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False
-        )
+        X = self._rows(X)
         return X @ self.coef_.T + self.intercept_
 
     def objective(self, X, y, sample_weight=None):
@@ -273,108 +277,68 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         -------
         Objective, or a list with one for each target where y has two dimensions
         """
-        X, y, weight = self._checked(X, y, sample_weight)
+        X, y, weight = clone(self)._checked(X, y, sample_weight)
         objectives = [self._objective(X, t, weight, None) for t in y.reshape(len(y), -1).T]
         return objectives[0] if y.ndim == 1 else objectives
+
+    def parameters(self):
+        """Return the fitted parameters in the order of `objective`: coefficients, intercept.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,) or (n_targets, n_parameters), float64
+        """
+        check_is_fitted(self)
+        theta = self.coef_
+        if self.fit_intercept:
+            theta = np.concatenate([theta, np.asarray(self.intercept_)[..., None]], axis=-1)
+        return theta.astype(float)
+
+    def starting_points(self):
+        """Return where the descents began, in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_targets, n_parameters)
+        """
+        return self._starts(1 if self.coef_.ndim == 1 else len(self.coef_), self.n_features_in_)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coef_")
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _checked(self, X, y, sample_weight):
-        """Return X in a form that is read in place, and the rest as float64."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
-            multi_output=True,
-            y_numeric=True,
-        )
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("Sample weights must contain at least one non-zero number.")
-        return X, np.asarray(y, dtype=float), weight * (len(weight) / weight.sum())
-
     def _is_centred(self):
         """Whether the intercept is solved for, rather than descended to."""
-        if not self.fit_intercept:
-            return False
+        solvable = self.fit_intercept and self._parts()["loss"].quadratic
         if self.center != "auto":
-            return bool(self.center)
+            if self.center and self.fit_intercept and not solvable:
+                raise ValueError("center=True needs the squared error; leave it at 'auto'.")
+            return bool(self.center) and solvable
         full = self.batch_size is None
-        return full and self.learning_rate == "auto" and self.init is None
+        return solvable and full and self.learning_rate == "auto" and self.init is None
 
     def _starts(self, n_targets, p):
         """Return where each target's descent begins, the intercept last."""
-        shape = (n_targets, p + self.fit_intercept)
-        if self.init is None:
-            return np.zeros(shape)
-        init = check_array(self.init, dtype=float, ensure_2d=False, input_name="init")
-        if init.shape not in (shape, shape[1:]):
-            raise ValueError(
-                f"init has shape {init.shape}; expected {shape[1:]}: the coefficients"
-                f"{' and, last, the intercept' * self.fit_intercept}."
-            )
-        return np.broadcast_to(init, shape)
+        names = f"the coefficients{' and, last, the intercept' * self.fit_intercept}"
+        start = self._init((n_targets, p + self.fit_intercept), names)
+        return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
 
     def _objective(self, X, y, weight, centre):
         """Return F for one target, which is given as seen from its offset."""
-        parts = self._parts()
-        mean = weight @ y / len(y) if self.fit_intercept else 0.0
-        spread = weight @ (y - mean) ** 2 / len(y)
-        return Objective(
-            X,
-            np.ascontiguousarray(y),
-            weight,
-            model=Linear(self.fit_intercept and centre is None),
-            loss=parts["loss"],
-            penalty=parts["penalty"],
-            alpha=self.alpha,
-            centre=centre,
-            null=0.5 * (spread or weight @ y**2 / len(y) or 1.0),
-        )
+        model = Linear(self.fit_intercept and centre is None)
+        return self._problem(X, y, weight, model, level=self.fit_intercept, centre=centre)
 
-    def _report(self, descents, offsets, dtype, single):
-        """Set the fitted attributes, one entry for each target unless there is just one."""
-
-        def each(values):
-            return values[0] if single else values
-
-        tracks = [
-            _parameters(d, d.path if self.record_path else d.answer[None], o)
-            for d, o in zip(descents, offsets)
-        ]
-        self.loss_curve_ = each([np.array(d.curve) for d in descents])
-        self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
-        self.converged_ = each(np.array([d.outcome.settled for d in descents]))
-        self.n_iter_ = each(np.array([d.epoch for d in descents]))
-        self.t_ = each(np.array([d.t for d in descents]))
-        self.learning_rate_ = each(np.array([d.rate for d in descents]))
-        if self.record_path:
-            self.path_ = each(tracks)
-        vars(self).pop("coef_", None)
-        for descent in descents:
-            self._judge(descent)
-        finals = np.array([track[-1] for track in tracks]).astype(dtype) + 0  # no negative zeros
+    def _report(self, descents, finals, each):
+        """Set the solution, one entry for each target unless there is just one."""
         p = self.n_features_in_
         self.coef_ = each(finals[:, :p])
         self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0
         self.dual_gap_ = each(np.array([_gap(d, final) for d, final in zip(descents, finals)]))
 
 
-def _parameters(descent, theta, offset):
-    """Return coefficients and, where there is one, the intercept, for rows of parameters."""
+def _track(descent, offset):
+    """Return coefficients and, where there is one, the intercept: the path, or its end."""
     objective = descent.objective
+    theta = descent.path if descent.recorded else descent.answer[None]
     if objective.centre is None:
         return theta
     return np.column_stack([theta, offset - theta @ objective.centre])
@@ -383,3 +347,11 @@ def _parameters(descent, theta, offset):
 def _gap(descent, final):
     """Return the duality gap of the parameters as they are reported."""
     return descent.objective.dual_gap(final.astype(float)[: descent.objective.d])
+
+
+def _only(values):
+    return values[0]
+
+
+def _all(values):
+    return values

@@ -1,5 +1,7 @@
 """Losses: how far a prediction ``f`` is from its target ``y``."""
 
+import numpy as np
+
 from skgd.part import Part
 
 
@@ -26,6 +28,10 @@ class Loss(Part):
         """Return the derivative of `value` in ``f``."""
         raise NotImplementedError
 
+    def second(self, f, y):
+        """Return the second derivative in ``f``, for arrays; only second-order answers ask."""
+        raise NotImplementedError
+
 
 class SquaredError(Loss):
     """``(f - y)^2 / 2``."""
@@ -39,6 +45,9 @@ class SquaredError(Loss):
 
     def slope(self, f, y):
         return f - y
+
+    def second(self, f, y):
+        return np.ones(np.shape(f))
 
 
 LOSSES = {"squared_error": SquaredError}

@@ -5,13 +5,29 @@ and sparse rows alike. The parameters are ``theta = (w_1 ... w_p, others)``: the
 first, which a penalty shrinks, then the model's others, which none does.
 """
 
+import numpy as np
+
 from skgd.part import Part
 
 
 class Model(Part):
-    """A function of the projection and the other parameters; methods are compiled."""
+    """A function of the projection and the other parameters.
+
+    `value`, `slope` and `pull` are compiled. They also take arrays: of projections, with
+    parameters that fit them.
+
+    Attributes
+    ----------
+    linear : bool
+        Whether the prediction is linear in all parameters.
+    stretch : float
+        The share of ``z`` that is added to the first of the other parameters, where there
+        are any.
+    """
 
     __slots__ = ()
+    linear = False
+    stretch = 1.0
 
     def n_others(self):
         """Return how many parameters there are beside the weights."""
@@ -28,6 +44,21 @@ class Model(Part):
     def pull(self, z, theta, p, r, g):
         """Add ``r`` times the derivatives in the other parameters to ``g[p:]``."""
 
+    def second(self, z, theta, p):
+        """Return the second derivatives in z and the others, for an array of projections.
+
+        Of shape (1 + n_others, 1 + n_others, n).
+        """
+        k = 1 + self.n_others()
+        return np.zeros((k, k, len(z)))
+
+    def curvature(self, loss, y):
+        """Return a bound on the second derivatives of each row's loss, or one for all.
+
+        In every direction of ``(stretch * z + first other, second other, ...)``.
+        """
+        raise NotImplementedError
+
 
 class Linear(Model):
     """``f = w . x + b``.
@@ -40,6 +71,7 @@ class Linear(Model):
 
     __slots__ = ()
     intercept: bool = True
+    linear = True
 
     def n_others(self):
         return int(self.intercept)
@@ -53,3 +85,109 @@ class Linear(Model):
     def pull(self, z, theta, p, r, g):
         if self.intercept:
             g[p] += r
+
+    def curvature(self, loss, y):
+        return loss.curvature
+
+
+class Gabor(Model):
+    """``f = a sin(u) exp(-u^2 / (2 s^2)) + c`` with ``u = b + 0.06 w . x``: a wave packet.
+
+    The other parameters are the offset ``b`` and then those of amplitude ``a`` (else 1),
+    width ``s`` (else 4, so that the envelope is ``exp(-u^2 / 32)``) and baseline ``c`` (else
+    0) that are fitted.
+
+    Parameters
+    ----------
+    amplitude, width, baseline : bool, default=False
+        Which of them are parameters.
+
+    References
+    ----------
+    Gabor, "Theory of communication" (1946); with two parameters, Prince, "Understanding deep
+    learning" (2023), section 6.1.2.
+    """
+
+    __slots__ = ()
+    amplitude: bool = False
+    width: bool = False
+    baseline: bool = False
+    stretch = 0.06
+
+    def n_others(self):
+        return 1 + self.amplitude + self.width + self.baseline
+
+    def value(self, z, theta, p):
+        u = theta[p] + 0.06 * z
+        a = theta[p + 1] if self.amplitude else 1.0
+        s = theta[p + 1 + self.amplitude] if self.width else 4.0
+        c = theta[p + 1 + self.amplitude + self.width] if self.baseline else 0.0
+        return a * np.sin(u) * np.exp(-0.5 * (u / s) ** 2) + c
+
+    def slope(self, z, theta, p):
+        u = theta[p] + 0.06 * z
+        a = theta[p + 1] if self.amplitude else 1.0
+        s = theta[p + 1 + self.amplitude] if self.width else 4.0
+        return 0.06 * a * (np.cos(u) - np.sin(u) * u / (s * s)) * np.exp(-0.5 * (u / s) ** 2)
+
+    def pull(self, z, theta, p, r, g):
+        u = theta[p] + 0.06 * z
+        a = theta[p + 1] if self.amplitude else 1.0
+        s = theta[p + 1 + self.amplitude] if self.width else 4.0
+        envelope = np.exp(-0.5 * (u / s) ** 2)
+        g[p] += r * a * (np.cos(u) - np.sin(u) * u / (s * s)) * envelope
+        if self.amplitude:
+            g[p + 1] += r * np.sin(u) * envelope
+        if self.width:
+            g[p + 1 + self.amplitude] += r * a * np.sin(u) * envelope * u * u / s**3
+        if self.baseline:
+            g[p + 1 + self.amplitude + self.width] += r
+
+    def second(self, z, theta, p):
+        u = theta[p] + 0.06 * z
+        a = theta[p + 1] if self.amplitude else 1.0
+        s = theta[p + 1 + self.amplitude] if self.width else 4.0
+        v = u / s
+        sine, cosine = np.sin(u) * np.exp(-0.5 * v * v), np.cos(u) * np.exp(-0.5 * v * v)
+        h = np.zeros((4, 4, len(u)))  # in (u, a, s, c)
+        h[0, 0] = a * (((v * v - 1.0) / s**2 - 1.0) * sine - 2.0 * v / s * cosine)
+        h[0, 1] = h[1, 0] = cosine - v / s * sine
+        h[0, 2] = h[2, 0] = a * (v * v * cosine + (2.0 * v - v**3) / s * sine) / s
+        h[1, 2] = h[2, 1] = v * v * sine / s
+        h[2, 2] = a * (v**4 - 3.0 * v * v) * sine / s**2
+        fitted = [0, 0, *np.flatnonzero([False, self.amplitude, self.width, self.baseline])]
+        scale = np.ones(len(fitted))
+        scale[0] = 0.06
+        return scale[:, None, None] * scale[:, None] * h[np.ix_(fitted, fitted)]
+
+    def upright(self, theta, p):
+        """Return parameters of the same curve whose amplitude and width are not negative."""
+        theta = theta.copy()
+        if self.amplitude and theta[p + 1] < 0.0:
+            theta[: p + 2] *= -1.0
+        if self.width:
+            theta[p + 1 + self.amplitude] = abs(theta[p + 1 + self.amplitude])
+        return theta
+
+    def curvature(self, loss, y):
+        """Return the bound, for ``|a| <= 2 max |y|``, ``s >= 1`` and ``|c| <= max |y|``.
+
+        With A and S the largest amplitude and the smallest width, the prediction's slopes in
+        (u, a, s, c) are at most ``A, 1, 0.74 A / S, 1`` and its second derivatives at most
+        ``A (1 + 1 / S^2)`` in u twice, ``1`` in u and a, ``(0.74 + 1.4 / S) A / S`` in u and s,
+        ``0.74 / S`` in a and s, and ``1.22 A / S^2`` in s twice. Norms are bounded by Frobenius'.
+        """
+        y = np.asarray(y, dtype=float)
+        largest = np.abs(y).max()
+        A, S = 2.0 * largest if self.amplitude else 1.0, 1.0 if self.width else 4.0
+        slopes = [A, 1.0 * self.amplitude, 0.74 * A / S * self.width, 1.0 * self.baseline]
+        bends = [
+            A * (1.0 + 1.0 / S**2),
+            np.sqrt(2.0) * self.amplitude,
+            np.sqrt(2.0) * (0.74 + 1.4 / S) * A / S * self.width,
+            np.sqrt(2.0) * 0.74 / S * (self.amplitude and self.width),
+            1.22 * A / S**2 * self.width,
+        ]
+        reach = A + largest * self.baseline
+        steepest = np.maximum(np.abs(loss.slope(reach, y)), np.abs(loss.slope(-reach, y)))
+        return loss.curvature * np.square(slopes).sum() + steepest * np.linalg.norm(bends)

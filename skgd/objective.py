@@ -8,12 +8,14 @@ linear algebra.
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
 from skgd.descent.state import Data, Parts, State
 
+SMALLEST = 1e-145  # entry of X whose square is told from zero
+TINY = SMALLEST**2
 BLOCK = 2**17  # entries of a dense matrix that are looked at together: they fit the cache
 
 
@@ -51,15 +53,23 @@ class Objective:
         shift = np.zeros(0) if centre is None else centre
         self.data = Data(rows_of(X), y, weight, shift, strength, self.p)
 
+    @property
+    def quadratic(self):
+        """Whether the data term is a quadratic function, with closed forms and a dual."""
+        return self.loss.quadratic and self.model.linear
+
     def project(self, v):
         """Return ``(x_i - centre) . v`` for every row, v having p entries."""
-        z = (self.X @ v.astype(self.X.dtype, copy=False)).astype(float, copy=False)
+        z = _product(self.X, v)
         return z if self.centre is None else z - self.centre @ v
 
     def gather(self, u):
         """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
-        u = self.weight * u / self.n
-        g = (self.X.T @ u.astype(self.X.dtype, copy=False)).astype(float, copy=False)
+        return self._gather(self.weight * u)
+
+    def _gather(self, u):
+        u = u / self.n
+        g = _product(self.X.T, u)
         return g if self.centre is None else g - u.sum() * self.centre
 
     def predict(self, theta):
@@ -96,35 +106,81 @@ class Objective:
         g[: self.p] += self.alpha * slope
         return total + self.penalty_term(theta), g
 
+    def jacobian(self, theta):
+        """Return the derivatives of every row's prediction, of shape (n, d)."""
+        slopes = self._slopes(theta)
+        return np.column_stack([slopes[0][:, None] * self._seen(), *slopes[1:]])
+
+    def hessian(self, theta):
+        """Return the second derivatives of all but what the penalty leaves to its prox."""
+        z, p = self.project(theta[: self.p]), self.p
+        slopes, f = self._slopes(theta), self.model.value(z, theta, p)
+        mean = self.weight / self.n
+        rows = mean * self.loss.second(f, self.y) * slopes[:, None] * slopes
+        rows += mean * self.loss.slope(f, self.y) * self.model.second(z, theta, p)
+        X, H = self._seen(), np.empty((self.d, self.d))
+        H[:p, :p] = X.T @ (rows[0, 0][:, None] * X)
+        H[p:, :p] = rows[1:, 0] @ X
+        H[:p, p:] = H[p:, :p].T
+        H[p:, p:] = rows[1:, 1:].sum(axis=2)
+        H[range(p), range(p)] += self.alpha * self.penalty.elastic()[1]
+        return H
+
+    def _slopes(self, theta):
+        """Return the derivatives of every prediction in z and the others."""
+        z, p = self.project(theta[: self.p]), self.p
+        slopes = np.zeros((1 + self.d - p, self.n))
+        slopes[0] = self.model.slope(z, theta, p)
+        self.model.pull(z, theta[p:], 0, 1.0, slopes[1:])
+        return slopes
+
+    def _seen(self):
+        """Return the rows as a dense matrix, seen from the centre."""
+        X = self.X.toarray() if sparse.issparse(self.X) else self.X
+        return X if self.centre is None else X - self.centre
+
     @cached_property
     def column_curvature(self):
         """Bounds of the second derivatives on the diagonal, one for each parameter."""
-        h = np.ones(self.d)
-        h[: self.p] = column_squares(self.X, self.weight, self.centre)
-        return self.loss.curvature * h
+        h = np.full(self.d, self._bends.mean())
+        squares = _known(column_squares, self.X, self._bends, self.centre)
+        h[: self.p] = self.model.stretch**2 * squares
+        return h
 
     @cached_property
     def row_curvature(self):
         """The largest curvature of a single row's loss."""
-        squares = row_squares(self.X, self.centre) + (self.d - self.p)
-        return self.loss.curvature * float((self.weight * squares).max())
+        squares = self.model.stretch**2 * _known(row_squares, self.X, self.centre)
+        return float((self._bends * (squares + (self.d > self.p))).max())
 
     @cached_property
     def curvature(self):
         """The largest curvature of the data term: an upper bound, within a percent."""
-        return self.loss.curvature * lanczos_bound(self._gram, self.d)
+        return lanczos_bound(self._bent, self.d)
 
-    def _gram(self, v):
-        z = self.project(v[: self.p])
-        if self.d == self.p:
-            return self.gather(z)
-        z = z + v[self.p]
-        return np.append(self.gather(z), self.weight @ z / self.n)
+    @cached_property
+    def _bends(self):
+        """A bound on the second derivatives of each row's share of the data term, times n.
+
+        Without a bound of the loss, in its stead a unit to measure residuals in.
+        """
+        seen = np.where(self.weight > 0.0, self.y, 0.0)
+        unit = 1.0 if self.loss.curvature is None else self.model.curvature(self.loss, seen)
+        return self.weight * unit
+
+    def _bent(self, v):
+        """Return ``H v``, with H a bound on the second derivative of the data term."""
+        stretch, others = self.model.stretch, v[self.p :]
+        z = stretch * self.project(v[: self.p]) + (others[0] if others.size else 0.0)
+        u = self._bends * z
+        rest = self._bends.mean() * others
+        rest[:1] = u.mean()
+        return np.append(stretch * self._gather(u), rest)
 
     def curvature_along(self, v):
         """Return ``v . H v``, H bounding the second derivative of the smooth part."""
         smooth = self.alpha * self.penalty.curvature()
-        return self.loss.curvature * (v @ self._gram(v)) + smooth * (v[: self.p] @ v[: self.p])
+        return v @ self._bent(v) + smooth * (v[: self.p] @ v[: self.p])
 
     def dual_gap(self, theta):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
@@ -133,7 +189,7 @@ class Objective:
         al. 2007; Massias et al. 2018), with weights and intercept; infinite otherwise.
         """
         elastic = self.penalty.elastic()
-        if not self.loss.quadratic or elastic is None:
+        if not self.quadratic or elastic is None:
             return np.inf
         a, b = (self.alpha * part for part in elastic)
         y, mean = self.y, self.weight / self.n
@@ -162,20 +218,39 @@ def _dual(residual, y, mean, slopes, a, b):
     return max(map(dual, candidates))
 
 
+def _product(X, v):
+    """Return ``X v`` in float64, with v brought into the range of X's numbers."""
+    largest = np.abs(v).max(initial=0.0)
+    if X.dtype == v.dtype or largest == 0.0:
+        return X @ v
+    return (X @ (v / largest).astype(X.dtype)).astype(float) * largest
+
+
+def _known(squares_of, X, *args):
+    """Return sums of squares of X, if they are within the range of numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = squares_of(X, *args)
+    largest = squares.max(initial=0.0)
+    entry = np.sqrt(largest) if largest > TINY else float(abs(X).max())
+    if entry == 0.0 or SMALLEST < entry < np.inf:
+        return squares
+    raise ValueError(
+        f"The entries of X are too {'small' if entry <= SMALLEST else 'large'} for their squares "
+        "to be numbers. Scale the features, for instance with StandardScaler."
+    )
+
+
 def column_means(X, weight):
     """Return the weighted mean of every column."""
-    if sparse.issparse(X):
-        return X.T @ weight / X.shape[0]
-    return (weight.astype(X.dtype, copy=False) @ X).astype(float, copy=False) / X.shape[0]
+    return _product(X.T, weight) / X.shape[0]
 
 
 def column_squares(X, weight, centre):
     """Return the weighted mean of every column's square about the centre."""
     n, p = X.shape
     if sparse.issparse(X):
-        squares = np.bincount(
-            X.indices, np.repeat(weight, np.diff(X.indptr)) * np.square(X.data, dtype=float), p
-        )
+        squares = np.repeat(weight, np.diff(X.indptr)) * np.square(X.data, dtype=float)
+        squares = np.bincount(X.indices, squares, p).astype(float, copy=False)
         if centre is not None:
             squares -= n * centre * (2.0 * column_means(X, weight) - centre)
         return np.maximum(squares / n, 0.0)
@@ -230,8 +305,9 @@ def lanczos_bound(multiply, d, precision=0.01, most=40):
         u = multiply(basis[-1])
         diagonal.append(basis[-1] @ u)
         for _ in range(2):  # rounding undoes the orthogonality of one pass
-            u = u - np.array(basis).T @ (np.array(basis) @ u)
-        beta = np.linalg.norm(u)
+            for b in basis:
+                u = u - (b @ u) * b
+        beta = linalg.norm(u)  # which does not overflow
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
         residual = beta * abs(vectors[-1, -1])
         if residual <= precision * values[-1] or len(basis) >= min(d, most):

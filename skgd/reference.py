@@ -1,4 +1,4 @@
-"""Other roads to the same minimum: the closed form, and scipy's L-BFGS.
+"""Other roads to the same minimum: closed forms, and scipy's optimizers.
 
 They minimise the very objective that an estimator minimises, so that an answer found by
 descent can be held against answers that were not.
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg, optimize, sparse
 from sklearn.base import clone
+
+from skgd.table import table
 
 
 class Solution(NamedTuple):
@@ -63,10 +65,10 @@ class Comparison(list):
             )
             for solution in self
         ]
-        return _table(head, lines)
+        return table(head, lines)
 
 
-def closed_form(objective):
+def closed_form(objective, start=None):
     """Minimise the squared error with an l2 penalty, or none, by a singular value decomposition.
 
     Of any shape and rank: without a penalty, where many weights are as good, those of the
@@ -76,6 +78,8 @@ def closed_form(objective):
     ----------
     objective : Objective
         With the squared error and a penalty without l1 part.
+    start : ndarray or None, default=None
+        Not needed; all references are called alike.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def closed_form(objective):
     """
     begin = time.perf_counter()
     elastic = objective.penalty.elastic()
-    if not objective.loss.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
+    if not objective.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
         raise ValueError("Only the squared error with l2 or no penalty has a closed form.")
     mean = objective.weight / objective.n
     X = objective.X.toarray() if sparse.issparse(objective.X) else objective.X
@@ -171,6 +175,52 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     return Solution("L-BFGS", theta, objective.value(theta), found.nit, seconds)
 
 
+def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
+    """Minimise a sum of squares by MINPACK's method of Levenberg and Marquardt.
+
+    The l2 part of a penalty is a sum of squares too: of the weights.
+
+    Parameters
+    ----------
+    objective : Objective
+        With the squared error and a penalty without l1 part.
+    start : ndarray of shape (d,)
+    tol : float, default=1e-14
+        Of the relative change of the sum of squares and of the parameters.
+    max_iter : int, default=1000
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        For any other loss or penalty, and for fewer rows than parameters.
+    """
+    begin = time.perf_counter()
+    elastic = objective.penalty.elastic()
+    if not objective.loss.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
+        raise ValueError("Only the squared error with l2 or no penalty is a sum of squares.")
+    root, p = np.sqrt(objective.weight / objective.n), objective.p
+    shrink = np.zeros((p, objective.d))
+    shrink[range(p), range(p)] = np.sqrt(objective.alpha * elastic[1])
+
+    def residuals(theta):
+        return np.concatenate(
+            [root * (objective.predict(theta) - objective.y), shrink.diagonal() * theta[:p]]
+        )
+
+    def jacobian(theta):
+        return np.vstack([root[:, None] * objective.jacobian(theta), shrink])
+
+    found = optimize.least_squares(
+        residuals, start, jacobian, method="lm", xtol=tol, ftol=tol, gtol=tol, max_nfev=max_iter
+    )
+    seconds = time.perf_counter() - begin
+    return Solution("Levenberg-Marquardt", found.x, objective.value(found.x), found.nfev, seconds)
+
+
 def compare(estimator, X, y, sample_weight=None):
     """Hold an estimator's answer against the references that its objective allows.
 
@@ -178,15 +228,17 @@ def compare(estimator, X, y, sample_weight=None):
 
     Parameters
     ----------
-    estimator : GDRegressor
+    estimator : GDRegressor or GDGaborRegressor
         Fitted; if it is not, the clone's answer is taken.
     X, y, sample_weight
-        The data, with one target.
+        The data; y has one dimension.
 
     Returns
     -------
     Comparison
-        The descent, then the closed form where there is one, then L-BFGS.
+        The descent, then the closed form where there is one or Levenberg and Marquardt's for
+        sums of squares, then L-BFGS. Where the descent had many starts, so have the others, and
+        the iterations and seconds of all are counted.
 
     Examples
     --------
@@ -200,25 +252,29 @@ def compare(estimator, X, y, sample_weight=None):
     >>> bool(abs(rows[0].objective - rows[1].objective) < 1e-6)
     True
     """
+    if np.ndim(y) != 1:
+        raise ValueError(f"compare takes one target at a time; y has {np.ndim(y)} dimensions.")
     timed, begin = clone(estimator), time.perf_counter()
     timed.fit(X, y, sample_weight=sample_weight)
     seconds = time.perf_counter() - begin
-    fitted = estimator if hasattr(estimator, "coef_") else timed
-    objective = fitted.objective(X, y, sample_weight)
-    theta = np.append(fitted.coef_, fitted.intercept_)[: objective.d].astype(float)
-    name = f"descent ({fitted.optimizer})"
+    fitted = estimator if hasattr(estimator, "n_iter_") else timed
+    objective, theta = fitted.objective(X, y, sample_weight), fitted.parameters()
+    rule = fitted.optimizer
+    name = f"descent ({rule if isinstance(rule, str) else type(rule).__name__})"
     rows = [Solution(name, theta, objective.value(theta), int(fitted.n_iter_), seconds)]
-    with suppress(ValueError):
-        rows.append(closed_form(objective))
-    rows.append(lbfgs(objective))
+    starts = fitted.starting_points()
+    second_order = closed_form if objective.quadratic else levenberg_marquardt
+    for method in (second_order, lbfgs):
+        with suppress(ValueError):
+            rows.append(_best_of(method, objective, starts))
     return Comparison(rows)
 
 
-def _table(head, lines):
-    """Return lines of text with columns aligned: the first to the left, the rest to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *lines)]
-    texts = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))])
-        for line in (head, *lines)
-    ]
-    return "\n".join([texts[0], "-" * len(texts[0]), *texts[1:]])
+def _best_of(method, objective, starts):
+    """Return the best solution from any of the starts, at the cost of all of them."""
+    found = [method(objective, start) for start in starts]
+    best = min(found, key=lambda solution: solution.objective)
+    return best._replace(
+        n_iter=None if best.n_iter is None else sum(solution.n_iter for solution in found),
+        seconds=sum(solution.seconds for solution in found),
+    )

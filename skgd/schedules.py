@@ -241,12 +241,12 @@ class WarmUp(Schedule):
         return self.then.per
 
     def lasting(self, max_iter):
-        return self.replace(then=self.then.lasting(max_iter - self.length))
+        return self.replace(then=self.then.lasting(max(max_iter - self.length, 1.0)))
 
     def multiplier(self, k):
         k = np.asarray(k)
         later = self.then.multiplier(np.maximum(k - self.length, 0.0))
-        return np.where(k < self.length, (k + 1.0) / self.length, later)
+        return np.where(k < self.length, np.minimum((k + 1.0) / self.length, 1.0), later)
 
     def patience(self):
         return self.then.patience()

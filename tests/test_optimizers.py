@@ -192,9 +192,9 @@ def test_every_rule_that_settles_finds_the_support_of_lasso(name, seed):
     Z = X - X.mean(axis=0)
     alpha = 0.1 * np.abs(Z.T @ (y - y.mean())).max() / len(y)
     lasso = Lasso(alpha=alpha, tol=1e-12, max_iter=100_000).fit(X, y)
-    model = GDRegressor(
-        penalty="l1", alpha=alpha, optimizer=name, tol=1e-8, max_iter=30_000
-    ).fit(X, y)
+    model = GDRegressor(penalty="l1", alpha=alpha, optimizer=name, tol=1e-8, max_iter=30_000).fit(
+        X, y
+    )
     assert 0 < np.count_nonzero(lasso.coef_) < 12
     np.testing.assert_array_equal(model.coef_ == 0.0, lasso.coef_ == 0.0)
     np.testing.assert_allclose(model.coef_, lasso.coef_, atol=1e-5)

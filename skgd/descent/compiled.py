@@ -7,10 +7,10 @@ is filled in by `bind`.
 """
 
 import hashlib
-import sys
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 
 import numba
 from llvmlite import ir
@@ -47,10 +47,10 @@ def compile_cached(function, classes, mode):
     """Compile a function that was bound to these classes, and keep the result on disk.
 
     numba looks up its cache by the name of a function, its file, and the types it is
-    called with. The name is therefore made to tell the sources of all classes, and an
-    edited optimizer is compiled anew. Classes without a file (those of a notebook or of
-    ``__main__``) are compiled in each process, as is everything where no directory can be
-    written to.
+    called with. The name is therefore made to tell the code of all classes, as it stands in
+    memory, and an edited optimizer is compiled anew. Classes that the next process cannot
+    know again (those of a notebook, of ``__main__``, or made in a function) are compiled in
+    each process, as is everything where no directory can be written to.
     """
     sources = _digest(classes)
     if sources is None:
@@ -64,14 +64,35 @@ def compile_cached(function, classes, mode):
 
 
 def _digest(classes):
-    text = hashlib.sha256()
-    names = {base.__module__ for cls in classes for base in cls.__mro__} - {"builtins"}
-    files = {getattr(sys.modules[name], "__file__", None) for name in names}
-    if "__main__" in names or None in files:
+    """Return a name for the code of some classes and of the loop; None if it would not last."""
+    bases = {base for cls in classes for base in cls.__mro__} - {tuple, object}
+    if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
         return None
-    for file in sorted(files | {str(path) for path in Path(__file__).parent.glob("*.py")}):
-        text.update(Path(file).read_bytes())
+    text = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        text.update(path.read_bytes())
+    for base in sorted(bases, key=lambda base: (base.__module__, base.__qualname__)):
+        for name, value in sorted(vars(base).items(), key=itemgetter(0)):
+            if isinstance(value, FunctionType | int | float | str):
+                text.update(repr((base.__qualname__, name, _spelled(value, ()))).encode())
     return text.hexdigest()[:16]
+
+
+def _spelled(value, above):
+    """Return what a function does as text: its code, and the values that it finds outside."""
+    value = getattr(value, "py_func", value)  # of a function compiled by numba
+    if isinstance(value, CodeType):
+        inner = [_spelled(constant, above) for constant in value.co_consts]
+        return value.co_code, value.co_names, value.co_varnames, inner
+    if not isinstance(value, FunctionType):
+        return getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(value))
+    if value in above:
+        return value.__qualname__
+    code, outside = value.__code__, value.__globals__
+    found = [outside[name] for name in code.co_names if name in outside]
+    found += [cell.cell_contents for cell in value.__closure__ or ()]
+    found += value.__defaults__ or ()
+    return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
 
 
 @intrinsic

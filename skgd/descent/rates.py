@@ -3,28 +3,39 @@
 import numpy as np
 
 
-def stable_rate(objective, batch):
+def stable_rate(objective, batch=None, replacement=False):
     """Return a rate at which plain descent cannot diverge on batches of this size.
 
-    On the full batch ``1 / L``. On batches of b out of n rows ``1 / (2 S)`` with the expected
-    smoothness ``S = n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max``, L_max being the
-    largest curvature of a single row.
+    On the full batch (None) ``1 / L``. On batches of b out of n rows ``1 / (2 S)`` with the
+    expected smoothness ``S = a L + (1 - a) L_max``, L_max being the largest curvature of a single
+    row: ``a = n (b - 1) / (b (n - 1))`` for rows that differ, ``a = (b - 1) / b`` for rows drawn
+    with replacement. Where the last batch of an epoch is smaller, the mean over its batches.
 
     References
     ----------
-    Gower et al., "SGD: general analysis and improved rates" (2019), proposition 3.8.
+    Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
-    n = objective.n
+    if objective.loss.curvature is None:
+        raise ValueError(
+            f"The curvature of {type(objective.loss).__name__} has no bound, so there is no "
+            "automatic rate: give learning_rate a number."
+        )
     smooth = objective.alpha * objective.penalty.curvature()
-    if batch >= n:
-        curvature = objective.curvature + smooth
-        return 1.0 / curvature if curvature > 0.0 else 1.0
-    share = n * (batch - 1) / (batch * (n - 1))
-    rest = (n - batch) / (batch * (n - 1))
-    curvature = rest * objective.row_curvature + smooth
-    if share > 0.0:
-        curvature += share * objective.curvature
-    return 0.5 / curvature if curvature > 0.0 else 1.0
+    if batch is None:
+        curvature, share = objective.curvature + smooth, 1.0
+    else:
+        whole, left = divmod(objective.n, batch)
+        shares = [_share(objective.n, batch, replacement)] * whole
+        shares += [_share(objective.n, left, replacement)] if left else []
+        mean = sum(shares) / len(shares)
+        curvature, share = (1.0 - mean) * objective.row_curvature + smooth, 0.5
+        curvature += mean * objective.curvature if mean > 0.0 else 0.0
+    return share / curvature if curvature > 0.0 else 1.0
+
+
+def _share(n, batch, replacement):
+    """Return the share of L in the expected smoothness of a batch."""
+    return (batch - 1) / batch * (1.0 if replacement or n == 1 else n / (n - 1))
 
 
 def newton_length(objective, theta, g):
@@ -43,11 +54,11 @@ def newton_length(objective, theta, g):
     return float(signs @ slope / bend) if bend > 0.0 else 1.0
 
 
-def automatic_rate(objective, optimizer, theta, full, batch, g=None):
+def automatic_rate(objective, optimizer, theta, batch=None, replacement=False, g=None):
     """Return the rate for an optimizer that starts at ``theta``, with the data gradient ``g``."""
     stable = newton = 1.0
     if optimizer.fraction is None:
-        stable = stable_rate(objective, objective.n if full else batch)
+        stable = stable_rate(objective, batch, replacement)
     else:
         newton = newton_length(objective, theta, objective.data_term(theta)[1] if g is None else g)
-    return optimizer.automatic_rate(stable, newton, full)
+    return optimizer.automatic_rate(stable, newton, batch is None)

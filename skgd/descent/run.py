@@ -85,13 +85,19 @@ class Descent:
             self._look()
         self.rate = learning_rate
         if learning_rate == "auto":
-            g = self.state.g if self.full else None
-            self.rate = automatic_rate(objective, self.optimizer, start, self.full, self.batch, g)
+            batch, g = (None, self.state.g) if self.full else (self.batch, None)
+            drawn = sampling == "replacement"
+            self.rate = automatic_rate(objective, self.optimizer, start, batch, drawn, g)
 
     @property
     def answer(self):
         """The parameters, as they are reported."""
         return self.state.answer
+
+    @property
+    def recorded(self):
+        """Whether the parameters are kept after every update."""
+        return self._path is not None
 
     @property
     def path(self):

@@ -21,6 +21,9 @@ class GD(Optimizer):
     def step(self, g, memory, j, shared):
         return g, 1.0
 
+    def endurance(self):
+        return 1.0
+
 
 class Momentum(Optimizer):
     """Heavy-ball momentum, with the learning rate outside the velocity.
@@ -59,6 +62,9 @@ class Momentum(Optimizer):
     def automatic_rate(self, stable, newton, full_batch):
         rate = stable if full_batch else stable * (1.0 - self.beta)
         return rate / (1.0 - self.beta) if self.averaged else rate
+
+    def endurance(self):
+        return (1.0 + self.beta) / (1.0 - self.beta if self.averaged else 1.0)
 
 
 class Nesterov(Optimizer):
@@ -101,6 +107,9 @@ class Nesterov(Optimizer):
     def automatic_rate(self, stable, newton, full_batch):
         return stable if full_batch else stable * (1.0 - self.beta)
 
+    def endurance(self):
+        return (1.0 + self.beta) / (1.0 + 2.0 * self.beta)
+
 
 class Accelerated(Optimizer):
     """Nesterov's accelerated sequence, whose momentum grows to one, with restarts.
@@ -129,3 +138,6 @@ class Accelerated(Optimizer):
         following = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * u * u))
         scalars[0] = following - 1.0
         return (u - 1.0) / following
+
+    def endurance(self):
+        return 2.0 / 3.0

@@ -69,6 +69,13 @@ class Optimizer(Part):
         """Return the rule that the loop runs, where a default depends on the batch."""
         return self
 
+    def endurance(self):
+        """Return the largest stable rate on a quadratic, in units of ``2 / L``.
+
+        That is, of gradient descent's own. None for rules whose rate has another unit.
+        """
+        return None
+
     def automatic_rate(self, stable, newton, full_batch):
         """Return the rate behind ``learning_rate="auto"``.
 

@@ -1,0 +1,88 @@
+"""How long one waits before the first fit: for the import, and for the compiler.
+
+Every time is that of a new Python process. A cold fit begins with an empty cache of compiled
+code; a warm one finds what an earlier process has left there. On a busy machine look at the
+processor's time.
+"""
+
+import os
+import subprocess
+import sys
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from machine import heading, table
+
+ROUNDS = 5
+CLOCKS = """
+from time import perf_counter, process_time
+wall, processor = perf_counter(), process_time()
+{code}
+print(perf_counter() - wall, process_time() - processor)
+"""
+IMPORT = CLOCKS.format(code="import {module}")
+FIT = CLOCKS.format(code="GDRegressor().fit(X, y)")
+FITS = (
+    """
+from sklearn.datasets import load_diabetes
+from skgd import GDRegressor
+X, y = load_diabetes(return_X_y=True)
+"""
+    + 2 * FIT
+)
+
+
+def run(code, cache=None):
+    """Return the lines of two numbers that some code prints in a process of its own."""
+    environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
+    process = [sys.executable, "-W", "ignore", "-c", code]
+    printed = subprocess.run(process, env=environment, check=True, capture_output=True, text=True)
+    return [tuple(map(float, line.split())) for line in printed.stdout.splitlines()]
+
+
+def import_times():
+    """Return the times of an import of scikit-learn's linear models, and of ours."""
+    modules = ("sklearn.linear_model", "skgd")
+    rounds = [[run(IMPORT.format(module=m))[0] for m in modules] for _ in range(ROUNDS + 1)]
+    return map(list, zip(*rounds[1:]))  # the first reads the disk
+
+
+def fit_times():
+    """Return the times of a cold fit, a warm one, and the second in a process."""
+    cold, warm, second = [], [], []
+    for _ in range(ROUNDS):
+        with TemporaryDirectory() as cache:
+            cold.append(run(FITS, cache)[0])
+            times = run(FITS, cache)
+            warm.append(times[0])
+            second.append(times[1])
+    return cold, warm, second
+
+
+def line(name, times, goal=""):
+    """Return a line of the table."""
+    wall, processor = zip(*times)
+    numbers = min(wall), median(wall), max(wall), median(processor)
+    return name, *(f"{number:.3f}" for number in numbers), goal
+
+
+def main():
+    """Measure and print the table."""
+    print(heading("Start-up, with the defaults on load_diabetes"))
+    peer, own = import_times()
+    added = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(peer, own)]
+    cold, warm, second = fit_times()
+    lines = [
+        line("import sklearn.linear_model", peer),
+        line("import skgd", own),
+        line("what skgd adds", added, "+0.3"),
+        line("first fit, cold", cold, "2"),
+        line("first fit, warm", warm, "0.3"),
+        line("second fit in a process", second),
+    ]
+    print(table(("seconds", "least", "median", "most", "processor", "goal"), lines))
+
+
+if __name__ == "__main__":
+    main()

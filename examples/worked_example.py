@@ -1,0 +1,125 @@
+"""
+Thirty steps turn f(x) = x into f(x) = 2x - 1
+=============================================
+
+A small example for paper and pencil: three points, X = {0, 1, 3} and y = {-1, 1, 5}, on the
+line 2x - 1. Descent starts from f(x) = x and changes slope and intercept a little at a time.
+Lecture notes in which it is worked out print other numbers than those below; they take other
+steps, and we show which.
+"""
+
+# %%
+# Twenty steps, and thirty
+# ------------------------
+# The notes subtract 0.1 times the *sum* of ``(f(x) - y) x``. Here the loss is half the square,
+# *averaged* over the rows, so the same step has a rate of 0.1 times 3 rows.
+#
+# One difference is more than a factor. The notes first move the slope, and then the intercept
+# by an error in which the new slope already stands. Gradient descent moves both at once: after
+# one step its intercept is 0.10, and not -0.14.
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skgd import GDRegressor
+
+X, y = np.array([[0.0], [1.0], [3.0]]), np.array([-1.0, 1.0, 5.0])
+n = len(y)
+
+
+def descend(rate, steps):
+    """Return a model after some steps of plain descent from f(x) = x, and its path."""
+    model = GDRegressor(
+        penalty=None,
+        optimizer="gd",
+        learning_rate=rate,
+        init=[1.0, 0.0],  # slope, intercept
+        max_iter=steps,
+        tol=None,
+        record_path=True,
+    )
+    return model.fit(X, y)
+
+
+def one_after_the_other(rate, steps):
+    """Return the path of the notes: the slope first, then the intercept."""
+    x, path = X[:, 0], [(1.0, 0.0)]
+    for _ in range(steps):
+        slope, intercept = path[-1]
+        slope -= rate * np.sum((slope * x + intercept - y) * x)
+        intercept -= rate * np.sum(slope * x + intercept - y)
+        path.append((slope, intercept))
+    return np.array(path)
+
+
+def error(path):
+    """Return the mean square of the error at each point of a path."""
+    return np.mean((path[:, :1] * X[:, 0] + path[:, 1:] - y) ** 2, axis=1)
+
+
+model, notes = descend(0.1 * n, 30), one_after_the_other(0.1, 30)
+
+print("        gradient descent              the notes")
+print("step    slope  intercept    error     slope  intercept    error")
+for t in (0, 1, 2, 3, 20, 30):
+    line = f"{t:4d}"
+    for path in (model.path_, notes):
+        line += f"    {path[t, 0]:5.2f}  {path[t, 1]:9.2f}  {error(path)[t]:7.5f}"
+    print(line)
+
+# %%
+# Each point of the path is a line
+# --------------------------------
+# On the left the error of every line, on the right some of the lines that the path comes by.
+objective = model.objective(X, y)
+intercepts, slopes = np.linspace(-1.6, 0.6, 61), np.linspace(0.7, 2.4, 61)
+surface = [[2.0 * objective.value([w, b]) for b in intercepts] for w in slopes]
+shown, colours = [0, 1, 5, 10, 30], ["#E69F00", "#D55E00", "#CC79A7", "#0072B2", "#000000"]
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="tight")
+contours = left.contour(intercepts, slopes, surface, [0.05, 0.2, 0.5, 1, 2, 4], colors="0.6")
+left.clabel(contours, levels=[0.2, 0.5, 1, 2, 4], colors="0.35")
+left.plot(model.path_[:, 1], model.path_[:, 0], ".-", color="0.3", lw=1, ms=4)
+right.plot(X, y, "o", color="0.3", ms=8, label="data")
+for t, colour in zip(shown, colours):
+    slope, intercept = model.path_[t]
+    left.plot(intercept, slope, "o", color=colour, ms=8)
+    right.axline((0.0, intercept), slope=slope, color=colour, label=f"step {t}")
+left.set(xlabel="intercept", ylabel="slope", title="mean square of the error")
+right.set(xlabel="x", ylabel="f(x)", xlim=(-0.3, 3.3), ylim=(-1.5, 5.5), title="the lines")
+right.legend()
+
+# %%
+# A rate of 0.5 leaps out
+# -----------------------
+# The notes go on with a rate of 0.5, and print errors of 9.58, 4.06, 39.8 and, in the end, 5e9.
+# Moving both at once diverges as well, and faster; the fit stops and says so. The largest
+# stable rate that it names is in our unit; a third of it, 0.17, is the limit in the notes'.
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    leaping = descend(0.5 * n, 30)
+print(caught[0].message)
+print(f"stop_reason_: {leaping.stop_reason_}")
+
+notes = one_after_the_other(0.5, 30)
+print("The notes' errors:", ", ".join(f"{value:.2f}" for value in error(notes)[[1, 2, 3, 30]]))
+
+# %%
+# The mean, and a rate of 0.2
+# ---------------------------
+# A second version in the notes lets automatic differentiation find the slope of the *mean* of
+# the squares and moves both parameters at once, at a rate of 0.2. That is gradient descent as
+# it is here; the half in our loss makes the rate 0.4.
+mean = descend(0.2 * 2, 30)
+print(f"slope {mean.coef_[0]:.3f}, intercept {mean.intercept_:.3f}, ", end="")
+print(f"error {error(mean.path_)[-1]:.5f}")
+
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="tight")
+ax.semilogy(error(notes), "^:", color="#E69F00", label="sum, 0.5, one after the other")
+ax.semilogy(error(leaping.path_), "s-", color="#D55E00", label="sum, 0.5: diverges")
+ax.semilogy(error(model.path_), "o-", color="#0072B2", label="sum, 0.1")
+ax.semilogy(error(mean.path_), ".--", color="#000000", label="mean, 0.2")
+ax.set(xlabel="step", ylabel="mean square of the error", ylim=(1e-6, 1e19))
+ax.legend(loc="upper right")
+plt.show()

@@ -1,0 +1,202 @@
+"""Stationary points of an objective that has many: reached exactly, told apart, described."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from skgd.table import table
+
+FLAT = 1e-6  # of a scaled eigenvalue, below which a direction counts as flat
+PERFECT = 1e-12  # of the constant prediction's objective, below which there is nothing to choose
+SAME = 1e-3  # of the targets' size: the root mean square by which two curves may differ
+
+
+class StationaryPoint(NamedTuple):
+    """Where descents have ended.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (d,)
+        The parameters.
+    objective : float
+    kind : {"minimum", "saddle", "maximum", "flat", "not stationary"}
+    eigenvalues : ndarray of shape (d,)
+        Of the Hessian, the smallest first; of weights at a kink of the penalty, NaN.
+    n_starts : int
+        How many descents ended here.
+    """
+
+    theta: np.ndarray
+    objective: float
+    kind: str
+    eigenvalues: np.ndarray
+    n_starts: int
+
+
+class Minima(list):
+    """Stationary points, the best first. A list of `StationaryPoint`, which prints as a table."""
+
+    def __str__(self):
+        head = ("kind", "objective", "starts", "parameters")
+        lines = [
+            (
+                point.kind,
+                f"{point.objective:.6g}",
+                f"{point.n_starts}",
+                " ".join(f"{value:.5g}" for value in point.theta),
+            )
+            for point in self
+        ]
+        return table(head, lines)
+
+
+def polish(objective, theta, max_iter=100):
+    """Go on downhill to a stationary point by Newton steps.
+
+    Along each eigenvector of the Hessian the step is the slope over the absolute curvature, so
+    that it leads away from saddles, and is halved until the objective falls. Flat directions
+    are left alone. Weights that are exactly zero stay so; where the penalty has a kink, none may
+    change its sign, or ``theta`` is returned as it is.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (d,)
+    max_iter : int
+
+    Returns
+    -------
+    ndarray of shape (d,)
+
+    References
+    ----------
+    Nocedal and Wright, "Numerical optimization" (2006), section 3.4; Dauphin et al., "Identifying
+    and attacking the saddle point problem" (2014).
+    """
+    free, slope = _smooth_part(objective, theta)
+    unit = 1.0 / np.sqrt(objective.column_curvature[free])
+    end, least = theta, 1e-16 * objective.null
+    for _ in range(max_iter if free.size else 0):
+        g = objective.value_and_gradient(end)[1]
+        H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
+        bends, directions = linalg.eigh(H)
+        slopes = directions.T @ (unit * (g + slope)[free])
+        step = unit * (directions @ (slopes / np.maximum(np.abs(bends), FLAT)))
+        gain = slopes**2 @ (1.0 / np.maximum(np.abs(bends), FLAT))
+        if not gain > least:
+            break
+        lower = _lower(objective, end, free, step, gain)
+        if lower is end:
+            break
+        end = lower
+    same_side = (slope == 0.0) | (np.sign(end) == np.sign(theta))
+    return end if same_side.all() else theta
+
+
+def _lower(objective, theta, free, step, gain, halvings=30):
+    """Return the first point on the way back from a step where the objective is lower enough."""
+    begin = objective.value(theta)
+    for k in range(halvings):
+        point, share = theta.copy(), 0.5**k
+        point[free] -= share * step
+        if objective.value(point) <= begin - 1e-4 * share * gain:
+            return point
+    return theta
+
+
+def describe(objective, theta, n_starts=1):
+    """Return what kind of point this is.
+
+    It counts as stationary when the step of Levenberg and Marquardt would lower the objective
+    by less than a millionth of it, and a direction as flat when its curvature is below a
+    millionth of the largest that the parameters can have.
+    """
+    free, slope = _smooth_part(objective, theta)
+    value, g = objective.value_and_gradient(theta)
+    H = objective.hessian(theta)[np.ix_(free, free)]
+    eigenvalues = np.full(objective.d, np.nan)
+    eigenvalues[: free.size] = linalg.eigvalsh(H) if free.size else []
+    unit = 1.0 / np.sqrt(objective.column_curvature[free])
+    bends = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
+    kind = _kind(bends)
+    if _gain(objective, theta, g + slope, free) > 1e-6 * value + 1e-14 * objective.null:
+        kind = "not stationary"
+    return StationaryPoint(theta, value, kind, eigenvalues, n_starts)
+
+
+def _kind(bends):
+    if bends.min() > FLAT:
+        return "minimum"
+    if bends.max() < -FLAT:
+        return "maximum"
+    return "saddle" if bends.min() < -FLAT else "flat"
+
+
+def _smooth_part(objective, theta):
+    """Return which parameters are off the penalty's kinks, and the slope of its cusps there."""
+    cost = objective.alpha * objective.penalty.elastic()[0]
+    slope = np.zeros(objective.d)
+    slope[: objective.p] = cost * np.sign(theta[: objective.p])
+    free = np.ones(objective.d, dtype=bool)
+    free[: objective.p] = (theta[: objective.p] != 0.0) | (cost == 0.0)
+    return np.flatnonzero(free), slope
+
+
+def _gain(objective, theta, g, free):
+    """Return how much a damped Gauss-Newton step would lower the objective to first order."""
+    if free.size == 0:
+        return 0.0
+    J = objective.jacobian(theta)[:, free]
+    normal = J.T @ (objective.weight[:, None] / objective.n * J)
+    normal += objective.alpha * objective.penalty.elastic()[1] * np.diag(free < objective.p)
+    normal += 1e-10 * np.diag(objective.column_curvature[free])
+    return 0.5 * g[free] @ linalg.solve(normal, g[free], assume_a="pos")
+
+
+def distinct(objective, ends):
+    """Merge points whose curves are the same, the best first.
+
+    Perfect fits are equally good, and keep their order.
+
+    Parameters
+    ----------
+    objective : Objective
+    ends : list of (theta, n_starts)
+
+    Returns
+    -------
+    list of (theta, n_starts)
+    """
+    size, kept, curves = np.sqrt(2.0 * objective.null), [], []
+    least = PERFECT * objective.null
+    for theta, count in sorted(ends, key=lambda end: max(least, objective.value(end[0]))):
+        curve = objective.predict(theta)
+        near = [k for k, other in enumerate(curves) if _distance(curve, other) < SAME * size]
+        if near:
+            first, so_far = kept[near[0]]
+            kept[near[0]] = first, so_far + count
+        else:
+            kept.append((theta, count))
+            curves.append(curve)
+    return kept
+
+
+def _distance(a, b):
+    return np.sqrt(np.mean((a - b) ** 2))
+
+
+def covariance(objective, theta):
+    """Return the covariance of the parameters, as `scipy.optimize.curve_fit` defines it.
+
+    ``s^2 (J^T S J)^-1`` with the weights S in the place of the reciprocal variances and ``s^2``
+    the weighted sum of squared residuals over n - d. Infinite where J has not full rank or
+    there are no more rows than parameters. A penalty is not accounted for.
+    """
+    n, d = objective.n, objective.d
+    root = np.sqrt(objective.weight)
+    _, s, V = linalg.svd(root[:, None] * objective.jacobian(theta), full_matrices=False)
+    if n <= d or s[-1] <= np.finfo(float).eps * n * s[0]:
+        return np.full((d, d), np.inf)
+    residual = root * (objective.predict(theta) - objective.y)
+    return (V.T / s**2) @ V * (residual @ residual) / (n - d)

@@ -1,0 +1,160 @@
+"""The laws of the table of losses, and losses of a user's own."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import make_regression
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from skgd import GDRegressor
+from skgd.losses import LOSSES, Loss, SquaredError
+
+
+class PseudoHuber(Loss):
+    """A loss of a user's own: ``delta^2 (sqrt(1 + ((f - y) / delta)^2) - 1)``."""
+
+    __slots__ = ()
+    delta: float = 0.5
+    curvature = 1.0
+
+    def value(self, f, y):
+        r = (f - y) / self.delta
+        return self.delta * self.delta * (math.sqrt(1.0 + r * r) - 1.0)
+
+    def slope(self, f, y):
+        r = (f - y) / self.delta
+        return (f - y) / math.sqrt(1.0 + r * r)
+
+
+class Quartic(Loss):
+    """A loss of a user's own whose curvature has no bound: ``(f - y)^4 / 4``."""
+
+    __slots__ = ()
+
+    def value(self, f, y):
+        return 0.25 * (f - y) ** 4
+
+    def slope(self, f, y):
+        return (f - y) ** 3
+
+
+ENTRIES = [*(cls() for cls in LOSSES.values()), PseudoHuber(), Quartic()]
+BOUNDED = [loss for loss in ENTRIES if loss.curvature is not None]
+numbers = st.floats(-5.0, 5.0)
+every_loss = pytest.mark.parametrize("loss", ENTRIES, ids=repr)
+reproducibly = settings(derandomize=True, deadline=None)
+
+
+@every_loss
+@reproducibly
+@given(f=numbers, y=numbers)
+def test_slope_equals_differences(loss, f, y):
+    h = 1e-4
+    stencil = np.array([1.0, -8.0, 8.0, -1.0]) / (12.0 * h)
+    values = [loss.value(f + k * h, y) for k in (-2, -1, 1, 2)]
+    np.testing.assert_allclose(loss.slope(f, y), stencil @ values, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", BOUNDED, ids=repr)
+@reproducibly
+@given(f=numbers, g=numbers, y=numbers)
+def test_curvature_bounds_the_change_of_the_slope(loss, f, g, y):
+    change = abs(loss.slope(f, y) - loss.slope(g, y))
+    assert change <= loss.curvature * abs(f - g) + 1e-14
+
+
+@pytest.mark.parametrize("loss", BOUNDED, ids=repr)
+def test_the_bound_of_the_curvature_is_reached(loss):
+    f, h = np.linspace(-5.0, 5.0, 201), 1e-4
+    changes = [(loss.slope(v + h, 0.0) - loss.slope(v - h, 0.0)) / (2.0 * h) for v in f]
+    np.testing.assert_allclose(max(changes), loss.curvature, rtol=1e-6)
+
+
+@every_loss
+@reproducibly
+@given(f=numbers, g=numbers, y=numbers, share=st.floats(0.0, 1.0))
+def test_a_loss_is_convex(loss, f, g, y, share):
+    between = loss.value(share * f + (1.0 - share) * g, y)
+    chord = share * loss.value(f, y) + (1.0 - share) * loss.value(g, y)
+    assert between <= chord + 1e-12 * (1.0 + chord)
+
+
+@every_loss
+@reproducibly
+@given(f=numbers, y=numbers)
+def test_nothing_is_better_than_the_target_itself(loss, f, y):
+    assert loss.slope(y, y) == 0.0
+    assert loss.value(y, y) == 0.0 <= loss.value(f, y)
+
+
+@reproducibly
+@given(f=numbers, y=numbers)
+def test_only_half_the_square_calls_itself_quadratic(f, y):
+    for loss in ENTRIES:
+        if loss.quadratic:
+            np.testing.assert_allclose(loss.value(f, y), (f - y) ** 2 / 2.0, rtol=1e-14)
+    assert SquaredError.quadratic
+
+
+def skewed_problem():
+    """Return a problem whose noise lies on one side, so that mean and minimum differ."""
+    X, y = make_regression(n=40, p=3, seed=2, noise=0.0)
+    return X, y + np.random.default_rng(3).standard_exponential(40)
+
+
+def pseudo_huber_objective(X, y, weight, alpha):
+    """Return the objective in numpy, for PseudoHuber(0.5) and an l2 penalty."""
+
+    def function(theta):
+        r = (X @ theta[:-1] + theta[-1] - y) / 0.5
+        losses = 0.25 * (np.sqrt(1.0 + r**2) - 1.0)
+        return np.average(losses, weights=weight) + alpha * theta[:-1] @ theta[:-1] / 2.0
+
+    return function
+
+
+@pytest.mark.parametrize("options", [{}, {"center": False}], ids=["automatic", "not centred"])
+def test_a_loss_of_ones_own_is_brought_to_its_minimum(options):
+    X, y = skewed_problem()
+    weight = np.random.default_rng(4).uniform(0.5, 2.0, len(y))
+    function = pseudo_huber_objective(X, y, weight, alpha=0.1)
+    best = minimize(function, np.zeros(4), method="BFGS", options={"gtol": 1e-8})
+    model = GDRegressor(loss=PseudoHuber(), alpha=0.1, tol=1e-9, **options)
+    model.fit(X, y, sample_weight=weight)
+    theta = np.append(model.coef_, model.intercept_)
+    np.testing.assert_allclose(function(theta), best.fun, rtol=1e-9)
+    np.testing.assert_allclose(theta, best.x, atol=1e-5)
+    np.testing.assert_allclose(model.loss_curve_[-1], best.fun, rtol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_a_loss_without_a_bound_descends_at_a_given_rate(batch_size):
+    X, y = make_regression(n=24, p=3, seed=5)
+    y, rate, theta = y / 4.0, 0.01, np.zeros(4)
+    path = [theta]
+    for _ in range(10):
+        for rows in np.split(np.arange(24), 24 // (batch_size or 24)):
+            r = X[rows] @ theta[:-1] + theta[-1] - y[rows]
+            slope = np.append(X[rows].T @ r**3, (r**3).sum()) / len(rows)
+            theta = theta - rate * slope
+            path.append(theta)
+    model = GDRegressor(
+        loss=Quartic(),
+        penalty=None,
+        optimizer="gd",
+        learning_rate=rate,
+        batch_size=batch_size,
+        sampling="cyclic",
+        max_iter=10,
+        tol=None,
+        record_path=True,
+    ).fit(X, y)
+    np.testing.assert_allclose(model.path_, path, atol=1e-12)
+
+
+def test_a_loss_without_a_bound_has_no_automatic_rate(problem):
+    with pytest.raises(ValueError, match="learning_rate"):
+        GDRegressor(loss=Quartic(), optimizer="gd").fit(*problem)

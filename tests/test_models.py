@@ -1,0 +1,268 @@
+"""Models against differences, and rows against the matrix that they are rows of."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from skgd.descent.loop import build_accumulate
+from skgd.descent.rows import CsrRows, DenseRows, rows_of
+from skgd.descent.state import Data, Parts, State
+from skgd.losses import SquaredError
+from skgd.models import Gabor, Linear
+from skgd.objective import Objective
+from skgd.penalties import NoPenalty
+
+GABORS = [Gabor(*fitted) for fitted in product([False, True], repeat=3)]
+MODELS = [Linear(), Linear(intercept=False), *GABORS]
+STORAGES = [np.asarray, sparse.csr_matrix]
+P = 4  # weights
+numbers = st.floats(-5.0, 5.0)
+projections = st.floats(-200.0, 200.0)
+every_model = pytest.mark.parametrize("model", MODELS, ids=repr)
+every_gabor = pytest.mark.parametrize("model", GABORS, ids=repr)
+every_storage = pytest.mark.parametrize("store", STORAGES, ids=["dense", "csr"])
+every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+reproducibly = settings(derandomize=True, deadline=None)
+
+
+def parameters(model, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.append(rng.standard_normal(P), rng.uniform(0.7, 2.0, model.n_others()))
+
+
+def differences(function, theta, h=1e-20):
+    """Return the derivatives of a function in each of its parameters, by complex steps.
+
+    ``Im f(t + i h) / h`` has no rounding, so h may be as small as one likes.
+    """
+    steps = h * 1j * np.eye(len(theta))
+    return np.array([function(theta + step).imag / h for step in steps])
+
+
+@every_model
+@reproducibly
+@given(z=projections)
+def test_slope_equals_differences(model, z):
+    theta = parameters(model)
+    difference = differences(lambda v: model.value(v[0], theta, P), np.array([z]))[0]
+    np.testing.assert_allclose(model.slope(z, theta, P), difference, rtol=1e-11, atol=1e-14)
+
+
+@every_model
+@reproducibly
+@given(z=projections, r=numbers)
+def test_pull_adds_the_differences_in_the_other_parameters(model, z, r):
+    theta = parameters(model)
+    g = np.arange(1.0, len(theta) + 1.0)
+    change = differences(lambda v: np.asarray(model.value(z, v, P)), theta)
+    expected = g + r * change
+    assert not change[:P].any()
+    model.pull(z, theta, P, r, g)
+    np.testing.assert_allclose(g, expected, rtol=1e-11, atol=1e-14)
+
+
+@every_model
+def test_second_equals_differences_of_slope_and_pull(model):
+    z = np.linspace(-150.0, 150.0, 31)
+    theta = parameters(model)
+
+    def first(step, i):
+        """Return the derivatives of row i where z and the others have taken a step."""
+        moved, g = theta + np.append(np.zeros(P), step[1:]), np.zeros(len(theta), complex)
+        model.pull(z[i] + step[0], moved, P, 1.0, g)
+        return np.append(model.slope(z[i] + step[0], moved, P), g[P:])
+
+    found, k = model.second(z, theta, P), 1 + model.n_others()
+    assert found.shape == (k, k, len(z))
+    for i in range(len(z)):
+        expected = differences(lambda step, i=i: first(step, i), np.zeros(k))
+        np.testing.assert_allclose(found[:, :, i], expected, rtol=1e-11, atol=1e-14)
+
+
+@every_model
+def test_arrays_of_projections_are_rows_of_their_own(model):
+    z, theta = np.linspace(-50.0, 50.0, 7), parameters(model)
+    g = np.zeros((len(theta), len(z)))
+    model.pull(z, theta, P, 1.0, g)
+    for i in range(len(z)):
+        row = np.zeros(len(theta))
+        model.pull(z[i], theta, P, 1.0, row)
+        np.testing.assert_allclose(g[:, i], row, rtol=1e-14)
+    rows = [model.value(each, theta, P) for each in z]
+    np.testing.assert_allclose(model.value(z, theta, P), rows, rtol=1e-14)
+    slopes = [model.slope(each, theta, P) for each in z]
+    np.testing.assert_allclose(np.broadcast_to(model.slope(z, theta, P), 7), slopes, rtol=1e-14)
+
+
+@every_model
+def test_a_row_enters_by_its_projection_alone(model):
+    theta, z = parameters(model), 0.7
+    other = theta.copy()
+    other[:P] = -3.0
+    assert model.value(z, theta, P) == model.value(z, other, P)
+
+
+def test_linear_is_the_projection_and_the_intercept():
+    theta = np.array([1.0, 2.0, 3.0, 4.0, 0.5])
+    assert Linear().value(2.0, theta, P) == 2.5
+    assert Linear(intercept=False).value(2.0, theta[:P], P) == 2.0
+    assert (Linear().n_others(), Linear(intercept=False).n_others()) == (1, 0)
+
+
+def test_the_gabor_model_of_two_parameters_is_that_of_the_textbook():
+    x, offset, frequency = np.linspace(-15.0, 15.0, 13), 0.4, 11.0
+    z = offset + 0.06 * (frequency * x)
+    found = Gabor().value(frequency * x, np.array([frequency, offset]), 1)
+    np.testing.assert_allclose(found, np.sin(z) * np.exp(-(z**2) / 32.0), rtol=1e-14)
+
+
+@every_gabor
+def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline(model):
+    z, offset = np.linspace(-150.0, 150.0, 7), 0.3
+    others = {"amplitude": (-1.7, 1.0), "width": (2.5, 4.0), "baseline": (0.6, 0.0)}
+    fitted = model.get_params()
+    theta = [offset, *(others[name][0] for name in others if fitted[name])]
+    a, s, c = (others[name][0 if fitted[name] else 1] for name in others)
+    u = offset + 0.06 * z
+    expected = a * np.sin(u) * np.exp(-(u**2) / (2.0 * s**2)) + c
+    np.testing.assert_allclose(model.value(z, np.array(theta), 0), expected, rtol=1e-13)
+
+
+@every_gabor
+@reproducibly
+@given(signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=8, max_size=8))
+def test_upright_parameters_have_the_same_curve_and_neither_is_negative(model, signs):
+    theta = parameters(model) * signs[: P + model.n_others()]
+    X = np.random.default_rng(5).uniform(-15.0, 15.0, (9, P))
+    found, before = model.upright(theta, P), theta.copy()
+    np.testing.assert_allclose(
+        model.value(X @ found[:P], found, P), model.value(X @ theta[:P], theta, P), rtol=1e-13
+    )
+    assert (found[P + 1 : P + 1 + model.amplitude + model.width] > 0.0).all()
+    np.testing.assert_array_equal(theta, before)
+
+
+def draw_in_region(model, p, y, rng):
+    """Return parameters that the bound of the curvature is stated for, often at its edges."""
+    largest = np.abs(y).max()
+    width = max(1.0, rng.uniform(0.0, 6.0))
+    chosen = [
+        np.clip(rng.normal(), -1.0, 1.0) * 2.0 * largest,
+        width,
+        rng.choice([-1, 1]) * largest,
+    ]
+    fitted = [model.amplitude, model.width, model.baseline]
+    return np.concatenate(
+        [
+            rng.uniform(-25.0, 25.0, p),
+            rng.uniform(-4.0, 4.0, 1),
+            [value for value, here in zip(chosen, fitted) if here],
+        ]
+    )
+
+
+@every_gabor
+@reproducibly
+@given(seed=st.integers(0, 2**32), size=st.sampled_from([1e-3, 0.5, 3.0, 1e3]))
+def test_no_row_bends_more_than_the_bound_of_the_curvature(model, seed, size):
+    rng = np.random.default_rng(seed)
+    n, y = 40, size * rng.standard_normal(40)
+    theta = draw_in_region(model, 0, y, rng)
+    z, g = np.linspace(-150.0, 150.0, n), np.zeros((len(theta), n))
+    model.pull(z, theta, 0, 1.0, g)
+    h = g * g[:, None] + (model.value(z, theta, 0) - y) * model.second(z, theta, 0)[1:, 1:]
+    steepest = np.abs(np.linalg.eigvalsh(np.moveaxis(h, 2, 0))).max(axis=1)
+    assert (steepest <= model.curvature(SquaredError(), y)).all()
+
+
+@every_gabor
+@reproducibly
+@given(seed=st.integers(0, 2**32), p=st.integers(1, 3), size=st.sampled_from([0.1, 1.0, 30.0]))
+def test_the_hessian_never_exceeds_the_curvature_of_the_objective(model, seed, p, size):
+    rng = np.random.default_rng(seed)
+    X, y = rng.uniform(-15.0, 15.0, (20, p)), size * rng.standard_normal(20)
+    weight = rng.exponential(size=20)
+    parts = {"model": model, "loss": SquaredError(), "penalty": NoPenalty(), "alpha": 0.0}
+    objective = Objective(X, y, weight / weight.mean(), **parts)
+    for _ in range(5):
+        H = objective.hessian(draw_in_region(model, p, y, rng))
+        assert np.abs(np.linalg.eigvalsh(H)).max() <= objective.curvature
+
+
+def holey_matrix(dtype=np.float64):
+    """Return a matrix with many zeros, an empty row, an empty column and a full row."""
+    X = np.random.default_rng(1).standard_normal((9, P)).astype(dtype)
+    X[np.random.default_rng(2).random(X.shape) < 0.4] = 0.0
+    X[3], X[:, 2], X[5] = 0.0, 0.0, [1.5, -2.0, 0.5, 3.0]
+    return X
+
+
+@every_storage
+@every_dtype
+def test_rows_agree_with_the_matrix(store, dtype):
+    X = holey_matrix(dtype)
+    rows = rows_of(store(X))
+    v, w = np.random.default_rng(3).standard_normal((2, P))
+    for i, x in enumerate(X.astype(float)):
+        np.testing.assert_allclose(rows.project(w, i), x @ w, rtol=1e-14, atol=1e-14)
+        both = [x @ w, x @ v]
+        np.testing.assert_allclose(rows.project_both(w, v, i), both, rtol=1e-14, atol=1e-14)
+        g = np.arange(1.0, P + 1.0)
+        rows.spread(np.float64(-0.7), i, g)
+        np.testing.assert_allclose(g, np.arange(1.0, P + 1.0) - 0.7 * x, rtol=1e-14)
+        np.testing.assert_array_equal([rows.entry(i, j) for j in range(P)], x)
+
+
+@every_storage
+@every_dtype
+def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
+    X = holey_matrix(dtype)
+    n = len(X)
+    rng = np.random.default_rng(4)
+    y, weight, theta = rng.standard_normal(n), rng.uniform(0.5, 2.0, n), rng.standard_normal(P + 1)
+    rows, g = rows_of(store(X)), np.zeros(P + 1)
+    accumulate = build_accumulate(Linear, SquaredError, type(rows))
+    total, pulls = accumulate(
+        Parts(Linear(), SquaredError(), (), ()),
+        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), P),
+        State((), (), (), (), (), (), ()),
+        theta,
+        theta,
+        g,
+        0,
+        n,
+    )
+    residual = X @ theta[:P] + theta[P] - y
+    np.testing.assert_allclose(total, np.mean(weight * residual**2) / 2.0, rtol=1e-12)
+    np.testing.assert_allclose(pulls, np.mean(weight * residual), rtol=1e-12)
+    np.testing.assert_allclose(g[:P], X.T @ (weight * residual) / n, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(g[P], pulls, rtol=1e-12)
+
+
+def test_rows_are_read_where_they_lie_and_never_written():
+    X = holey_matrix()
+    matrix = sparse.csr_matrix(X)
+    dense, csr = rows_of(X), rows_of(matrix)
+    assert (type(dense), type(csr)) == (DenseRows, CsrRows)
+    assert np.shares_memory(dense.X, X)
+    assert np.shares_memory(csr.data, matrix.data)
+    assert np.shares_memory(csr.indices, matrix.indices)
+    assert not any(array.flags.writeable for array in (*dense, *csr))
+    assert X.flags.writeable
+    assert matrix.data.flags.writeable
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_csr_rows_know_both_widths_of_indices(index):
+    matrix = sparse.csr_matrix(holey_matrix())
+    matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
+    rows = rows_of(matrix)
+    w = np.arange(1.0, P + 1.0)
+    found = [rows.project(w, i) for i in range(9)]
+    np.testing.assert_allclose(found, holey_matrix() @ w, rtol=1e-14, atol=1e-14)
+    assert rows.indices.dtype.kind == "u"
+    assert rows.indices.dtype.itemsize == np.dtype(index).itemsize

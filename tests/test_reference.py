@@ -1,0 +1,246 @@
+"""The other roads to the minimum, against numpy's and scikit-learn's."""
+
+import numpy as np
+import pytest
+from conftest import make_regression
+from scipy import sparse
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
+
+from skgd import GDRegressor
+from skgd.penalties import Penalty
+from skgd.reference import Solution, closed_form, compare, lbfgs
+
+WEIGHT = np.random.default_rng(6).uniform(0.1, 3.0, 40)
+weighted = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
+intercepts = pytest.mark.parametrize("intercept", [True, False])
+
+
+def without_full_rank(n, p):
+    X = make_regression(n=n, p=p)[0]
+    X[:, 2] = X[:, 0] - 2.0 * X[:, 1]
+    return X
+
+
+SHAPES = {
+    "tall": make_regression()[0],
+    "square": make_regression(p=40)[0],
+    "wide": make_regression(p=60)[0],
+    "tall, of lower rank": without_full_rank(40, 5),
+    "wide, of lower rank": without_full_rank(40, 60),
+    "a constant column": np.column_stack([make_regression()[0], np.full(40, 3.0)]),
+    "all zero": np.zeros((40, 3)),
+}
+shapes = pytest.mark.parametrize("shape", SHAPES)
+Y = make_regression()[1]
+
+
+def theta(model, intercept):
+    return np.append(model.coef_, model.intercept_)[: model.n_features_in_ + intercept]
+
+
+# The closed form
+
+
+@shapes
+@intercepts
+@weighted
+def test_without_a_penalty_the_closed_form_is_the_shortest_least_squares(shape, intercept, weight):
+    X = SHAPES[shape]
+    objective = GDRegressor(penalty=None, fit_intercept=intercept).objective(X, Y, weight)
+    root = np.ones(40) if weight is None else np.sqrt(weight)
+    x_mean = np.average(X, axis=0, weights=weight) * intercept
+    y_mean = np.average(Y, weights=weight) * intercept
+    w = np.linalg.lstsq(root[:, None] * (X - x_mean), root * (Y - y_mean), rcond=1e-12)[0]
+    expected = np.append(w, y_mean - x_mean @ w)[: len(w) + intercept]
+    np.testing.assert_allclose(closed_form(objective).theta, expected, rtol=1e-7, atol=1e-9)
+
+
+@shapes
+@intercepts
+@weighted
+def test_with_an_l2_penalty_the_closed_form_is_ridge(shape, intercept, weight):
+    X, total = SHAPES[shape], 40.0 if weight is None else weight.sum()
+    objective = GDRegressor(alpha=0.2, fit_intercept=intercept).objective(X, Y, weight)
+    ridge = Ridge(0.2 * total, fit_intercept=intercept, solver="cholesky")
+    expected = theta(ridge.fit(X, Y, weight), intercept)
+    np.testing.assert_allclose(closed_form(objective).theta, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", ["tall", "wide"])
+def test_without_a_penalty_the_closed_form_is_linear_regression(shape):
+    expected = theta(LinearRegression().fit(SHAPES[shape], Y, WEIGHT), True)
+    objective = GDRegressor(penalty=None).objective(SHAPES[shape], Y, WEIGHT)
+    np.testing.assert_allclose(closed_form(objective).theta, expected, rtol=1e-8, atol=1e-10)
+
+
+@shapes
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_the_closed_form_of_sparse_data_is_that_of_dense(shape, alpha):
+    X = np.where(np.abs(SHAPES[shape]) < 0.7, 0.0, SHAPES[shape])
+    model = GDRegressor(alpha=alpha)
+    expected = closed_form(model.objective(X, Y, WEIGHT)).theta
+    found = closed_form(model.objective(sparse.csr_array(X), Y, WEIGHT)).theta
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_an_elastic_net_without_its_l1_part_has_a_closed_form(problem):
+    ridge = closed_form(GDRegressor(alpha=0.2).objective(*problem))
+    net = GDRegressor(penalty="elasticnet", l1_ratio=0.0, alpha=0.2).objective(*problem)
+    np.testing.assert_array_equal(closed_form(net).theta, ridge.theta)
+    free = GDRegressor(penalty="l1", alpha=0.0).objective(*problem)
+    np.testing.assert_allclose(
+        closed_form(free).theta, theta(LinearRegression().fit(*problem), True), rtol=1e-10
+    )
+
+
+def test_the_rank_of_single_precision_data_is_judged_in_single_precision():
+    X = without_full_rank(40, 5)
+    model = GDRegressor(penalty=None)
+    expected = closed_form(model.objective(X, Y)).theta
+    found = closed_form(model.objective(X.astype(np.float32), Y)).theta
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+# L-BFGS
+
+
+@intercepts
+@weighted
+@pytest.mark.parametrize("alpha", [0.01, 0.3])
+def test_lbfgs_finds_lasso_and_its_zeros(intercept, weight, alpha):
+    X, y = make_regression(p=8, sparse_truth=True)
+    model = GDRegressor(penalty="l1", alpha=alpha, fit_intercept=intercept)
+    lasso = Lasso(alpha, fit_intercept=intercept, tol=1e-14, max_iter=100_000).fit(X, y, weight)
+    found = lbfgs(model.objective(X, y, weight)).theta
+    np.testing.assert_allclose(found, theta(lasso, intercept), rtol=0.0, atol=1e-8)
+    np.testing.assert_array_equal(found[:8] == 0.0, lasso.coef_ == 0.0)
+
+
+@intercepts
+@weighted
+@pytest.mark.parametrize("l1_ratio", [0.1, 0.9])
+def test_lbfgs_finds_the_elastic_net(intercept, weight, l1_ratio):
+    X, y = make_regression(p=8, sparse_truth=True)
+    shared = {"alpha": 0.2, "l1_ratio": l1_ratio, "fit_intercept": intercept}
+    net = ElasticNet(**shared, tol=1e-14, max_iter=100_000).fit(X, y, weight)
+    found = lbfgs(GDRegressor(penalty="elasticnet", **shared).objective(X, y, weight)).theta
+    np.testing.assert_allclose(found, theta(net, intercept), rtol=0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2", "elasticnet"])
+def test_lbfgs_arrives_from_wherever_it_starts(problem, penalty):
+    objective = GDRegressor(penalty=penalty, alpha=0.2).objective(*problem)
+    start = np.array([5.0, -3.0, 0.0, 20.0, -1.0, 7.0])
+    far, near = lbfgs(objective, start), lbfgs(objective)
+    np.testing.assert_allclose(far.theta, near.theta, rtol=0.0, atol=1e-8)
+    assert lbfgs(objective, near.theta).n_iter <= 1
+    np.testing.assert_array_equal(start, [5.0, -3.0, 0.0, 20.0, -1.0, 7.0])
+
+
+@shapes
+def test_the_two_references_agree(shape):
+    objective = GDRegressor(alpha=0.3).objective(SHAPES[shape], Y, WEIGHT)
+    one, other = closed_form(objective), lbfgs(objective)
+    np.testing.assert_allclose(one.theta, other.theta, rtol=0.0, atol=1e-6)
+    np.testing.assert_allclose(one.objective, other.objective, rtol=1e-12)
+    assert one.objective == objective.value(one.theta)
+
+
+# What they cannot do
+
+
+class Bridge(Penalty):
+    """``Omega = |w|^3``: neither l1 nor l2."""
+
+    __slots__ = ()
+
+    def value(self, w):
+        return abs(w) ** 3
+
+    def gradient(self, w):
+        return 3.0 * w * abs(w)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet", Bridge()])
+def test_other_penalties_have_no_closed_form(problem, penalty):
+    objective = GDRegressor(penalty=penalty, alpha=0.1).objective(*problem)
+    with pytest.raises(ValueError, match="Only the squared error with l2 or no penalty"):
+        closed_form(objective)
+
+
+def test_lbfgs_says_which_penalties_it_can(problem):
+    objective = GDRegressor(penalty=Bridge(), alpha=0.1).objective(*problem)
+    with pytest.raises(ValueError, match="needs a penalty that is a mixture of l1 and l2"):
+        lbfgs(objective)
+
+
+# The comparison
+
+
+@pytest.mark.parametrize(
+    ("penalty", "methods"),
+    [
+        ("l2", ["descent (nesterov)", "closed form", "L-BFGS"]),
+        ("l1", ["descent (nesterov)", "L-BFGS"]),
+    ],
+)
+def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods):
+    X, y = problem
+    model = GDRegressor(penalty=penalty, alpha=0.2, tol=1e-9).fit(X, y, WEIGHT)
+    rows = compare(model, X, y, WEIGHT)
+    assert [row.method for row in rows] == methods
+    assert all(isinstance(row, Solution) and row.seconds > 0.0 for row in rows)
+    np.testing.assert_array_equal(rows[0].theta, theta(model, True))
+    objective = model.objective(X, y, WEIGHT)
+    for row in rows:
+        assert row.objective == objective.value(row.theta)
+        np.testing.assert_allclose(row.theta, rows[0].theta, rtol=0.0, atol=1e-7)
+    assert rows[0].n_iter == model.n_iter_
+    assert [row.n_iter is None for row in rows] == [name == "closed form" for name in methods]
+
+
+def test_an_unfitted_model_is_compared_by_a_clone(problem):
+    model = GDRegressor(alpha=0.2)
+    before = vars(model).copy()
+    rows = compare(model, *problem)
+    np.testing.assert_array_equal(rows[0].theta, theta(GDRegressor(alpha=0.2).fit(*problem), True))
+    assert vars(model) == before
+
+
+def test_a_fitted_model_is_compared_as_it_is_on_other_data_too(problem):
+    X, y = problem
+    model = GDRegressor(alpha=0.2).fit(X, y)
+    coef = model.coef_.copy()
+    rows = compare(model, X[:30], y[:30])
+    np.testing.assert_array_equal(rows[0].theta[:5], coef)
+    np.testing.assert_array_equal(model.coef_, coef)
+    assert rows[0].objective > rows[1].objective + 1e-4
+
+
+def test_the_printed_table_says_what_the_rows_hold(problem):
+    rows = compare(GDRegressor(alpha=0.2, penalty="l1"), *problem)
+    head, rule, *lines = str(rows).split("\n")
+    names = "method", "objective", "difference", "largest |d coef|", "zeros", "n_iter", "seconds"
+    assert head.split("  ")[0] == "method"
+    assert " ".join(head.split()) == " ".join(names)
+    assert set(rule) == {"-"}
+    assert len({len(line) for line in (head, rule, *lines)}) == 1
+    for row, line in zip(rows, lines, strict=True):
+        assert line.startswith(row.method)
+        cells = [float(cell) for cell in line.removeprefix(row.method).split()]
+        gap = rows[0].objective - row.objective
+        expected = (
+            row.objective,
+            gap,
+            np.abs(row.theta - rows[0].theta).max(),
+            np.sum(row.theta == 0.0),
+            row.n_iter,
+            row.seconds,
+        )
+        np.testing.assert_allclose(cells, expected, rtol=0.06, atol=6e-5)
+
+
+def test_a_closed_form_has_no_iterations_to_print(problem):
+    line = str(compare(GDRegressor(), *problem)).split("\n")[3]
+    assert line.startswith("closed form")
+    assert line.split()[-2] == "-"
