@@ -4,7 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
+from scipy import optimize, sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -13,15 +13,17 @@ from sklearn.utils.validation import check_array, validate_data
 from skgd._sklearn import Interval, StrOptions, check_sample_weight
 from skgd.descent import Descent, Outcome, stable_rate
 from skgd.losses import LOSSES, Loss
+from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.part import Part
-from skgd.penalties import PENALTIES, Penalty
+from skgd.penalties import PENALTIES, NoPenalty, Penalty
 from skgd.schedules import SCHEDULES, Schedule
 
 TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
+ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 SOLUTION = {"coef_", "theta_"}  # without which an estimator is not fitted
 
 
@@ -180,11 +182,26 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False
         )
 
-    def _problem(self, X, y, weight, model, level, centre=None):
-        """Return F for one target; ``level`` says whether a constant can be fitted."""
+    def _null(self, y, weight, level):
+        """Return the objective of the best constant, which ``level`` says can be fitted, or of 0.
+
+        The unit of what a fit can gain; positive even where a constant is all there is.
+        """
+        loss, n = self._parts()["loss"], len(y)
+        if loss.quadratic:
+            mean = weight @ y / n if level else 0.0
+            square, spread = weight @ y**2 / n, weight @ (y - mean) ** 2 / n
+            return 0.5 * ((spread if spread > ROUNDING * square else square) or 1.0)
+        blank = Objective(
+            np.zeros((n, 1)), y, weight, model=Linear(), loss=loss, penalty=NoPenalty(), alpha=0.0
+        )
+        if not level:
+            return blank.value([0.0, 0.0]) or 1.0
+        return optimize.minimize_scalar(lambda c: blank.value([0.0, c])).fun or 1.0
+
+    def _problem(self, X, y, weight, model, null, centre=None):
+        """Return F for one target."""
         parts = self._parts()
-        mean = weight @ y / len(y) if level else 0.0
-        spread = weight @ (y - mean) ** 2 / len(y)
         return Objective(
             X,
             np.ascontiguousarray(y),
@@ -194,7 +211,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             penalty=parts["penalty"],
             alpha=self.alpha,
             centre=centre,
-            null=0.5 * (spread or weight @ y**2 / len(y) or 1.0),
+            null=null,
         )
 
     def _init(self, shape, names):

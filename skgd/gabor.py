@@ -314,7 +314,8 @@ class GDGaborRegressor(DescentEstimator):
         return np.concatenate([theta[..., 1 : p + 1], theta[..., [0]], theta[..., p + 1 :]], -1)
 
     def _objective(self, X, y, weight):
-        return self._problem(X, y, weight, self._model(), level=self.fit_baseline)
+        null = self._null(y, weight, self.fit_baseline)
+        return self._problem(X, y, weight, self._model(), null)
 
     def _starts(self, objective, seed):
         """Return where the descents begin, one row each."""

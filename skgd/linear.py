@@ -231,14 +231,15 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             When ``max_iter`` epochs were not enough, or the objective has grown.
         """
         X, y, weight = self._checked(X, y, sample_weight)
-        targets = y.reshape(len(y), -1).T
+        targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
         centre = column_means(X, weight) if self._is_centred() else None
         starts = self._starts(len(targets), X.shape[1])
         seed = self._seed()
         descents, offsets = [], []
         for target, start in zip(targets, starts):
             offsets.append(weight @ target / len(target) if centre is not None else 0.0)
-            objective = self._objective(X, target - offsets[-1], weight, centre)
+            null = self._null(target, weight, self.fit_intercept)
+            objective = self._objective(X, target - offsets[-1], weight, null, centre)
             descents.append(self._descend(objective, start[: objective.d], seed, self.record_path))
         each = _only if y.ndim == 1 else _all
         tracks = [_track(*found) for found in zip(descents, offsets)]
@@ -263,7 +264,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         """
         check_is_fitted(self)
         X = self._rows(X)
-        return X @ self.coef_.T + self.intercept_
+        return self._parts()["loss"].mean(X @ self.coef_.T + self.intercept_)
 
     def objective(self, X, y, sample_weight=None):
         """Return what a fit minimises, as a function of ``(coef, intercept)``.
@@ -278,7 +279,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         Objective, or a list with one for each target where y has two dimensions
         """
         X, y, weight = clone(self)._checked(X, y, sample_weight)
-        objectives = [self._objective(X, t, weight, None) for t in y.reshape(len(y), -1).T]
+        objectives = [
+            self._objective(X, t, weight, self._null(t, weight, self.fit_intercept))
+            for t in np.ascontiguousarray(y.reshape(len(y), -1).T)
+        ]
         return objectives[0] if y.ndim == 1 else objectives
 
     def parameters(self):
@@ -322,10 +326,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         start = self._init((n_targets, p + self.fit_intercept), names)
         return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
 
-    def _objective(self, X, y, weight, centre):
+    def _objective(self, X, y, weight, null, centre=None):
         """Return F for one target, which is given as seen from its offset."""
         model = Linear(self.fit_intercept and centre is None)
-        return self._problem(X, y, weight, model, level=self.fit_intercept, centre=centre)
+        return self._problem(X, y, weight, model, null, centre)
 
     def _report(self, descents, finals, each):
         """Set the solution, one entry for each target unless there is just one."""

@@ -1,12 +1,16 @@
 """Losses: how far a prediction ``f`` is from its target ``y``."""
 
+import math
+
 import numpy as np
 
 from skgd.part import Part
 
 
 class Loss(Part):
-    """A loss of one row. Subclass it to add your own; methods are compiled.
+    """A loss of one row, convex in ``f``. Subclass it to add your own.
+
+    `value` and `slope` are compiled; `second`, `mean` and `bending` are given arrays.
 
     Attributes
     ----------
@@ -14,11 +18,18 @@ class Loss(Part):
         The largest second derivative in ``f``; None where there is no bound.
     quadratic : bool
         Whether the loss is ``(f - y)^2 / 2``, for which there are closed forms.
+    rough : bool
+        Whether the slope jumps, so that the gradient does not vanish at the minimum and a
+        descent ends when the objective stops improving.
+    lowest : float
+        The smallest target that makes sense.
     """
 
     __slots__ = ()
     curvature = None
     quadratic = False
+    rough = False
+    lowest = -math.inf
 
     def value(self, f, y):
         """Return the loss of predicting ``f`` for ``y``."""
@@ -29,8 +40,19 @@ class Loss(Part):
         raise NotImplementedError
 
     def second(self, f, y):
-        """Return the second derivative in ``f``, for arrays; only second-order answers ask."""
+        """Return the second derivative in ``f``; only second-order answers ask."""
         raise NotImplementedError
+
+    def mean(self, f):
+        """Return the prediction in the unit of ``y``."""
+        return f
+
+    def bending(self, y):
+        """Return a second derivative to reckon with where there is no bound; None for none.
+
+        The automatic rate rests on it, and falls if it was too small.
+        """
+        return self.curvature
 
 
 class SquaredError(Loss):
@@ -50,6 +72,192 @@ class SquaredError(Loss):
         return np.ones(np.shape(f))
 
 
-LOSSES = {"squared_error": SquaredError}
+class Huber(Loss):
+    """``(f - y)^2 / 2`` up to a distance of epsilon, and linear beyond.
 
-__all__ = ["LOSSES", "Loss", "SquaredError"]
+    Parameters
+    ----------
+    epsilon : float, default=1.35
+        The distance, in the unit of y, greater than 0. (`HuberRegressor` measures its epsilon in
+        units of a scale that it fits.)
+
+    References
+    ----------
+    Huber, "Robust estimation of a location parameter" (1964).
+    """
+
+    __slots__ = ()
+    epsilon: float = 1.35
+    ranges = {"epsilon": "(0, inf)"}
+    curvature = 1.0
+
+    def value(self, f, y):
+        r = abs(f - y)
+        near = r if r < self.epsilon else self.epsilon
+        return near * (r - 0.5 * near)
+
+    def slope(self, f, y):
+        r = f - y
+        r = r if r < self.epsilon else self.epsilon
+        return r if r > -self.epsilon else -self.epsilon
+
+    def second(self, f, y):
+        return (np.abs(f - y) < self.epsilon).astype(float)
+
+
+class EpsilonInsensitive(Loss):
+    """``max(0, |f - y| - epsilon)``: the loss of support vector regression.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        The distance that costs nothing, in the unit of y, at least 0.
+    """
+
+    __slots__ = ()
+    epsilon: float = 0.1
+    ranges = {"epsilon": "[0, inf)"}
+    rough = True
+
+    def value(self, f, y):
+        r = abs(f - y) - self.epsilon
+        return r if r > 0.0 else 0.0
+
+    def slope(self, f, y):
+        r = f - y
+        if r > self.epsilon:
+            return 1.0
+        return -1.0 if r < -self.epsilon else 0.0
+
+    def second(self, f, y):
+        return np.zeros(np.shape(f))
+
+    def bending(self, y):
+        return _reciprocal_spread(y)
+
+
+class SquaredEpsilonInsensitive(Loss):
+    """``max(0, |f - y| - epsilon)^2 / 2``.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        The distance that costs nothing, in the unit of y, at least 0.
+    """
+
+    __slots__ = ()
+    epsilon: float = 0.1
+    ranges = {"epsilon": "[0, inf)"}
+    curvature = 1.0
+
+    def value(self, f, y):
+        r = abs(f - y) - self.epsilon
+        return 0.5 * r * r if r > 0.0 else 0.0
+
+    def slope(self, f, y):
+        r = f - y
+        if r > self.epsilon:
+            return r - self.epsilon
+        return r + self.epsilon if r < -self.epsilon else 0.0
+
+    def second(self, f, y):
+        return (np.abs(f - y) > self.epsilon).astype(float)
+
+
+class AbsoluteError(Loss):
+    """``|f - y|``: the median."""
+
+    __slots__ = ()
+    rough = True
+
+    def value(self, f, y):
+        return abs(f - y)
+
+    def slope(self, f, y):
+        if f > y:
+            return 1.0
+        return -1.0 if f < y else 0.0
+
+    def second(self, f, y):
+        return np.zeros(np.shape(f))
+
+    def bending(self, y):
+        return _reciprocal_spread(y)
+
+
+class Quantile(Loss):
+    """``quantile (y - f)`` below the target and ``(1 - quantile) (f - y)`` above.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        In (0, 1). At 0.5 it is half the absolute error.
+
+    References
+    ----------
+    Koenker and Bassett, "Regression quantiles" (1978).
+    """
+
+    __slots__ = ()
+    quantile: float = 0.5
+    ranges = {"quantile": "(0, 1)"}
+    rough = True
+
+    def value(self, f, y):
+        return (1.0 - self.quantile) * (f - y) if f > y else self.quantile * (y - f)
+
+    def slope(self, f, y):
+        if f > y:
+            return 1.0 - self.quantile
+        return -self.quantile if f < y else 0.0
+
+    def second(self, f, y):
+        return np.zeros(np.shape(f))
+
+    def bending(self, y):
+        return _reciprocal_spread(y)
+
+
+class Poisson(Loss):
+    """``exp(f) - y f + y log(y) - y``: counts the logarithm of whose mean is ``f``.
+
+    Half the Poisson deviance, as in `PoissonRegressor`. Predictions are ``exp(f)``.
+    """
+
+    __slots__ = ()
+    lowest = 0.0
+
+    def value(self, f, y):
+        at_best = y * math.log(y) - y if y > 0.0 else 0.0
+        return math.exp(f) - y * f + at_best if f < 700.0 else math.inf
+
+    def slope(self, f, y):
+        return math.exp(f if f < 700.0 else 700.0) - y
+
+    def second(self, f, y):
+        return np.exp(f)
+
+    def mean(self, f):
+        return np.exp(f)
+
+    def bending(self, y):
+        return max(1.0, float(np.max(y, initial=0.0)))
+
+
+def _reciprocal_spread(y):
+    """Return the curvature of a parabola that is as high and as wide as the targets' spread."""
+    spread = float(np.mean(np.abs(y - np.median(y))))
+    return 1.0 / spread if spread > 0.0 else 1.0
+
+
+LOSSES = {
+    "squared_error": SquaredError,
+    "huber": Huber,
+    "epsilon_insensitive": EpsilonInsensitive,
+    "squared_epsilon_insensitive": SquaredEpsilonInsensitive,
+    "absolute_error": AbsoluteError,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}
+
+__all__ = ["LOSSES", "Loss", *sorted(cls.__name__ for cls in LOSSES.values())]

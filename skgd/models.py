@@ -87,7 +87,7 @@ class Linear(Model):
             g[p] += r
 
     def curvature(self, loss, y):
-        return loss.curvature
+        return loss.bending(y) if loss.curvature is None else loss.curvature
 
 
 class Gabor(Model):
@@ -189,5 +189,7 @@ class Gabor(Model):
             1.22 * A / S**2 * self.width,
         ]
         reach = A + largest * self.baseline
-        steepest = np.maximum(np.abs(loss.slope(reach, y)), np.abs(loss.slope(-reach, y)))
-        return loss.curvature * np.square(slopes).sum() + steepest * np.linalg.norm(bends)
+        targets, ends = (float(y.min()), float(y.max())), (-reach, reach)
+        steepest = max(abs(loss.slope(end, target)) for end in ends for target in targets)
+        bend = loss.bending(y) if loss.curvature is None else loss.curvature
+        return bend * np.square(slopes).sum() + steepest * np.linalg.norm(bends)

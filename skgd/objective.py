@@ -32,6 +32,10 @@ class Objective:
     model, loss, penalty : Model, Loss, Penalty
     alpha : float
         Strength of the penalty.
+    shares : ndarray of shape (p,) or None
+        Of alpha, for each weight; None for one.
+    positive : bool
+        Whether no weight may be negative.
     centre : ndarray of shape (p,) or None
         What is subtracted from every row; None for nothing. X itself is not touched.
     null : float
@@ -43,15 +47,36 @@ class Objective:
         Rows, columns, and parameters: p weights, then the model's others.
     """
 
-    def __init__(self, X, y, weight, *, model, loss, penalty, alpha, centre=None, null=1.0):
+    def __init__(
+        self,
+        X,
+        y,
+        weight,
+        *,
+        model,
+        loss,
+        penalty,
+        alpha,
+        shares=None,
+        positive=False,
+        centre=None,
+        null=1.0,
+    ):
         self.X, self.y, self.weight = X, y, weight
         self.model, self.loss, self.penalty, self.alpha = model, loss, penalty, float(alpha)
-        self.centre, self.null = centre, null
+        self.shares, self.positive, self.centre, self.null = shares, positive, centre, null
         (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_others()
-        strength = np.zeros(self.d)
-        strength[: self.p] = self.alpha
+        strength, floor = np.zeros(self.d), np.full(self.d, -np.inf)
+        strength[: self.p] = self.alpha if shares is None else self.alpha * shares
+        floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
-        self.data = Data(rows_of(X), y, weight, shift, strength, self.p)
+        self.data = Data(rows_of(X), y, weight, shift, strength, floor, self.p)
+
+    @property
+    def costs(self):
+        """The strengths of the l1 and of the l2 part for each weight; None for other penalties."""
+        elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
+        return None if elastic is None else (elastic[0] * strength, elastic[1] * strength)
 
     @property
     def quadratic(self):
@@ -81,18 +106,17 @@ class Objective:
         theta = np.ascontiguousarray(theta, dtype=float)
         accumulate = build_accumulate(type(self.model), type(self.loss), type(self.data.rows))
         parts = Parts(self.model, self.loss, (), ())
-        state, g = State((), (), (), (), (), (), ()), np.zeros(self.d)
+        state, g = State(*((),) * len(State._fields)), np.zeros(self.d)
         with np.errstate(all="ignore"):
             total, _ = accumulate(parts, self.data, state, theta, theta, g, 0, self.n)
         return total, g
 
     def penalty_term(self, theta):
         """Return ``alpha Omega(w)``."""
-        w = np.asarray(theta[: self.p], dtype=float)
-        elastic = self.penalty.elastic()
-        if elastic is None:
-            return self.alpha * sum(map(self.penalty.value, w.tolist()))
-        return self.alpha * (elastic[0] * np.abs(w).sum() + 0.5 * elastic[1] * (w @ w))
+        w, strength = np.asarray(theta[: self.p], dtype=float), self.data.strength[: self.p]
+        if self.costs is None:
+            return float(strength @ [*map(self.penalty.value, w.tolist())])
+        return float(self.costs[0] @ np.abs(w) + 0.5 * self.costs[1] @ (w * w))
 
     def value(self, theta):
         """Return F."""
@@ -101,9 +125,11 @@ class Objective:
     def value_and_gradient(self, theta):
         """Return F, and the gradient of all but what the penalty leaves to its prox."""
         total, g = self.data_term(theta)
-        w, elastic = np.asarray(theta[: self.p], dtype=float), self.penalty.elastic()
-        slope = elastic[1] * w if elastic else np.array([*map(self.penalty.gradient, w.tolist())])
-        g[: self.p] += self.alpha * slope
+        w, strength = np.asarray(theta[: self.p], dtype=float), self.data.strength[: self.p]
+        if self.costs is None:
+            g[: self.p] += strength * [*map(self.penalty.gradient, w.tolist())]
+        else:
+            g[: self.p] += self.costs[1] * w
         return total + self.penalty_term(theta), g
 
     def jacobian(self, theta):
@@ -123,7 +149,7 @@ class Objective:
         H[p:, :p] = rows[1:, 0] @ X
         H[:p, p:] = H[p:, :p].T
         H[p:, p:] = rows[1:, 1:].sum(axis=2)
-        H[range(p), range(p)] += self.alpha * self.penalty.elastic()[1]
+        H[range(p), range(p)] += self.costs[1]
         return H
 
     def _slopes(self, theta):
@@ -165,8 +191,13 @@ class Objective:
         Without a bound of the loss, in its stead a unit to measure residuals in.
         """
         seen = np.where(self.weight > 0.0, self.y, 0.0)
-        unit = 1.0 if self.loss.curvature is None else self.model.curvature(self.loss, seen)
-        return self.weight * unit
+        unit = None if self._unbounded else self.model.curvature(self.loss, seen)
+        return self.weight * (1.0 if unit is None else unit)
+
+    @property
+    def _unbounded(self):
+        """Whether nothing is known of the curvature of the loss."""
+        return self.loss.curvature is None and self.loss.bending(self.y) is None
 
     def _bent(self, v):
         """Return ``H v``, with H a bound on the second derivative of the data term."""
@@ -179,8 +210,8 @@ class Objective:
 
     def curvature_along(self, v):
         """Return ``v . H v``, H bounding the second derivative of the smooth part."""
-        smooth = self.alpha * self.penalty.curvature()
-        return v @ self._bent(v) + smooth * (v[: self.p] @ v[: self.p])
+        smooth = self.data.strength * self.penalty.curvature()
+        return v @ self._bent(v) + smooth @ (v * v)
 
     def dual_gap(self, theta):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
@@ -188,32 +219,34 @@ class Objective:
         For the squared loss, from the residual scaled into the dual's feasible set (Kim et
         al. 2007; Massias et al. 2018), with weights and intercept; infinite otherwise.
         """
-        elastic = self.penalty.elastic()
-        if not self.quadratic or elastic is None:
+        if not self.quadratic or self.costs is None:
             return np.inf
-        a, b = (self.alpha * part for part in elastic)
+        a, b = self.costs
         y, mean = self.y, self.weight / self.n
         residual = y - self.predict(theta)
         primal = 0.5 * (mean @ residual**2) + self.penalty_term(theta)
         if self.d > self.p:
             residual, y = residual - mean @ residual, y - mean @ y
-        slopes = np.abs(self.gather(residual))
-        return max(0.0, primal - _dual(residual, y, mean, slopes, a, b))
+        slopes = self.gather(residual)
+        return max(0.0, primal - _dual(residual, y, mean, slopes, a, b, self.positive))
 
 
-def _dual(residual, y, mean, slopes, a, b):
+def _dual(residual, y, mean, slopes, a, b, positive):
     """Return the dual objective at the best multiple c of the residual that is tried."""
-    target, square, steepest = mean @ (residual * y), mean @ residual**2, slopes.max(initial=0.0)
+    target, square = mean @ (residual * y), mean @ residual**2
     if square == 0.0:
         return 0.0
-    feasible = a / steepest if steepest > 0.0 else np.inf
-    best = np.clip(target / square, -feasible, feasible)
-    candidates = [best] if b == 0.0 else [best, 1.0, target / square]
+    slopes = np.maximum(slopes, 0.0) if positive else np.abs(slopes)
+    steep = slopes > 0.0
+    inside = (a[steep] / slopes[steep]).min(initial=np.inf)
+    hard = steep & (b == 0.0)
+    feasible = (a[hard] / slopes[hard]).min(initial=np.inf)
+    ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
+    candidates = [np.clip(c, *end) for c in (target / square, 1.0) for end in ends]
 
     def dual(c):
-        excess = np.maximum(abs(c) * slopes - a, 0.0)
-        beyond = 0.5 * (excess @ excess) / b if b > 0.0 else 0.0
-        return c * target - 0.5 * c**2 * square - beyond
+        excess = np.maximum(c * slopes - a, 0.0)[b > 0.0]
+        return c * target - 0.5 * c**2 * square - 0.5 * (excess**2 / b[b > 0.0]).sum()
 
     return max(map(dual, candidates))
 

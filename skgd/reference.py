@@ -100,8 +100,7 @@ def closed_form(objective, start=None):
     array([ 2., -1.])
     """
     begin = time.perf_counter()
-    elastic = objective.penalty.elastic()
-    if not objective.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
+    if not objective.quadratic or not _is_ridge(objective):
         raise ValueError("Only the squared error with l2 or no penalty has a closed form.")
     mean = objective.weight / objective.n
     X = objective.X.toarray() if sparse.issparse(objective.X) else objective.X
@@ -109,10 +108,14 @@ def closed_form(objective, start=None):
     if objective.d > objective.p:
         centre, level = mean @ X, mean @ y
     root = np.sqrt(mean)
-    U, s, V = linalg.svd(root[:, None] * (X - centre), full_matrices=False)
+    Z, target, cost = root[:, None] * (X - centre), root * (y - level), objective.costs[1]
+    if np.ptp(cost) > 0.0:
+        Z = np.vstack([Z, np.diag(np.sqrt(cost))])
+        target, cost = np.append(target, np.zeros(objective.p)), np.zeros(1)
+    U, s, V = linalg.svd(Z, full_matrices=False)
     kept = s > max(X.shape) * np.finfo(objective.X.dtype).eps * s.max(initial=0.0)
-    shrunk = s[kept] / (s[kept] ** 2 + objective.alpha * elastic[1])
-    w = V[kept].T @ (shrunk * (U[:, kept].T @ (root * (y - level))))
+    shrunk = s[kept] / (s[kept] ** 2 + cost[0])
+    w = V[kept].T @ (shrunk * (U[:, kept].T @ target))
     theta = np.append(w, level - centre @ w)[: objective.d]
     seconds = time.perf_counter() - begin
     return Solution("closed form", theta, objective.value(theta), None, seconds)
@@ -139,12 +142,11 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     Solution
     """
     begin = time.perf_counter()
-    elastic = objective.penalty.elastic()
-    if elastic is None:
+    if objective.costs is None:
         raise ValueError("L-BFGS needs a penalty that is a mixture of l1 and l2.")
-    cost, p, d = objective.alpha * elastic[0], objective.p, objective.d
+    cost, p, d = objective.costs[0], objective.p, objective.d
     theta = np.zeros(d) if start is None else np.asarray(start, dtype=float)
-    split = cost > 0.0
+    split = bool(cost.any())
 
     def join(z):
         return np.concatenate([z[:p] - z[d:], z[p:d]]) if split else z
@@ -154,10 +156,12 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
         value, g = objective.value_and_gradient(theta)
         if not split:
             return value, g
-        value += cost * (z[:p] + z[d:] - np.abs(theta[:p])).sum()
+        value += cost @ (z[:p] + z[d:] - np.abs(theta[:p]))
         return value, np.concatenate([g[:p] + cost, g[p:], cost - g[:p]])
 
-    bounds = [(0.0, None)] * p + [(None, None)] * (d - p) + [(0.0, None)] * p if split else None
+    low = 0.0 if split or objective.positive else None
+    bounds = [(low, None)] * p + [(None, None)] * (d - p)
+    bounds += [(0.0, 0.0 if objective.positive else None)] * p if split else []
     negative = np.maximum(-theta[:p], 0.0) if split else []
     z = np.concatenate([np.maximum(theta[:p], 0.0) if split else theta[:p], theta[p:], negative])
     options = {
@@ -173,6 +177,12 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     theta = join(found.x)
     seconds = time.perf_counter() - begin
     return Solution("L-BFGS", theta, objective.value(theta), found.nit, seconds)
+
+
+def _is_ridge(objective):
+    """Whether the penalty is l2 or none, and no weight has a bound."""
+    costs = objective.costs
+    return costs is not None and not costs[0].any() and not objective.positive
 
 
 def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
@@ -199,12 +209,11 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
         For any other loss or penalty, and for fewer rows than parameters.
     """
     begin = time.perf_counter()
-    elastic = objective.penalty.elastic()
-    if not objective.loss.quadratic or elastic is None or elastic[0] * objective.alpha > 0.0:
+    if not objective.loss.quadratic or not _is_ridge(objective):
         raise ValueError("Only the squared error with l2 or no penalty is a sum of squares.")
     root, p = np.sqrt(objective.weight / objective.n), objective.p
     shrink = np.zeros((p, objective.d))
-    shrink[range(p), range(p)] = np.sqrt(objective.alpha * elastic[1])
+    shrink[range(p), range(p)] = np.sqrt(objective.costs[1])
 
     def residuals(theta):
         return np.concatenate(

@@ -135,7 +135,7 @@ def _kind(bends):
 
 def _smooth_part(objective, theta):
     """Return which parameters are off the penalty's kinks, and the slope of its cusps there."""
-    cost = objective.alpha * objective.penalty.elastic()[0]
+    cost = objective.costs[0]
     slope = np.zeros(objective.d)
     slope[: objective.p] = cost * np.sign(theta[: objective.p])
     free = np.ones(objective.d, dtype=bool)
@@ -149,7 +149,9 @@ def _gain(objective, theta, g, free):
         return 0.0
     J = objective.jacobian(theta)[:, free]
     normal = J.T @ (objective.weight[:, None] / objective.n * J)
-    normal += objective.alpha * objective.penalty.elastic()[1] * np.diag(free < objective.p)
+    shrink = np.zeros(objective.d)
+    shrink[: objective.p] = objective.costs[1]
+    normal += np.diag(shrink[free])
     normal += 1e-10 * np.diag(objective.column_curvature[free])
     return 0.5 * g[free] @ linalg.solve(normal, g[free], assume_a="pos")
 

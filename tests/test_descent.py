@@ -269,6 +269,9 @@ def test_a_pause_does_not_change_when_a_descent_ends(rule, schedule, size, sampl
         parts.descend(2 if parts.epoch else 3)
     assert 3 < whole.epoch < 300
     assert_same_descent(parts, whole)
+    whole.descend(2)
+    parts.descend(2)
+    assert_same_descent(parts, whole)
 
 
 @pytest.mark.parametrize("batch_size", [None, 7, 1])

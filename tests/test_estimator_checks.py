@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skgd import GDRegressor
+from skgd import GDGaborRegressor, GDRegressor
 from skgd.optimizers import OPTIMIZERS
 from skgd.penalties import PENALTIES
 
@@ -18,6 +18,10 @@ WHOLE = [
     GDRegressor(),
     *(GDRegressor(optimizer=name, **SETTLED.get(name, {})) for name in OPTIMIZERS),
     *(GDRegressor(penalty=name, alpha=0.01) for name in PENALTIES),
+]
+PACKETS = [
+    GDGaborRegressor(),
+    GDGaborRegressor(fit_amplitude=True, fit_width=True, fit_baseline=True),
 ]
 BATCHES = [GDRegressor(batch_size=8), GDRegressor(batch_size=1)]
 
@@ -35,7 +39,7 @@ def of_batches(estimator):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([*WHOLE, *BATCHES], expected_failed_checks=of_batches)
+@parametrize_with_checks([*WHOLE, *PACKETS, *BATCHES], expected_failed_checks=of_batches)
 def test_scikit_learn_approves_of(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

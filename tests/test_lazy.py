@@ -87,13 +87,22 @@ def test_the_lazy_form_follows_schedules_and_samplings(schedule, sampling):
     assert_same(*both)
 
 
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.02, 0.3])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.02, 0.1])
 def test_the_lazy_form_outlives_restarts_of_its_clock(l1_ratio):
     X, y, weight = make_sparse()
     rate, alpha = 0.1, 4.8
     shrinkage = 1.0 - rate * alpha * (1.0 - l1_ratio)
     assert shrinkage**30 < lazy.WEAKEST  # within an epoch
     options = {"alpha": alpha, "l1_ratio": l1_ratio, "learning_rate": rate, "max_iter": 30}
+    both = fit_both(X, y, weight, init=np.full(13, 5.0), **options)
+    assert_same(*both)
+    assert both[0][0].any()
+
+
+def test_the_lazy_form_outlives_an_epoch_that_shrinks_by_more_than_a_float_can_hold():
+    X, y, weight = make_sparse(n=1300, density=0.1)
+    options = {"alpha": 4.8, "l1_ratio": 0.001, "learning_rate": 0.1, "max_iter": 2}
+    assert (1.0 - 0.1 * 4.8 * 0.999) ** 1300 == 0.0
     both = fit_both(X, y, weight, init=np.full(13, 5.0), **options)
     assert_same(*both)
     assert both[0][0].any()
@@ -134,10 +143,10 @@ def test_a_column_without_entries_keeps_its_start_or_shrinks_by_the_penalty_alon
 
 
 def test_only_plain_descent_on_sparse_rows_waits():
-    assert make_descent()._mode(np.array([0.1])) == "lazy"
-    assert make_descent(batch_size=5)._mode(np.array([0.1])) == "lazy"
-    assert make_descent(batch_size=None)._mode(np.array([0.1])) == "full"
-    assert make_descent(record_path=True)._mode(np.array([0.1])) == "batch"
+    assert make_descent()._mode(np.array([0.1])).batch == "lazy"
+    assert make_descent(batch_size=5)._mode(np.array([0.1])).batch == "lazy"
+    assert make_descent(batch_size=None)._mode(np.array([0.1])).batch == "full"
+    assert make_descent(record_path=True)._mode(np.array([0.1])).batch == "batch"
 
 
 class Counted:
@@ -172,7 +181,7 @@ def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entr
     indices = rng.permutation(p)[:entries]
     rows = CsrRows(rng.standard_normal(entries), indices, np.array([0, entries]))
     strength = np.append(np.full(p, 0.1), 0.0)
-    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), strength, p)
+    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), strength, np.full(p + 1, -np.inf), p)
     parts = Parts((), (), (), ElasticNet(0.5))
     theta, order = Counted(rng.standard_normal(p + 1)), np.zeros(1, dtype=int)
     before = theta.values.copy()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from conftest import make_regression
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -43,9 +43,15 @@ class Quartic(Loss):
 
 ENTRIES = [*(cls() for cls in LOSSES.values()), PseudoHuber(), Quartic()]
 BOUNDED = [loss for loss in ENTRIES if loss.curvature is not None]
+KINKED = [loss for loss in ENTRIES if loss.rough or "epsilon" in loss.get_params()]
 numbers = st.floats(-5.0, 5.0)
 every_loss = pytest.mark.parametrize("loss", ENTRIES, ids=repr)
 reproducibly = settings(derandomize=True, deadline=None)
+
+
+def near_a_kink(loss, r, h):
+    """Whether the slope of a loss breaks within ``h`` of the residual ``r``."""
+    return loss in KINKED and abs(abs(r) - loss.get_params().get("epsilon", 0.0)) <= h
 
 
 @every_loss
@@ -53,6 +59,7 @@ reproducibly = settings(derandomize=True, deadline=None)
 @given(f=numbers, y=numbers)
 def test_slope_equals_differences(loss, f, y):
     h = 1e-4
+    assume(not near_a_kink(loss, f - y, 2 * h))
     stencil = np.array([1.0, -8.0, 8.0, -1.0]) / (12.0 * h)
     values = [loss.value(f + k * h, y) for k in (-2, -1, 1, 2)]
     np.testing.assert_allclose(loss.slope(f, y), stencil @ values, rtol=1e-8, atol=1e-8)
@@ -77,17 +84,22 @@ def test_the_bound_of_the_curvature_is_reached(loss):
 @reproducibly
 @given(f=numbers, g=numbers, y=numbers, share=st.floats(0.0, 1.0))
 def test_a_loss_is_convex(loss, f, g, y, share):
+    y = max(y, loss.lowest)
     between = loss.value(share * f + (1.0 - share) * g, y)
     chord = share * loss.value(f, y) + (1.0 - share) * loss.value(g, y)
-    assert between <= chord + 1e-12 * (1.0 + chord)
+    assert between <= chord + 1e-12 * (1.0 + abs(f * y) + abs(g * y) + chord)
 
 
 @every_loss
 @reproducibly
 @given(f=numbers, y=numbers)
 def test_nothing_is_better_than_the_target_itself(loss, f, y):
-    assert loss.slope(y, y) == 0.0
-    assert loss.value(y, y) == 0.0 <= loss.value(f, y)
+    y = abs(y) + 0.01 if np.isfinite(loss.lowest) else y
+    best = np.log(y) if loss.mean(0.0) == 1.0 else y
+    np.testing.assert_allclose(loss.mean(best), y, rtol=1e-14)
+    assert abs(loss.slope(best, y)) <= 1e-14 * (1.0 + abs(y))
+    assert abs(loss.value(best, y)) <= 1e-14 * (1.0 + abs(y))
+    assert loss.value(f, y) >= -1e-14
 
 
 @reproducibly

@@ -228,8 +228,8 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     accumulate = build_accumulate(Linear, SquaredError, type(rows))
     total, pulls = accumulate(
         Parts(Linear(), SquaredError(), (), ()),
-        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), P),
-        State((), (), (), (), (), (), ()),
+        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), np.full(P + 1, -np.inf), P),
+        State(*((),) * len(State._fields)),
         theta,
         theta,
         g,

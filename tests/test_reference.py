@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from conftest import make_regression
-from scipy import sparse
+from scipy import optimize, sparse
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 
-from skgd import GDRegressor
+from skgd import GDGaborRegressor, GDRegressor
+from skgd.datasets import load_gabor
 from skgd.penalties import Penalty
-from skgd.reference import Solution, closed_form, compare, lbfgs
+from skgd.reference import Solution, closed_form, compare, lbfgs, levenberg_marquardt
 
 WEIGHT = np.random.default_rng(6).uniform(0.1, 3.0, 40)
 weighted = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
@@ -146,6 +147,68 @@ def test_the_two_references_agree(shape):
     assert one.objective == objective.value(one.theta)
 
 
+# Levenberg and Marquardt
+
+PACKETS = {
+    "plain": ({}, [16.0, 0.3]),
+    "all extras": (
+        {"fit_amplitude": True, "fit_width": True, "fit_baseline": True},
+        [16.0, 0.3, 0.8, 3.0, 0.1],
+    ),
+}
+packets = pytest.mark.parametrize("packet", PACKETS)
+
+
+def wave(x, frequency, offset, amplitude=1.0, width=4.0, baseline=0.0):
+    """Return the packet, with parameters in the order of the objective."""
+    u = offset + 0.06 * frequency * x
+    return amplitude * np.sin(u) * np.exp(-(u**2) / (2.0 * width**2)) + baseline
+
+
+@packets
+@pytest.mark.parametrize("weighted", [False, True])
+def test_levenberg_and_marquardt_arrive_where_curve_fit_does(packet, weighted):
+    (fitted, start), (X, y) = PACKETS[packet], load_gabor(return_X_y=True)
+    weight = WEIGHT[:30] if weighted else np.ones(30)
+    objective = GDGaborRegressor(**fitted).objective(X, y, weight)
+    found = levenberg_marquardt(objective, np.array(start))
+    sigma, exact = 1.0 / np.sqrt(weight), {"ftol": 1e-14, "xtol": 1e-14, "gtol": 1e-14}
+    expected, _ = optimize.curve_fit(wave, X.ravel(), y, p0=start, sigma=sigma, **exact)
+    np.testing.assert_allclose(found.theta, expected, rtol=1e-5, atol=1e-6)
+    value = np.average((wave(X.ravel(), *expected) - y) ** 2, weights=weight) / 2.0
+    np.testing.assert_allclose(found.objective, value, rtol=1e-10)
+    assert found.method == "Levenberg-Marquardt"
+
+
+@packets
+@pytest.mark.parametrize("alpha", [1e-6, 1e-5])
+def test_with_an_l2_penalty_they_minimise_the_sum_of_squares_that_it_adds(packet, alpha):
+    (fitted, start), (X, y) = PACKETS[packet], load_gabor(return_X_y=True)
+    objective = GDGaborRegressor(penalty="l2", alpha=alpha, **fitted).objective(X, y)
+    found = levenberg_marquardt(objective, np.array(start))
+
+    def residuals(theta):
+        return np.append(wave(X.ravel(), *theta) - y, np.sqrt(30.0 * alpha) * theta[0])
+
+    expected = optimize.least_squares(residuals, start, method="lm", xtol=1e-14, ftol=1e-14)
+    np.testing.assert_allclose(found.objective, expected.cost / 30.0, rtol=1e-8)
+    np.testing.assert_allclose(found.objective, objective.value(found.theta), rtol=1e-14)
+
+
+def test_on_a_linear_model_they_find_the_closed_form(problem):
+    objective = GDRegressor(alpha=0.2).objective(*problem, WEIGHT)
+    found = levenberg_marquardt(objective, np.full(6, 3.0))
+    np.testing.assert_allclose(found.theta, closed_form(objective).theta, rtol=1e-9)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+def test_levenberg_and_marquardt_need_a_sum_of_squares(penalty):
+    model = GDGaborRegressor(penalty=penalty, alpha=0.1)
+    objective = model.objective(*load_gabor(return_X_y=True))
+    with pytest.raises(ValueError, match="is a sum of squares"):
+        levenberg_marquardt(objective, np.zeros(2))
+
+
 # What they cannot do
 
 
@@ -244,3 +307,36 @@ def test_a_closed_form_has_no_iterations_to_print(problem):
     line = str(compare(GDRegressor(), *problem)).split("\n")[3]
     assert line.startswith("closed form")
     assert line.split()[-2] == "-"
+
+
+GABOR = {"n_init": 2, "n_screen": 200, "random_state": 0, "tol": 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("penalty", "methods"),
+    [(None, ["Levenberg-Marquardt", "L-BFGS"]), ("l1", ["L-BFGS"])],
+)
+def test_the_gabor_estimator_is_compared_from_the_same_starts(penalty, methods):
+    X, y = load_gabor(return_X_y=True)
+    model = GDGaborRegressor(penalty=penalty, alpha=1e-4, **GABOR).fit(X, y, WEIGHT[:30])
+    first, *others = compare(model, X, y, WEIGHT[:30])
+    objective = model.objective(X, y, WEIGHT[:30])
+    np.testing.assert_array_equal(first.theta, model.theta_[[1, 0]])
+    assert first.n_iter == model.n_iter_
+    assert [row.method for row in others] == methods
+    by_name = {"Levenberg-Marquardt": levenberg_marquardt, "L-BFGS": lbfgs}
+    for row in others:
+        alone = [by_name[row.method](objective, start[[1, 0]]) for start in model.starts_]
+        assert row.objective == min(solution.objective for solution in alone)
+        assert row.n_iter == sum(solution.n_iter for solution in alone)
+        assert row.objective >= first.objective * (1.0 - 1e-9)
+        np.testing.assert_allclose(row.theta, first.theta, atol=1e-4)
+
+
+def test_from_one_start_all_methods_of_a_comparison_begin_there():
+    X, y = load_gabor(return_X_y=True)
+    model = GDGaborRegressor(init=[-5.5, 16.5], max_iter=5000, tol=1e-7)
+    rows = compare(model, X, y)
+    for row in rows:
+        np.testing.assert_allclose(row.theta, [16.7321, -5.8659], atol=1e-3)
+    assert not hasattr(model, "theta_")

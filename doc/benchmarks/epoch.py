@@ -37,7 +37,7 @@ def dense_problem(n=100_000, p=100):
 def sparse_problem(n=100_000, p=10_000, density=0.001):
     """Return a CSR matrix of numbers from [0, 1), and a target linear in them but for noise."""
     rng = np.random.default_rng(0)
-    X = sparse.random(n, p, density, format="csr", random_state=0)
+    X = sparse.random(n, p, density, format="csr", random_state=rng)
     return X, X @ rng.standard_normal(p) + rng.standard_normal(n)
 
 

@@ -11,14 +11,28 @@ from functools import cache
 from skgd.descent.compiled import bind, compile_cached, fuse, inline
 from skgd.descent.lazy import LAZY_VERBS
 from skgd.descent.rows import prefetch
-from skgd.descent.state import CONVERGED, GROWN, NONFINITE, PLATEAU, REPLACEMENT, RUNNING, SHUFFLE
+from skgd.descent.state import (
+    CONVERGED,
+    GROWN,
+    LEFT,
+    NONFINITE,
+    OMEGA,
+    PLATEAU,
+    REPLACEMENT,
+    RUNNING,
+    SHUFFLE,
+    SLOPE,
+    STEP,
+    TOTAL,
+    ZEROS,
+)
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn, and a busy processor drops requests, so these are asked for twice.
 NEXT, AHEAD, SOON = 4, 16, 8
 GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
 
-FULL = SINGLE = LAZY = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
+FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
 project = project_both = spread = fetch = entry = None
 predict = bend = pull = value = slope = None
 prepare = step = extrapolate = None
@@ -33,9 +47,10 @@ def build(model, loss, optimizer, penalty, rows, mode):
     Parameters
     ----------
     model, loss, optimizer, penalty, rows : type
-    mode : {"full", "batch", "single", "lazy"}
-        The full batch; smaller ones; batches of one dense row, whose gradient is the row
-        itself and need not be stored; sparse ones that move the weights they touch.
+    mode : Mode
+        Whose batch is "full"; "batch" for smaller ones; "single" for batches of one dense row,
+        whose gradient is the row itself and need not be stored; "lazy" for sparse ones that
+        move the weights they touch.
     """
     slots = {
         **_slots_of_data(model, loss, rows),
@@ -46,16 +61,20 @@ def build(model, loss, optimizer, penalty, rows, mode):
         "smooth": inline(penalty.gradient),
         "prox": inline(penalty.prox),
         "elastic": inline(penalty.elastic),
-        "FULL": mode == "full",
-        "SINGLE": mode == "single",
-        "LAZY": mode == "lazy",
+        "FULL": mode.batch == "full",
+        "SINGLE": mode.batch == "single",
+        "LAZY": mode.batch == "lazy",
+        "AVERAGES": mode.averages,
+        "BOUNDED": mode.bounded,
+        "CLIPS": mode.clips,
         "LOOKS_AHEAD": optimizer.looks_ahead,
         "DECOUPLED": optimizer.decoupled,
         "NEEDS_NORM": optimizer.needs_norm,
     }
-    for function in (*LAZY_VERBS, shuffle, accumulate, survey, appraise, move, advance):
+    for function in (*LAZY_VERBS, shuffle, accumulate, survey, appraise, clip, move, advance):
         slots[function.__name__] = fuse(bind(function, slots))
-    return compile_cached(bind(run, slots), (model, loss, optimizer, penalty, rows), mode)
+    form = "-".join(map(str, mode))
+    return compile_cached(bind(run, slots), (model, loss, optimizer, penalty, rows), form)
 
 
 @cache
@@ -94,10 +113,12 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
         Evenly from [0, 1), for the order of the rows.
     rates : ndarray of shape (updates,)
         Learning rates; without any, the loop only looks where it is.
-    record : ndarray of shape (2, epochs)
-        Filled with the objective and, on the full batch, the scaled residual.
-    path : ndarray of shape (updates, d) or (0, d)
-        Filled with the parameters after every update.
+    record : ndarray of shape (6, epochs)
+        Filled with the objective; the scaled residual (on the full batch); the penalty; the
+        norm of the smooth part's gradient (on the full batch); the length of the way since the
+        last column; and the number of weights that are zero.
+    path : ndarray of shape (kept updates, d) or (0, d)
+        Filled with the parameters after every update that is kept.
 
     Returns
     -------
@@ -108,7 +129,7 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
     """
     theta, answer, g = state.theta, state.answer, state.g
     n, t, batch = data.y.size, plan.t, plan.batch
-    best, stale, ceiling = plan.best, plan.stale, plan.ceiling
+    best, stale, ceiling, kept = plan.best, plan.stale, plan.ceiling, 0
     for e in range(record.shape[1]):
         total = 0.0
         if not FULL:
@@ -128,22 +149,26 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
                 tick(parts, data, theta, g, state.order, state.idle, start, stop, rate)
                 rest(theta, state.idle, data.width, stop == n)
             else:
-                advance(parts, data, state, theta, answer, g, t, rate, c, start)
-            if path.shape[0] > 0:
+                advance(parts, data, state, limits, theta, answer, g, t, rate, c, start)
+            if path.shape[0] > 0 and t % plan.kept == 0:
                 for j in range(theta.size):
-                    path[t - plan.t, j] = answer[j] if LOOKS_AHEAD else theta[j]
+                    path[kept, j] = answer[j] if LOOKS_AHEAD else theta[j]
+                kept += 1
+            if AVERAGES and t >= plan.averaged:
+                for j in range(theta.size):
+                    w = answer[j] if LOOKS_AHEAD else theta[j]
+                    state.mean[j] += (w - state.mean[j]) / (t - plan.averaged + 1)
             t += 1
         if FULL:
             total, _ = accumulate(parts, data, state, theta, answer, g, 0, n)
-        omega, left = appraise(parts.penalty, theta, answer, g, data.strength, limits.scale)
-        total += omega
-        record[0, e] = total
-        record[1, e] = left
+        left = appraise(parts.penalty, data, state, limits, theta, answer, g, record, e)
+        total += record[OMEGA, e]
+        record[TOTAL, e] = total
         if best == math.inf:
             ceiling = GROWTH * (total if total > limits.null else limits.null)
         stale = 0.0 if total < best - limits.gain else stale + 1.0
         best = total if total < best else best
-        if not math.isfinite(total):
+        if not abs(total) < math.inf:  # isfinite subtracts, and sums that may be reordered cancel
             return NONFINITE, e + 1, best, stale, ceiling
         if total > ceiling:
             return GROWN, e + 1, best, stale, ceiling
@@ -218,10 +243,12 @@ def survey(parts, data, answer):
     return total / y.size
 
 
-def advance(parts, data, state, theta, answer, g, t, rate, c, start):
+def advance(parts, data, state, limits, theta, answer, g, t, rate, c, start):
     """Take one step with the gradient in ``state.g``, and leave zeros there."""
     memory, strength, p = state.memory, data.strength, data.width
     norm, disagreement = 0.0, 0.0
+    if CLIPS:
+        clip(parts.penalty, strength, limits, theta, g)
     if NEEDS_NORM:
         for j in range(theta.size):
             norm += (g[j] + strength[j] * smooth(parts.penalty, theta[j])) ** 2
@@ -230,13 +257,13 @@ def advance(parts, data, state, theta, answer, g, t, rate, c, start):
         i = state.order[start]
         for j in range(p):
             x = entry(data.rows, i, j)
-            move(parts, theta, answer, memory, strength, shared, rate, j, c * x)
+            move(parts, data, theta, answer, memory, shared, rate, j, c * x)
         for j in range(p, theta.size):
-            move(parts, theta, answer, memory, strength, shared, rate, j, g[j])
+            move(parts, data, theta, answer, memory, shared, rate, j, g[j])
             g[j] = 0.0
     else:
         for j in range(theta.size):
-            disagreement += move(parts, theta, answer, memory, strength, shared, rate, j, g[j])
+            disagreement += move(parts, data, theta, answer, memory, shared, rate, j, g[j])
             g[j] = 0.0
     if LOOKS_AHEAD:
         reach = extrapolate(parts.optimizer, state.scalars, disagreement)
@@ -246,9 +273,23 @@ def advance(parts, data, state, theta, answer, g, t, rate, c, start):
             answer[j] = z
 
 
-def move(parts, theta, answer, memory, strength, shared, rate, j, g):
+def clip(penalty, strength, limits, theta, g):
+    """Shorten the gradient of the smooth part, then cut its entries."""
+    norm = 0.0
+    for j in range(theta.size):
+        norm += (g[j] + strength[j] * smooth(penalty, theta[j])) ** 2
+    norm = math.sqrt(norm)
+    share = limits.norm / norm if norm > limits.norm else 1.0
+    for j in range(theta.size):
+        decay = strength[j] * smooth(penalty, theta[j])
+        whole = share * (g[j] + decay)
+        whole = whole if whole < limits.entry else limits.entry
+        g[j] = (whole if whole > -limits.entry else -limits.entry) - decay
+
+
+def move(parts, data, theta, answer, memory, shared, rate, j, g):
     """Move one parameter; return how much its step disagrees with its last move."""
-    w, alpha = theta[j], strength[j]
+    w, alpha = theta[j], data.strength[j]
     decay = alpha * smooth(parts.penalty, w)
     if DECOUPLED:
         d, s = step(parts.optimizer, g, memory, j, shared)
@@ -256,35 +297,50 @@ def move(parts, theta, answer, memory, strength, shared, rate, j, g):
     else:
         d, s = step(parts.optimizer, g + decay, memory, j, shared)
         z = prox(parts.penalty, w - rate * s * d, rate * s * alpha)
+    if BOUNDED:
+        z = z if z > data.floor[j] else data.floor[j]
     theta[j] = z
     return (w - z) * (z - answer[j]) if LOOKS_AHEAD else 0.0
 
 
-def appraise(penalty, theta, answer, g, strength, scale):
-    """Return the penalty of the answer, and what is left to gain.
+def appraise(penalty, data, state, limits, theta, answer, g, record, e):
+    """Record what there is to say about the answer but its loss; return what is left to gain.
 
     The latter is, on the full batch, the largest entry of the proximal gradient, each in its
     own unit and freed of rounding. On smaller batches the answer is then made current.
     """
-    omega, worst = 0.0, 0.0
+    omega, worst, steep, way, zeros = 0.0, 0.0, 0.0, 0.0, 0
     for j in range(theta.size):
-        alpha = strength[j]
-        omega += alpha * omega_of(penalty, answer[j])
+        alpha, w = data.strength[j], answer[j]
+        omega += alpha * omega_of(penalty, w)
+        way += (w - state.last[j]) ** 2
+        state.last[j] = w
+        zeros += 1 if w == 0.0 and j < data.width else 0
         if FULL:
-            w, tau = theta[j], scale[0, j]
-            z = w - tau * (g[j] + alpha * smooth(penalty, w))
-            left = abs(w - prox(penalty, z, tau * alpha)) / tau
-            left = scale[1, j] * (left - scale[2, j])
+            w, tau = theta[j], limits.scale[0, j]
+            slope_j = g[j] + alpha * smooth(penalty, w)
+            steep += slope_j * slope_j
+            z = prox(penalty, w - tau * slope_j, tau * alpha)
+            if BOUNDED:
+                z = z if z > data.floor[j] else data.floor[j]
+            left = limits.scale[1, j] * (abs(w - z) / tau - limits.scale[2, j])
             worst = left if left > worst else worst
         else:
             answer[j] = theta[j]
-    return omega, worst if FULL else math.inf
+    record[LEFT, e] = worst if FULL else math.inf
+    record[OMEGA, e] = omega
+    record[SLOPE, e] = math.sqrt(steep) if FULL else math.nan
+    record[STEP, e] = math.sqrt(way)
+    record[ZEROS, e] = zeros
+    return record[LEFT, e]
 
 
 def shuffle(order, draws, e, sampling):
     """Put the rows of epoch ``e`` in order, by numbers drawn evenly from [0, 1)."""
     n = order.size
     if sampling == SHUFFLE:
+        for k in range(n):
+            order[k] = k
         for k in range(n - 1, 0, -1):
             i = int(draws[e, k] * (k + 1))
             order[k], order[i] = order[i], order[k]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+REACH = 3.0  # spreads of y that a step may move predictions by
+
 
 def stable_rate(objective, batch=None, replacement=False):
     """Return a rate at which plain descent cannot diverge on batches of this size.
@@ -15,12 +17,12 @@ def stable_rate(objective, batch=None, replacement=False):
     ----------
     Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
-    if objective.loss.curvature is None:
+    if objective.loss.bending(objective.y) is None:
         raise ValueError(
             f"The curvature of {type(objective.loss).__name__} has no bound, so there is no "
             "automatic rate: give learning_rate a number."
         )
-    smooth = objective.alpha * objective.penalty.curvature()
+    smooth = float(objective.data.strength.max()) * objective.penalty.curvature()
     if batch is None:
         curvature, share = objective.curvature + smooth, 1.0
     else:
@@ -42,16 +44,20 @@ def newton_length(objective, theta, g):
     """Return how far the exact step along the signs of the gradient moves each parameter.
 
     ``g`` is the gradient of the data term at ``theta``; what the penalty's prox takes off it
-    is left out. The length scales with the parameters: inversely to X, in proportion to y. It
-    is 1 where there is nothing to gain.
+    is left out. The length scales with the parameters: inversely to X, in proportion to y. Where
+    there is no slope, or a valley so flat that the step leaves the range of the data, it is the
+    length that moves predictions by a few times the spread of y.
     """
-    p, alpha, penalty = objective.p, objective.alpha, objective.penalty
+    p, strength, penalty = objective.p, objective.data.strength.tolist(), objective.penalty
     slope = g.copy()
-    for j, w in enumerate(theta[:p].tolist()):
+    for j, (w, alpha) in enumerate(zip(theta[:p].tolist(), strength)):
         slope[j] = w - penalty.prox(w - g[j] - alpha * penalty.gradient(w), alpha)
     signs = np.sign(slope)
     bend = objective.curvature_along(signs)
-    return float(signs @ slope / bend) if bend > 0.0 else 1.0
+    widths = np.sqrt(objective.column_curvature).sum()
+    widths = min(widths, np.sqrt(objective.d * objective.curvature))
+    farthest = REACH * np.sqrt(2.0 * objective.null) / widths if widths > 0.0 else 1.0
+    return min(float(signs @ slope / bend), farthest) if bend > 0.0 else farthest
 
 
 def automatic_rate(objective, optimizer, theta, batch=None, replacement=False, g=None):
@@ -61,4 +67,6 @@ def automatic_rate(objective, optimizer, theta, batch=None, replacement=False, g
         stable = stable_rate(objective, batch, replacement)
     else:
         newton = newton_length(objective, theta, objective.data_term(theta)[1] if g is None else g)
-    return optimizer.automatic_rate(stable, newton, batch is None)
+    rate = optimizer.automatic_rate(stable, newton, batch is None)
+    decay = float(objective.data.strength.max()) * objective.penalty.curvature()
+    return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate

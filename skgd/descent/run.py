@@ -1,19 +1,38 @@
 """A descent: the parameters, the optimizer's memory, and the record of how they moved."""
 
 import math
+import time
 
 import numpy as np
 
 from skgd.descent.loop import build
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import automatic_rate
+from skgd.descent.residual import mean_with_zeros, residual_scale
 from skgd.descent.rows import CsrRows
-from skgd.descent.state import CYCLIC, REPLACEMENT, SHUFFLE, Idle, Limits, Parts, Plan, State
+from skgd.descent.state import (
+    CYCLIC,
+    LEFT,
+    OMEGA,
+    REPLACEMENT,
+    SHUFFLE,
+    SLOPE,
+    STEP,
+    TOTAL,
+    ZEROS,
+    Idle,
+    Limits,
+    Mode,
+    Parts,
+    Plan,
+    State,
+)
 
 SAMPLINGS = {"shuffle": SHUFFLE, "replacement": REPLACEMENT, "cyclic": CYCLIC}
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
+# How far above its start, or the constant prediction's, an objective counts as diverged.
+RISEN, NOISE = 1.0 + 1e-9, 10.0
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
-ROUNDING = 8.0 * np.finfo(float).eps
 
 
 class Descent:
@@ -39,8 +58,12 @@ class Descent:
         for no test.
     n_iter_no_change : int
         Epochs without such an improvement, on smaller batches.
-    record_path : bool
-        Whether to keep the parameters after every update.
+    record_path : int
+        Every which update's parameters to keep; 0 for none.
+    average : int
+        The first update whose parameters enter the mean that is reported; 0 for no mean.
+    clip_norm, clip_value : float
+        What the gradient of the smooth part is shortened to, and what its entries are then cut to.
 
     Attributes
     ----------
@@ -49,10 +72,11 @@ class Descent:
         Epochs and updates done.
     rate : float
         The learning rate that the schedule multiplies.
-    curve : list of float
-        The objective at the start and after each epoch.
-    residual : float
-        The scaled residual at the end, on the full batch.
+    columns : list of list
+        What is known of the start and of the end of each epoch, in the order of `TOTAL`, `LEFT`,
+        `OMEGA`, `SLOPE`, `STEP` and `ZEROS`.
+    scores : list of float
+        Filled by those who watch.
     """
 
     def __init__(
@@ -68,18 +92,23 @@ class Descent:
         seed=0,
         tol=1e-4,
         n_iter_no_change=5,
-        record_path=False,
+        record_path=0,
+        average=0,
+        clip_norm=math.inf,
+        clip_value=math.inf,
     ):
-        self.objective, self.schedule = objective, schedule
-        self.batch = min(batch_size or objective.n, objective.n)
-        self.full = self.batch == objective.n and not (batch_size and sampling == "replacement")
+        self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
+        self._meet(objective)
         self.optimizer = optimizer.resolved(self.full)
-        self.sampling, self.rng = sampling, np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.average, self.clips = average, (clip_norm, clip_value)
         self.epoch, self.t, self.factor = 0, 0, 1.0
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
-        self.outcome, self.curve, self.residual = Outcome.RUNNING, [], math.inf
-        self._path = [start[None].copy()] if record_path else None
+        self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
+        self._rates, self._seconds = [], []
+        start = np.maximum(start, objective.data.floor)
+        self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
         self.state, self.limits = self._state(start), self._limits()
         if self.full:
             self._look()
@@ -92,7 +121,34 @@ class Descent:
     @property
     def answer(self):
         """The parameters, as they are reported."""
-        return self.state.answer
+        if not self.average or self.t < self.average:
+            return self.state.answer
+        return mean_with_zeros(self.objective, self.state.mean)
+
+    @property
+    def curve(self):
+        """The objective at the start and after each epoch."""
+        return [column[TOTAL] for column in self.columns]
+
+    @property
+    def residual(self):
+        """The scaled residual at the end, on the full batch."""
+        return self.columns[-1][LEFT]
+
+    @property
+    def history(self):
+        """What is known of the start and of the end of each epoch, as arrays by name."""
+        columns = np.array(self.columns).T
+        return {
+            "objective": columns[TOTAL],
+            "data_loss": columns[TOTAL] - columns[OMEGA],
+            "penalty": columns[OMEGA],
+            "learning_rate": np.array([math.nan, *self._rates]),
+            "gradient_norm": columns[SLOPE],
+            "step_norm": columns[STEP],
+            "n_zeros": columns[ZEROS].astype(int),
+            "seconds": np.array(self._seconds) - self._seconds[0],
+        }
 
     @property
     def recorded(self):
@@ -101,7 +157,7 @@ class Descent:
 
     @property
     def path(self):
-        """The parameters at the start and after every update, of shape (t + 1, d)."""
+        """The parameters at the start and after every kept update, of shape (updates + 1, d)."""
         return np.concatenate(self._path)
 
     @property
@@ -135,17 +191,38 @@ class Descent:
             if watch is not None and watch(self) and self.outcome is Outcome.RUNNING:
                 self.outcome = Outcome.STOPPED
         if self.outcome is Outcome.RUNNING:
-            risen = self.curve[-1] > max(self.curve[0], self.objective.null)
-            self.outcome = Outcome.DIVERGED if risen else Outcome.MAX_ITER
+            self.outcome = Outcome.MAX_ITER
+        risen = RISEN if self.full else NOISE
+        start = max(self.columns[0][TOTAL], self.objective.null)
+        if self.outcome is not Outcome.NONFINITE and self.columns[-1][TOTAL] > risen * start:
+            self.outcome = Outcome.DIVERGED
         return self.outcome
+
+    def release(self):
+        """Let go of the data, so that what remains is small and can be stored."""
+        self.objective = None
+
+    def resume(self, objective):
+        """Take up new data, or the same, where the descent was left."""
+        self._meet(objective)
+        state, n = self.state, objective.n
+        order = () if self.full else np.arange(n)
+        idle = state.idle._replace(pulls=np.zeros(self.batch)) if state.idle else ()
+        self.state, self.limits = state._replace(order=order, idle=idle), self._limits()
+        if self.full:
+            self._look_again()
+
+    def _meet(self, objective):
+        """Find out what the batches are."""
+        size, drawn = self.batch_size, self.sampling == "replacement"
+        self.objective, self.batch = objective, min(size or objective.n, objective.n)
+        self.full = self.batch == objective.n and not (size and drawn)
 
     def _finish_record(self):
         """On smaller batches, find out what the last epoch has reached."""
-        if self.full or self.outcome is Outcome.NONFINITE:
+        if self.full:
             return
-        kept = self.best, self.stale
-        looked = self._look()
-        self.best, self.stale = kept
+        looked = self._look_again()
         if looked in (Outcome.NONFINITE, Outcome.DIVERGED):
             self.outcome = looked
 
@@ -157,28 +234,46 @@ class Descent:
             times = times // updates
         rates = self.rate * self.factor * self.schedule.multiplier(times)
         before, draws = self.rng.bit_generator.state, ()
+        seen = None
         if not self.full:
             draws = self.rng.random((epochs, n))
-            del self.curve[self.epoch :]
-        done, outcome = self._call(rates, draws, np.empty((2, epochs)))
+            seen = self._unwritten()
+        done, outcome = self._call(rates, draws, np.empty((6, epochs)))
+        if seen:
+            self.columns[self.epoch][STEP] = seen[STEP]
         if done < epochs and not self.full:
             self.rng.bit_generator.state = before
             self.rng.random((done, n))
+        self._rates += rates[updates - 1 :: updates][:done].tolist()
         self.epoch += done
         self.t += done * updates
+        return outcome
+
+    def _unwritten(self):
+        """Take back the column of the present epoch, if there is one, and return it."""
+        taken = self.columns[self.epoch :]
+        del self.columns[self.epoch :], self._seconds[self.epoch :]
+        return taken[0] if taken else None
+
+    def _look_again(self):
+        """Find out where the descent stands, without counting it as an epoch."""
+        kept, seen = (self.best, self.stale), self._unwritten()
+        outcome = self._look()
+        self.best, self.stale = kept
+        if seen:
+            self.columns[-1][STEP] = seen[STEP]
         return outcome
 
     def _look(self):
         """Find out where the descent stands, without a step."""
         self.state.g[:] = 0.0
-        return self._call(np.empty(0), () if self.full else np.empty((1, 0)), np.empty((2, 1)))[1]
+        return self._call(np.empty(0), () if self.full else np.empty((1, 0)), np.empty((6, 1)))[1]
 
     def _confirm(self):
         """What has converged is the point looked past to; ask the same of the answer."""
         self.state.theta[:] = self.state.answer
         self.state.scalars[:] = 0.0
-        self.curve.pop()
-        return self._look()
+        return self._look_again()
 
     def _reduce(self):
         """Cut the rate, if the schedule reacts to a plateau."""
@@ -193,34 +288,58 @@ class Descent:
     def _call(self, rates, draws, record):
         """Call the loop, and keep what it reports."""
         objective, sampling = self.objective, SAMPLINGS[self.sampling]
+        updates = self.updates_per_epoch
         parts = Parts(objective.model, objective.loss, self.optimizer, objective.penalty)
-        plan = Plan(self.batch, sampling, self.t + 1, self.best, self.stale, self.ceiling)
-        path = np.empty((rates.size if self._path else 0, objective.d))
+        plan = Plan(
+            self.batch,
+            sampling,
+            self.t + 1,
+            self.best,
+            self.stale,
+            self.ceiling,
+            self.average,
+            max(1, self._kept),
+        )
+        path = np.empty((self._marks(self.t, rates.size), objective.d))
+        begin = time.perf_counter()
         classes = (*map(type, parts), type(objective.data.rows))
         with np.errstate(all="ignore"):
             code, done, self.best, self.stale, self.ceiling = build(*classes, self._mode(rates))(
                 parts, objective.data, self.state, self.limits, plan, draws, rates, record, path
             )
-        self.curve += record[0, :done].tolist()
-        self.residual = float(record[1, done - 1])
+        share = np.arange(done) + float(self.full and rates.size > 0)
+        self._seconds += (begin + share / done * (time.perf_counter() - begin)).tolist()
+        self.columns += record[:, :done].T.tolist()
         if self._path:
-            self._path.append(path[: done * self.updates_per_epoch])
+            self._path.append(path[: self._marks(self.t, rates.size and done * updates)])
         return done, Outcome(code)
+
+    def _marks(self, t, updates):
+        """Return how many of the updates after the t-th go into the path."""
+        return (t + updates) // self._kept - t // self._kept if self._kept else 0
 
     def _mode(self, rates):
         """Choose the form of the loop."""
         objective, sparse = self.objective, isinstance(self.objective.data.rows, CsrRows)
+        mode = Mode(
+            "batch",
+            averages=self.average > 0,
+            bounded=bool(np.isfinite(objective.data.floor).any()),
+            clips=min(self.clips) < math.inf,
+        )
         if self.full:
-            return "full"
-        if sparse and self._may_wait(rates):
-            return "lazy"
-        plain = sparse or self.batch > 1 or objective.centre is not None
-        return "batch" if plain or self.optimizer.needs_norm else "single"
+            return mode._replace(batch="full")
+        if sparse and not any(mode[1:]) and self._may_wait(rates):
+            return mode._replace(batch="lazy")
+        plain = sparse or self.batch > 1 or objective.centre is not None or mode.clips
+        return mode if plain or self.optimizer.needs_norm else mode._replace(batch="single")
 
     def _may_wait(self, rates):
         """Whether weights that a batch does not touch may be left for later."""
         objective, elastic = self.objective, self.objective.penalty.elastic()
         if not self.optimizer.lazy or self._path or objective.centre is not None or not elastic:
+            return False
+        if objective.shares is not None:
             return False
         return rates.max(initial=0.0) * objective.alpha * elastic[1] < 0.5
 
@@ -241,6 +360,8 @@ class Descent:
         return State(
             theta=theta,
             answer=theta.copy() if apart else theta,
+            last=theta.copy(),
+            mean=np.zeros(d if self.average else 0),
             g=np.zeros(d),
             memory=np.zeros((rule.n_memory, d)) if rule.n_memory else (),
             scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
@@ -253,28 +374,13 @@ class Descent:
         objective, tested = self.objective, self.tol is not None
         scale = residual_scale(objective) if self.full else np.ones((3, objective.d))
         patience = self.schedule.patience() or (self.n_iter_no_change if tested else math.inf)
+        smooth = self.full and not objective.loss.rough
         return Limits(
             tol=self.tol if tested and self.full else -1.0,
-            gain=(self.tol ** (2 if self.full else 1) if tested else 0.0) * objective.null,
-            patience=math.inf if self.full and not self.schedule.patience() else float(patience),
+            gain=(self.tol ** (2 if smooth else 1) if tested else 0.0) * objective.null,
+            patience=math.inf if smooth and not self.schedule.patience() else float(patience),
             null=objective.null,
             scale=scale,
+            norm=float(self.clips[0]),
+            entry=float(self.clips[1]),
         )
-
-
-def residual_scale(objective):
-    """Return the prox step, the unit and the rounding of each entry of the residual.
-
-    A parameter's proximal gradient is measured in units of the root of its curvature times
-    the spread of y, which makes it, for a weight, the correlation of its column with what is
-    left to explain. Rounding is what the sum over rows cannot resolve.
-    """
-    p, curvature = objective.p, objective.column_curvature.copy()
-    size = curvature.copy()
-    size[:p] += 0.0 if objective.centre is None else objective.centre**2
-    curvature[:p] += objective.alpha * objective.penalty.curvature()
-    flat = curvature <= ROUNDING**2 * size
-    curvature[flat] = 1.0
-    unit = 1.0 / np.sqrt(2.0 * curvature * objective.null)
-    rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
-    return np.stack([1.0 / curvature, unit, rounding])

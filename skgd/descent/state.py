@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+# What a column of the record holds, one each.
+TOTAL, LEFT, OMEGA, SLOPE, STEP, ZEROS = range(6)
 RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK = range(7)
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
 
@@ -25,7 +27,17 @@ class Data(NamedTuple):
     weight: np.ndarray  # (n,), of mean one
     centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
     strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
+    floor: np.ndarray  # (d,), the lowest value that each parameter may have
     width: int  # p
+
+
+class Mode(NamedTuple):
+    """The form of the loop, beside the classes of its parts."""
+
+    batch: str  # "full", "batch", "single" or "lazy"
+    averages: bool = False
+    bounded: bool = False
+    clips: bool = False
 
 
 class Idle(NamedTuple):
@@ -41,6 +53,8 @@ class State(NamedTuple):
 
     theta: np.ndarray  # (d,), where the gradient is taken
     answer: np.ndarray  # (d,), after the last prox: theta itself unless a rule looks ahead
+    last: np.ndarray  # (d,), the answer an epoch before
+    mean: np.ndarray  # (d,), of the iterates
     g: np.ndarray  # (d,)
     memory: np.ndarray  # (n_memory, d)
     scalars: np.ndarray  # (n_scalars,)
@@ -56,6 +70,8 @@ class Limits(NamedTuple):
     patience: float  # epochs without one
     null: float  # the objective of the constant prediction
     scale: np.ndarray  # (3, d): the residual's prox step, its unit, and its rounding
+    norm: float  # that a gradient is shortened to
+    entry: float  # that the entries of a gradient are cut to
 
 
 class Plan(NamedTuple):
@@ -67,3 +83,5 @@ class Plan(NamedTuple):
     best: float  # the lowest objective so far
     stale: float  # epochs without improvement so far
     ceiling: float  # the objective at which a descent counts as diverged
+    averaged: int  # the first update whose iterate is averaged
+    kept: int  # every which update goes into the path
