@@ -14,8 +14,9 @@ from skgd.descent import Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
 from skgd.screening import screen
-from skgd.stationary import Minima, covariance, describe, distinct, polish
+from skgd.stationary import End, Minima, covariance, describe, distinct, polish
 
+QUARTERS = 60  # times that an automatic rate is cut, at most
 FAILED = (Outcome.DIVERGED, Outcome.NONFINITE)
 
 
@@ -30,7 +31,7 @@ class GDGaborRegressor(DescentEstimator):
 
     With ``init``, one descent from there is followed, wherever it leads. Without, the answer is
     sought: many random points are screened by their loss, the best few with curves of their
-    own are descended from, the ends polished by a second-order method, and the best is kept.
+    own are descended from, the ends polished by Newton steps, and the best is kept.
 
     Parameters
     ----------
@@ -65,8 +66,8 @@ class GDGaborRegressor(DescentEstimator):
         the order of ``init``. It does not bind the descents. None for a box from the data:
         packets that lie where the rows are, up to the frequency that the rows can resolve.
     polish : bool or "auto", default="auto"
-        Whether the ends of the descents are polished by a trust-region Newton method; ``"auto"``
-        does so without ``init``.
+        Whether the ends of the descents are polished by Newton steps; ``"auto"`` does so without
+        ``init``.
     n_jobs : int or None, default=None
         Threads that share the starts; they pay from some ten thousand rows on.
     record_path : bool, default=False
@@ -133,8 +134,8 @@ class GDGaborRegressor(DescentEstimator):
     Plain descent from a bad start ends elsewhere:
 
     >>> plain = GDGaborRegressor(init=[-4.0, 12.0], optimizer="gd", max_iter=20_000)
-    >>> plain.fit(X, y).theta_.round(2).tolist()
-    [-5.87, 16.73]
+    >>> plain.fit(X, y).theta_.round(1).tolist()
+    [-5.9, 16.7]
     """
 
     _parameter_constraints = {
@@ -238,11 +239,15 @@ class GDGaborRegressor(DescentEstimator):
         )
         self.starts_ = self._outward(starts)
         sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
-        best = min(sound, key=lambda d: d.curve[-1])
+        if sound[0].outcome is Outcome.NONFINITE:
+            ends = [End(sound[0].answer, 1, sound[0])]
+        else:
+            ends = self._ends(objective, sound)
+        best = ends[0].descent
         self._record([best], [self._outward(best.path)] if self.record_path else None, _only)
         if best.outcome is Outcome.NONFINITE:
             self._judge(best)
-        self._report(objective, sound, X.dtype)
+        self._report(objective, ends, X.dtype)
         if not self.converged_:
             self._judge(best)
         self._warn_of_kind()
@@ -280,21 +285,11 @@ class GDGaborRegressor(DescentEstimator):
         return self._objective(*clone(self)._checked(X, y, sample_weight))
 
     def parameters(self):
-        """Return the fitted parameters in the order of `objective`.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters,), float64
-        """
+        """Return the fitted parameters in the order of `objective`, as float64."""
         return self._inward(self.theta_).astype(float)
 
     def starting_points(self):
-        """Return where the descents began, in the order of `objective`.
-
-        Returns
-        -------
-        ndarray of shape (n_starts, n_parameters)
-        """
+        """Return where the descents began, one row each, in the order of `objective`."""
         return self._inward(self.starts_)
 
     def __sklearn_is_fitted__(self):
@@ -321,6 +316,8 @@ class GDGaborRegressor(DescentEstimator):
         """Return where the descents begin, one row each."""
         start = self._init((1, objective.d), "offset, frequencies, and what else is fitted")
         if start is not None:
+            if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
+                raise ValueError("init has a width of zero; it must not be.")
             return self._inward(start)
         box = None if self.bounds is None else self._inward(self._box(objective.d)).T
         rng = np.random.default_rng(seed)
@@ -339,21 +336,35 @@ class GDGaborRegressor(DescentEstimator):
     def _descend(self, objective, start, seed, record_path, learning_rate=None):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
         descent = super()._descend(objective, start, seed, record_path, learning_rate)
-        if self.learning_rate == "auto" and descent.outcome in FAILED:
-            return self._descend(objective, start, seed, record_path, 0.25 * descent.rate)
+        for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
+            curve, null = descent.curve, objective.null
+            if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
+                break
+            rate = 0.25 * descent.rate
+            descent = super()._descend(objective, start, seed, record_path, rate)
         return descent
 
-    def _report(self, objective, descents, dtype):
+    def _is_polished(self):
+        return self.init is None if self.polish == "auto" else self.polish
+
+    def _ends(self, objective, descents):
+        """Return where descents have ended, the best first, those with the same curve as one."""
+        ends = distinct(objective, [End(d.answer, 1, d) for d in descents])
+        if not self._is_polished():
+            return ends
+        upright, p = objective.model.upright, objective.p
+        ends = [end._replace(theta=upright(polish(objective, end.theta), p)) for end in ends]
+        return distinct(objective, ends)
+
+    def _report(self, objective, ends, dtype):
         """Set the solution and what is known of it, and say so if it is not one."""
-        ends = distinct(objective, [(descent.answer, 1) for descent in descents])
-        polished = self.init is None if self.polish == "auto" else self.polish
-        if polished:
-            ends = [
-                (objective.model.upright(polish(objective, theta), objective.p), n)
-                for theta, n in ends
-            ]
-            ends = distinct(objective, ends)
-        points = [describe(objective, theta, n) for theta, n in ends]
+        polished = self._is_polished()
+        points = [
+            describe(
+                objective, end.theta, end.n_starts, end.descent.outcome.settled and not polished
+            )
+            for end in ends
+        ]
         best = points[0]
         errors = covariance(objective, best.theta)
         order = self._outward(np.arange(objective.d))

@@ -59,6 +59,10 @@ class Model(Part):
         """
         raise NotImplementedError
 
+    def spans(self, loss, y):
+        """Return such bounds for each of the other parameters alone."""
+        return [self.curvature(loss, y)] * self.n_others()
+
 
 class Linear(Model):
     """``f = w . x + b``.
@@ -177,10 +181,7 @@ class Gabor(Model):
         ``A (1 + 1 / S^2)`` in u twice, ``1`` in u and a, ``(0.74 + 1.4 / S) A / S`` in u and s,
         ``0.74 / S`` in a and s, and ``1.22 A / S^2`` in s twice. Norms are bounded by Frobenius'.
         """
-        y = np.asarray(y, dtype=float)
-        largest = np.abs(y).max()
-        A, S = 2.0 * largest if self.amplitude else 1.0, 1.0 if self.width else 4.0
-        slopes = [A, 1.0 * self.amplitude, 0.74 * A / S * self.width, 1.0 * self.baseline]
+        A, S, bend, steepest, slopes = self._steepest(loss, y)
         bends = [
             A * (1.0 + 1.0 / S**2),
             np.sqrt(2.0) * self.amplitude,
@@ -188,8 +189,21 @@ class Gabor(Model):
             np.sqrt(2.0) * 0.74 / S * (self.amplitude and self.width),
             1.22 * A / S**2 * self.width,
         ]
+        return bend * np.square(slopes).sum() + steepest * np.linalg.norm(bends)
+
+    def spans(self, loss, y):
+        A, S, bend, steepest, slopes = self._steepest(loss, y)
+        bends = [A * (1.0 + 1.0 / S**2), 0.0, 1.22 * A / S**2, 0.0]
+        fitted = np.flatnonzero([True, self.amplitude, self.width, self.baseline])
+        return (bend * np.square(slopes) + steepest * np.array(bends))[fitted]
+
+    def _steepest(self, loss, y):
+        """Return A and S, bounds of the loss's bend and slope, and those of the prediction's."""
+        largest = float(np.abs(y).max())
+        A, S = 2.0 * largest if self.amplitude else 1.0, 1.0 if self.width else 4.0
+        slopes = [A, 1.0 * self.amplitude, 0.74 * A / S * self.width, 1.0 * self.baseline]
         reach = A + largest * self.baseline
         targets, ends = (float(y.min()), float(y.max())), (-reach, reach)
         steepest = max(abs(loss.slope(end, target)) for end in ends for target in targets)
         bend = loss.bending(y) if loss.curvature is None else loss.curvature
-        return bend * np.square(slopes).sum() + steepest * np.linalg.norm(bends)
+        return A, S, bend, steepest, slopes

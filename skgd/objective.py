@@ -149,8 +149,17 @@ class Objective:
         H[p:, :p] = rows[1:, 0] @ X
         H[:p, p:] = H[p:, :p].T
         H[p:, p:] = rows[1:, 1:].sum(axis=2)
-        H[range(p), range(p)] += self.costs[1]
+        H[range(p), range(p)] += self.penalty_bends(theta)
         return H
+
+    def penalty_bends(self, theta):
+        """Return the second derivatives of the penalty's smooth part, in each weight."""
+        if self.costs is not None:
+            return self.costs[1]
+        w, slope = np.asarray(theta[: self.p], dtype=float), self.penalty.gradient
+        h = 1e-5 * (1.0 + np.abs(w))
+        rises = [slope(v + k) - slope(v - k) for v, k in zip(w.tolist(), h.tolist())]
+        return self.data.strength[: self.p] * np.array(rises) / (2.0 * h)
 
     def _slopes(self, theta):
         """Return the derivatives of every prediction in z and the others."""
@@ -168,10 +177,12 @@ class Objective:
     @cached_property
     def column_curvature(self):
         """Bounds of the second derivatives on the diagonal, one for each parameter."""
-        h = np.full(self.d, self._bends.mean())
-        squares = _known(column_squares, self.X, self._bends, self.centre)
-        h[: self.p] = self.model.stretch**2 * squares
-        return h
+        spans = np.ones(self.d - self.p)
+        if not self._unbounded:
+            spans = np.array(self.model.spans(self.loss, self._targets))
+        bends = self.weight * spans[0] if spans.size else self._bends
+        squares = _known(column_squares, self.X, bends, self.centre)
+        return np.concatenate([self.model.stretch**2 * squares, self.weight.mean() * spans])
 
     @cached_property
     def row_curvature(self):
@@ -190,9 +201,13 @@ class Objective:
 
         Without a bound of the loss, in its stead a unit to measure residuals in.
         """
-        seen = np.where(self.weight > 0.0, self.y, 0.0)
-        unit = None if self._unbounded else self.model.curvature(self.loss, seen)
-        return self.weight * (1.0 if unit is None else unit)
+        bound = 1.0 if self._unbounded else self.model.curvature(self.loss, self._targets)
+        return self.weight * bound
+
+    @property
+    def _targets(self):
+        """The targets of rows that have a weight."""
+        return self.y[self.weight > 0.0]
 
     @property
     def _unbounded(self):

@@ -34,6 +34,14 @@ class StationaryPoint(NamedTuple):
     n_starts: int
 
 
+class End(NamedTuple):
+    """Where a descent has ended, and how many others with it."""
+
+    theta: np.ndarray
+    n_starts: int
+    descent: object
+
+
 class Minima(list):
     """Stationary points, the best first. A list of `StationaryPoint`, which prints as a table."""
 
@@ -77,13 +85,15 @@ def polish(objective, theta, max_iter=100):
     free, slope = _smooth_part(objective, theta)
     unit = 1.0 / np.sqrt(objective.column_curvature[free])
     end, least = theta, 1e-16 * objective.null
+    farthest = np.sqrt(2.0 * objective.null)  # in predictions
     for _ in range(max_iter if free.size else 0):
         g = objective.value_and_gradient(end)[1]
         H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
         bends, directions = linalg.eigh(H)
         slopes = directions.T @ (unit * (g + slope)[free])
-        step = unit * (directions @ (slopes / np.maximum(np.abs(bends), FLAT)))
-        gain = slopes**2 @ (1.0 / np.maximum(np.abs(bends), FLAT))
+        lengths = slopes / np.maximum(np.abs(bends), FLAT)
+        lengths *= min(1.0, farthest / (linalg.norm(lengths) or 1.0))
+        step, gain = unit * (directions @ lengths), slopes @ lengths
         if not gain > least:
             break
         lower = _lower(objective, end, free, step, gain)
@@ -105,12 +115,13 @@ def _lower(objective, theta, free, step, gain, halvings=30):
     return theta
 
 
-def describe(objective, theta, n_starts=1):
+def describe(objective, theta, n_starts=1, settled=False):
     """Return what kind of point this is.
 
-    It counts as stationary when the step of Levenberg and Marquardt would lower the objective
-    by less than a millionth of it, and a direction as flat when its curvature is below a
-    millionth of the largest that the parameters can have.
+    It counts as stationary when a descent has ``settled`` there to its own tolerance, or the step
+    of Levenberg and Marquardt would lower the objective by less than a millionth of it; and a
+    direction as flat when its curvature is below a millionth of the largest that the parameters
+    can have.
     """
     free, slope = _smooth_part(objective, theta)
     value, g = objective.value_and_gradient(theta)
@@ -120,8 +131,9 @@ def describe(objective, theta, n_starts=1):
     unit = 1.0 / np.sqrt(objective.column_curvature[free])
     bends = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
     kind = _kind(bends)
-    if _gain(objective, theta, g + slope, free) > 1e-6 * value + 1e-14 * objective.null:
-        kind = "not stationary"
+    if not settled:
+        gain = _gain(objective, theta, g + slope, free)
+        kind = kind if gain <= 1e-6 * value + 1e-14 * objective.null else "not stationary"
     return StationaryPoint(theta, value, kind, eigenvalues, n_starts)
 
 
@@ -135,7 +147,7 @@ def _kind(bends):
 
 def _smooth_part(objective, theta):
     """Return which parameters are off the penalty's kinks, and the slope of its cusps there."""
-    cost = objective.costs[0]
+    cost = np.zeros(objective.p) if objective.costs is None else objective.costs[0]
     slope = np.zeros(objective.d)
     slope[: objective.p] = cost * np.sign(theta[: objective.p])
     free = np.ones(objective.d, dtype=bool)
@@ -147,39 +159,38 @@ def _gain(objective, theta, g, free):
     """Return how much a damped Gauss-Newton step would lower the objective to first order."""
     if free.size == 0:
         return 0.0
-    J = objective.jacobian(theta)[:, free]
-    normal = J.T @ (objective.weight[:, None] / objective.n * J)
-    shrink = np.zeros(objective.d)
-    shrink[: objective.p] = objective.costs[1]
-    normal += np.diag(shrink[free])
-    normal += 1e-10 * np.diag(objective.column_curvature[free])
-    return 0.5 * g[free] @ linalg.solve(normal, g[free], assume_a="pos")
+    J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
+    unit = 1.0 / np.sqrt(objective.column_curvature[free] + np.square(J).sum(axis=0))
+    smooth = np.zeros(objective.d)
+    smooth[: objective.p] = objective.penalty_bends(theta)
+    normal = (unit * J).T @ (unit * J) + np.diag(unit**2 * smooth[free] + 1e-10)
+    return 0.5 * (unit * g[free]) @ linalg.solve(normal, unit * g[free], assume_a="pos")
 
 
 def distinct(objective, ends):
-    """Merge points whose curves are the same, the best first.
+    """Merge ends whose curves are the same, the best first.
 
     Perfect fits are equally good, and keep their order.
 
     Parameters
     ----------
     objective : Objective
-    ends : list of (theta, n_starts)
+    ends : list of End
 
     Returns
     -------
-    list of (theta, n_starts)
+    list of End
     """
     size, kept, curves = np.sqrt(2.0 * objective.null), [], []
     least = PERFECT * objective.null
-    for theta, count in sorted(ends, key=lambda end: max(least, objective.value(end[0]))):
-        curve = objective.predict(theta)
+    for end in sorted(ends, key=lambda end: max(least, objective.value(end.theta))):
+        curve = objective.predict(end.theta)
         near = [k for k, other in enumerate(curves) if _distance(curve, other) < SAME * size]
         if near:
-            first, so_far = kept[near[0]]
-            kept[near[0]] = first, so_far + count
+            first = kept[near[0]]
+            kept[near[0]] = first._replace(n_starts=first.n_starts + end.n_starts)
         else:
-            kept.append((theta, count))
+            kept.append(end)
             curves.append(curve)
     return kept
 
