@@ -44,9 +44,9 @@ offsets, frequencies = (np.linspace(*side, 101) for side in box)
 surface = [[objective.value([w, b]) for b in offsets] for w in frequencies]
 
 # %%
-# The lines are the paths, dots their starts, stars their ends, and crosses all minima. Momentum and
-# Adam swing before they settle. Stochastic descent bounces from side to side, and follows the
-# floor all the same.
+# The lines are the paths, dots their starts, stars their ends, and crosses all minima. Momentum
+# and Adam swing before they settle. Stochastic descent bounces from side to side, and follows
+# the floor all the same.
 print("\nrule                start  updates  offset  frequency  objective")
 fig, axes = plt.subplots(3, 2, figsize=(7.5, 9), layout="constrained", sharex=True, sharey=True)
 for ax, (title, rule) in zip(axes.flat, rules.items()):

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg, sparse
 
+from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
 from skgd.descent.state import Data, Parts, State
@@ -107,7 +108,7 @@ class Objective:
         accumulate = build_accumulate(type(self.model), type(self.loss), type(self.data.rows))
         parts = Parts(self.model, self.loss, (), ())
         state, g = State(*((),) * len(State._fields)), np.zeros(self.d)
-        with np.errstate(all="ignore"):
+        with undisturbed():
             total, _ = accumulate(parts, self.data, state, theta, theta, g, 0, self.n)
         return total, g
 

@@ -6,24 +6,33 @@ into its callers before any types are known, which is the cheapest to compile; a
 is filled in by `bind`.
 """
 
+import gc
 import hashlib
+from contextlib import contextmanager
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from types import CodeType, FunctionType
 
 import numba
+import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.core import cgutils, types
+from numba.extending import lower_builtin, register_jitable, type_callable
 
 from skgd.descent import rows
 
 # Sums may be reordered and products fused; NaN and infinity keep their meaning, or
 # divergence would go unseen.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
-# Nothing in a loop allocates, so it needs no runtime that counts references.
-OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy", "_nrt": False}
+# Nothing in a loop allocates, so it needs no runtime that counts references; and nothing
+# calls it from C, an entrance for which would take a tenth more time to compile.
+OPTIONS = {
+    "fastmath": FASTMATH,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+}
 LINE = 64  # bytes
 
 
@@ -63,6 +72,22 @@ def compile_cached(function, classes, mode):
         return numba.njit(nogil=True, **OPTIONS)(function)
 
 
+@contextmanager
+def undisturbed():
+    """Run compiled code: what overflows is told by its numbers, and nobody collects garbage.
+
+    The first call compiles, which makes much that is kept and little garbage.
+    """
+    active = gc.isenabled()
+    gc.disable()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        if active:
+            gc.enable()
+
+
 def _digest(classes):
     """Return a name for the code of some classes and of the loop; None if it would not last."""
     bases = {base for cls in classes for base in cls.__mro__} - {tuple, object}
@@ -95,26 +120,21 @@ def _spelled(value, above):
     return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
 
 
-@intrinsic
-def _prefetch_line(typing_context, array, offset):
-    def generate(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        where = builder.bitcast(builder.gep(data, [args[1]]), byte)
+@type_callable(rows.prefetch)
+def _type_prefetch(context):
+    return lambda array, start, stop: types.void
+
+
+@lower_builtin(rows.prefetch, types.Array, types.Integer, types.Integer)
+def _prefetch(context, builder, signature, args):
+    kind = signature.args[0]
+    data = context.make_array(kind)(context, builder, args[0]).data
+    start, stop = (context.cast(builder, args[k], signature.args[k], types.intp) for k in (1, 2))
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    form = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], form)
+    entries = start.type(LINE // (kind.dtype.bitwidth // 8))
+    with cgutils.for_range_slice(builder, start, stop, entries) as (k, _):
+        where = builder.bitcast(builder.gep(data, [k]), byte)
         builder.call(ask, [where, flag(0), flag(3), flag(1)])  # to read, keep it, data
-        return context.get_dummy_value()
-
-    return types.void(array, offset), generate
-
-
-@overload(rows.prefetch)
-def _prefetch(array, start, stop):
-    entries = LINE // (array.dtype.bitwidth // 8)
-
-    def ask(array, start, stop):
-        for k in range(start, stop, entries):
-            _prefetch_line(array, k)
-
-    return ask
+    return context.get_dummy_value()

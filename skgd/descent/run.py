@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import automatic_rate
@@ -303,7 +304,7 @@ class Descent:
         path = np.empty((self._marks(self.t, rates.size), objective.d))
         begin = time.perf_counter()
         classes = (*map(type, parts), type(objective.data.rows))
-        with np.errstate(all="ignore"):
+        with undisturbed():
             code, done, self.best, self.stale, self.ceiling = build(*classes, self._mode(rates))(
                 parts, objective.data, self.state, self.limits, plan, draws, rates, record, path
             )
