@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from skgd._sklearn import Interval, StrOptions, check_sample_weight
+from skgd._sklearn import Interval, StrOptions, check_sample_weight, fit_context
 from skgd.descent import Descent, Outcome, stable_rate
 from skgd.losses import LOSSES, Loss
 from skgd.models import Linear
@@ -24,7 +24,7 @@ TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedu
 
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
-SOLUTION = {"coef_", "theta_"}  # without which an estimator is not fitted
+SOLUTION = {"coef_", "theta_", "_descents"}  # without which an estimator is not fitted
 
 
 class DescentEstimator(RegressorMixin, BaseEstimator):
@@ -114,6 +114,27 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Descend by one epoch on these rows, from where the last call ended.
+
+        The optimizer's memory, the count of updates, the schedule and the order of the rows go
+        on: two calls on the same data equal one fit of two epochs with ``tol=None``. A centred
+        descent sees rows from the mean of all that have come by; an automatic rate falls where
+        new rows need a lower one. `GDGaborRegressor` follows the descent that led to its best
+        solution.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; as many columns and targets as in the first call.
+
+        Returns
+        -------
+        self
+        """
+        return self._train(X, y, sample_weight, again=True, epochs=1)
+
     def parameters(self):
         """Return the fitted parameters in the order of `objective`.
 
@@ -132,7 +153,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         """
         raise NotImplementedError
 
-    def _descend(self, objective, start, seed, record_path, learning_rate=None):
+    def _descend(self, objective, start, seed, epochs, learning_rate=None):
         """Run one descent on one objective, at another rate if there is one."""
         parts = self._parts()
         descent = Descent(
@@ -144,23 +165,53 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             batch_size=self.batch_size,
             sampling=self.sampling,
             seed=seed,
-            tol=self.tol,
+            tol=self.tol if epochs is None else None,
             n_iter_no_change=self.n_iter_no_change,
-            record_path=record_path,
+            record_path=self.record_path,
         )
-        descent.descend(self.max_iter, watch=_narrator() if self.verbose else None)
+        return self._run(descent, epochs)
+
+    def _go_on(self, descent, objective, epochs):
+        """Take up a descent where it was left, on new data or the same."""
+        descent.schedule = self._parts()["schedule"].lasting(self.max_iter)
+        descent.tol, descent.n_iter_no_change = (
+            self.tol if epochs is None else None,
+            self.n_iter_no_change,
+        )
+        if epochs is None:
+            descent.best, descent.stale = np.inf, 0.0
+        descent.resume(objective, self.learning_rate)
+        return self._run(descent, epochs)
+
+    def _run(self, descent, epochs):
+        """Descend by so many epochs, or as far as ``max_iter`` and ``tol`` say."""
+        watch = _narrator() if self.verbose else None
+        descent.descend(self.max_iter if epochs is None else epochs, watch)
         return descent
+
+    def _left(self, d, again):
+        """Return the descents of the last call, if they can be gone on with; else None."""
+        left = vars(self).get("_descents") if again else None
+        same = self._parts()["optimizer"], self.batch_size, self.sampling, d
+        return left if left and left[0].settings == same else None
+
+    def _keep(self, descents):
+        """Keep what it takes to go on, without the data."""
+        for descent in descents:
+            descent.release()
+        self._descents = descents
 
     def _seed(self):
         """Draw the seed of this fit from ``random_state``."""
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
-    def _checked(self, X, y, sample_weight):
-        """Return X in a form that is read in place, and the rest as float64."""
+    def _checked(self, X, y, sample_weight, reset=True):
+        """Return X in a form that is read in place, y and weights, and the sum of weights."""
         X, y = validate_data(
             self,
             X,
             y,
+            reset=reset,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             order="C",
@@ -173,8 +224,10 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        weight = weight / weight.max()
-        return X, _in_range(np.asarray(y, dtype=float), "y"), weight / weight.mean()
+        largest = weight.max()
+        weight = weight / largest
+        total, y = float(largest * weight.sum()), _in_range(np.asarray(y, dtype=float), "y")
+        return X, y, weight / weight.mean(), total
 
     def _rows(self, X):
         """Return the rows to predict for."""
@@ -242,14 +295,14 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         if outcome is Outcome.NONFINITE:
             raise ValueError(f"{name} diverged. {_growth(descent)}")
         if outcome is Outcome.DIVERGED:
-            warnings.warn(f"{name} diverged. {_growth(descent)}", ConvergenceWarning, stacklevel=4)
-        elif outcome is Outcome.MAX_ITER and self.tol is not None:
+            warnings.warn(f"{name} diverged. {_growth(descent)}", ConvergenceWarning, stacklevel=5)
+        elif outcome is Outcome.MAX_ITER and descent.tol is not None:
             warnings.warn(
                 f"{name} has not converged in max_iter={self.max_iter} epochs: "
                 f"{_remainder(descent)}, and tol is {self.tol:.1e}. Allow more epochs, scale the "
                 "features, or let the learning rate fall by a schedule.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import Interval, StrOptions, fit_context
 from skgd.descent import Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
-from skgd.screening import screen
+from skgd.screening import checked_box, screen
 from skgd.stationary import End, Minima, covariance, describe, distinct, polish
 
 QUARTERS = 60  # times that an automatic rate is cut, at most
@@ -231,13 +231,22 @@ class GDGaborRegressor(DescentEstimator):
         ConvergenceWarning
             When the solution is not stationary, or is a saddle point.
         """
-        X, y, weight = self._checked(X, y, sample_weight)
+        return self._train(X, y, sample_weight, again=self.warm_start)
+
+    def _train(self, X, y, sample_weight, again, epochs=None):
+        """Go on with the descent of the last call, or begin new ones, and report."""
+        going = again and "_descents" in vars(self)
+        X, y, weight, _ = self._checked(X, y, sample_weight, reset=not going)
         objective, seed = self._objective(X, y, weight), self._seed()
-        starts = self._starts(objective, seed)
-        descents = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._descend)(objective, start, seed, self.record_path) for start in starts
-        )
-        self.starts_ = self._outward(starts)
+        left = self._left(objective.d, again)
+        if left is None:
+            starts = self.parameters()[None] if going else self._starts(objective, seed)
+            self.starts_ = self._outward(starts)
+            descents = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(self._descend)(objective, start, seed, epochs) for start in starts
+            )
+        else:
+            descents = [self._go_on(left[0], objective, epochs)]
         sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
         if sound[0].outcome is Outcome.NONFINITE:
             ends = [End(sound[0].answer, 1, sound[0])]
@@ -251,6 +260,7 @@ class GDGaborRegressor(DescentEstimator):
         if not self.converged_:
             self._judge(best)
         self._warn_of_kind()
+        self._keep([best])
         return self
 
     def predict(self, X):
@@ -282,7 +292,7 @@ class GDGaborRegressor(DescentEstimator):
         -------
         Objective
         """
-        return self._objective(*clone(self)._checked(X, y, sample_weight))
+        return self._objective(*clone(self)._checked(X, y, sample_weight)[:3])
 
     def parameters(self):
         """Return the fitted parameters in the order of `objective`, as float64."""
@@ -319,29 +329,20 @@ class GDGaborRegressor(DescentEstimator):
             if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
                 raise ValueError("init has a width of zero; it must not be.")
             return self._inward(start)
-        box = None if self.bounds is None else self._inward(self._box(objective.d)).T
+        box = checked_box(self.bounds, objective.d)
+        box = box if box is None else self._inward(box.T).T
         rng = np.random.default_rng(seed)
         return screen(objective, self.n_screen, self.n_init, rng, box)
 
-    def _box(self, d):
-        """Return the lowest and, below, the highest values that a start may have."""
-        box = check_array(self.bounds, dtype=float, input_name="bounds")
-        if box.shape != (d, 2) or (box[:, 0] > box[:, 1]).any():
-            raise ValueError(
-                f"bounds must have shape {(d, 2)} and hold the lowest and the highest value of "
-                f"each parameter. Got {self.bounds!r} instead."
-            )
-        return box.T
-
-    def _descend(self, objective, start, seed, record_path, learning_rate=None):
+    def _descend(self, objective, start, seed, epochs, learning_rate=None):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
-        descent = super()._descend(objective, start, seed, record_path, learning_rate)
+        descent = super()._descend(objective, start, seed, epochs, learning_rate)
         for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
             curve, null = descent.curve, objective.null
             if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
                 break
             rate = 0.25 * descent.rate
-            descent = super()._descend(objective, start, seed, record_path, rate)
+            descent = super()._descend(objective, start, seed, epochs, rate)
         return descent
 
     def _is_polished(self):
@@ -389,7 +390,7 @@ class GDGaborRegressor(DescentEstimator):
                 f"the Hessian is {np.nanmin(self.hessian_eigenvalues_):.1e}. Start elsewhere, or "
                 "leave init at None.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
 

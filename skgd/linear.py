@@ -230,17 +230,29 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         ConvergenceWarning
             When ``max_iter`` epochs were not enough, or the objective has grown.
         """
-        X, y, weight = self._checked(X, y, sample_weight)
+        return self._train(X, y, sample_weight, again=self.warm_start)
+
+    def _train(self, X, y, sample_weight, again, epochs=None):
+        """Go on with the descents of the last call, or begin new ones, and report."""
+        going = again and "_descents" in vars(self)
+        X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
-        centre = column_means(X, weight) if self._is_centred() else None
-        starts = self._starts(len(targets), X.shape[1])
-        seed = self._seed()
-        descents, offsets = [], []
-        for target, start in zip(targets, starts):
-            offsets.append(weight @ target / len(target) if centre is not None else 0.0)
-            null = self._null(target, weight, self.fit_intercept)
-            objective = self._objective(X, target - offsets[-1], weight, null, centre)
-            descents.append(self._descend(objective, start[: objective.d], seed, self.record_path))
+        centre, offsets = self._means(X, targets, weight, total, going and epochs is not None)
+        objectives = [
+            self._objective(X, t - o, weight, self._null(t, weight, self.fit_intercept), centre)
+            for t, o in zip(targets, offsets)
+        ]
+        left = self._left(objectives[0].d, again)
+        if left is None:
+            starts, seed = self._starts(len(targets), X.shape[1], going), self._seed()
+            descents = [
+                self._descend(objective, start[: objective.d], seed, epochs)
+                for objective, start in zip(objectives, starts)
+            ]
+        else:
+            if len(left) != len(targets):
+                raise ValueError(f"y has {len(targets)} targets; the fit so far has {len(left)}.")
+            descents = [self._go_on(*pair, epochs) for pair in zip(left, objectives)]
         each = _only if y.ndim == 1 else _all
         tracks = [_track(*found) for found in zip(descents, offsets)]
         self._record(descents, tracks, each)
@@ -248,7 +260,21 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             self._judge(descent)
         finals = np.array([track[-1] for track in tracks]).astype(X.dtype)
         self._report(descents, finals + 0, each)  # without negative zeros
+        self._keep(descents)
         return self
+
+    def _means(self, X, targets, weight, total, going):
+        """Return where rows and targets are seen from: their means, or the running ones."""
+        if not self._is_centred():
+            return None, np.zeros(len(targets))
+        centre, offsets = column_means(X, weight), targets @ weight / len(weight)
+        if going:
+            before, centre_before, offsets_before = self._seen
+            share, total = total / (total + before), total + before
+            centre = centre_before + share * (centre - centre_before)
+            offsets = offsets_before + share * (offsets - offsets_before)
+        self._seen = total, centre, offsets
+        return centre, offsets
 
     def predict(self, X):
         """Predict by the linear function.
@@ -278,7 +304,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         -------
         Objective, or a list with one for each target where y has two dimensions
         """
-        X, y, weight = clone(self)._checked(X, y, sample_weight)
+        X, y, weight, _ = clone(self)._checked(X, y, sample_weight)
         objectives = [
             self._objective(X, t, weight, self._null(t, weight, self.fit_intercept))
             for t in np.ascontiguousarray(y.reshape(len(y), -1).T)
@@ -320,8 +346,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         full = self.batch_size is None
         return solvable and full and self.learning_rate == "auto" and self.init is None
 
-    def _starts(self, n_targets, p):
+    def _starts(self, n_targets, p, going=False):
         """Return where each target's descent begins, the intercept last."""
+        if going:
+            return self.parameters().reshape(n_targets, -1)
         names = f"the coefficients{' and, last, the intercept' * self.fit_intercept}"
         start = self._init((n_targets, p + self.fit_intercept), names)
         return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start

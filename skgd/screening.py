@@ -6,6 +6,7 @@ suit them best (these enter linearly), and ranked by their loss on some of the r
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array
 
 ROWS = 256  # that points are ranked on, at most
 FINEST = 40  # points on a column's range that a wave can need, at most
@@ -43,6 +44,19 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
         curves = _levelled(objective, theta, curves, y, weight)
     losses = objective.loss.value(curves, y) @ weight
     return theta[_unlike(curves, losses, weight, n_init)]
+
+
+def checked_box(bounds, d):
+    """Return the lowest and the highest value of each parameter; None where there are none."""
+    if bounds is None:
+        return None
+    box = check_array(bounds, dtype=float, input_name="bounds")
+    if box.shape != (d, 2) or (box[:, 0] > box[:, 1]).any():
+        raise ValueError(
+            f"bounds must have shape {(d, 2)} and hold the lowest and the highest value of each "
+            f"parameter. Got {bounds!r} instead."
+        )
+    return box
 
 
 def natural_box(X):

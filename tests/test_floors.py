@@ -32,13 +32,13 @@ ALLOWED = {
     **dict.fromkeys(PARTS, A_PART),
     # floor 1: parts are arguments
     "skgd.descent": {"numpy", "scipy"},
-    "skgd.descent.compiled": {"numba", "llvmlite", "skgd.descent"},
+    "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent"},
     "skgd.objective": {"numpy", "scipy", "skgd.descent"},
     # floor 2
     "skgd.table": set(),
     "skgd.reference": {"numpy", "scipy", "sklearn.base", "skgd.objective", "skgd.table"},
     "skgd.stationary": {"numpy", "scipy", "skgd.objective", "skgd.table"},
-    "skgd.screening": {"numpy", "scipy", "skgd.objective"},
+    "skgd.screening": {"numpy", "scipy", "sklearn", "skgd.objective"},
     # floor 3
     "skgd._sklearn": {"numpy", "sklearn"},
     "skgd.datasets": {"numpy", "sklearn", "skgd.models"},

@@ -99,6 +99,7 @@ class Descent:
         clip_value=math.inf,
     ):
         self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
+        self.settings = optimizer, batch_size, sampling, objective.d
         self._meet(objective)
         self.optimizer = optimizer.resolved(self.full)
         self.rng = np.random.default_rng(seed)
@@ -115,9 +116,7 @@ class Descent:
             self._look()
         self.rate = learning_rate
         if learning_rate == "auto":
-            batch, g = (None, self.state.g) if self.full else (self.batch, None)
-            drawn = sampling == "replacement"
-            self.rate = automatic_rate(objective, self.optimizer, start, batch, drawn, g)
+            self.rate = self._automatic_rate(start)
 
     @property
     def answer(self):
@@ -203,8 +202,11 @@ class Descent:
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = None
 
-    def resume(self, objective):
-        """Take up new data, or the same, where the descent was left."""
+    def resume(self, objective, learning_rate="auto"):
+        """Take up new data, or the same, where the descent was left.
+
+        An automatic rate is kept, unless the new data need a lower one.
+        """
         self._meet(objective)
         state, n = self.state, objective.n
         order = () if self.full else np.arange(n)
@@ -212,6 +214,15 @@ class Descent:
         self.state, self.limits = state._replace(order=order, idle=idle), self._limits()
         if self.full:
             self._look_again()
+        if learning_rate != "auto":
+            self.rate = learning_rate
+        elif self.optimizer.fraction is None:
+            self.rate = min(self.rate, self._automatic_rate(self.state.answer))
+
+    def _automatic_rate(self, start):
+        batch, g = (None, self.state.g) if self.full else (self.batch, None)
+        drawn = self.sampling == "replacement"
+        return automatic_rate(self.objective, self.optimizer, start, batch, drawn, g)
 
     def _meet(self, objective):
         """Find out what the batches are."""
