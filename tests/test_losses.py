@@ -8,9 +8,11 @@ from conftest import make_regression
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 
 from skgd import GDRegressor
-from skgd.losses import LOSSES, Loss, SquaredError
+from skgd.losses import LOSSES, Loss, Quantile, SquaredError
+from skgd.reference import lbfgs
 
 
 class PseudoHuber(Loss):
@@ -170,3 +172,46 @@ def test_a_loss_without_a_bound_descends_at_a_given_rate(batch_size):
 def test_a_loss_without_a_bound_has_no_automatic_rate(problem):
     with pytest.raises(ValueError, match="learning_rate"):
         GDRegressor(loss=Quartic(), optimizer="gd").fit(*problem)
+
+
+@pytest.mark.slow
+def test_poisson_is_the_poisson_regression_of_scikit_learn():
+    X, y = make_regression(n=80, p=3)
+    counts = np.random.default_rng(0).poisson(np.exp(0.3 * y / y.std()))
+    theirs = PoissonRegressor(alpha=0.1, tol=1e-10, max_iter=10_000).fit(X, counts)
+    ours = GDRegressor(loss="poisson", alpha=0.1, tol=1e-8, max_iter=100_000).fit(X, counts)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantile", [0.2, 0.5, 0.9])
+def test_a_falling_rate_leads_to_the_quantile_regression_of_scikit_learn(quantile):
+    X, y = skewed_problem()
+    theirs = QuantileRegressor(quantile=quantile, alpha=0.01).fit(X, y)
+    model = GDRegressor(
+        loss=Quantile(quantile), penalty="l1", alpha=0.01, schedule="adaptive", max_iter=20_000
+    )
+    model.fit(X, y)
+    objective = model.objective(X, y)
+    best = objective.value(np.append(theirs.coef_, theirs.intercept_))
+    assert best * (1 - 1e-9) <= objective.value(model.parameters()) <= 1.005 * best
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["huber", "squared_epsilon_insensitive"])
+def test_smooth_losses_arrive_where_lbfgs_does(loss):
+    X, y = skewed_problem()
+    model = GDRegressor(loss=loss, alpha=0.1, tol=1e-9, max_iter=100_000).fit(X, y)
+    found = lbfgs(model.objective(X, y))
+    np.testing.assert_allclose(model.parameters(), found.theta, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_absolute_error_is_twice_the_quantile_loss_at_a_half():
+    X, y = skewed_problem()
+    options = {"schedule": "adaptive", "penalty": None, "max_iter": 20_000}
+    ours = GDRegressor(loss="absolute_error", **options).fit(X, y)
+    half = QuantileRegressor(quantile=0.5, alpha=0.0).fit(X, y)
+    best = np.abs(y - half.predict(X)).mean()
+    assert best * (1 - 1e-9) <= np.abs(y - ours.predict(X)).mean() <= 1.005 * best
