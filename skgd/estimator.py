@@ -226,7 +226,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             raise ValueError("Sample weights must contain at least one non-zero number.")
         largest = weight.max()
         weight = weight / largest
-        total, y = float(largest * weight.sum()), _in_range(np.asarray(y, dtype=float), "y")
+        total, y = float(largest) * float(weight.sum()), _in_range(np.asarray(y, dtype=float), "y")
         return X, y, weight / weight.mean(), total
 
     def _rows(self, X):

@@ -267,7 +267,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         """Return where rows and targets are seen from: their means, or the running ones."""
         if not self._is_centred():
             return None, np.zeros(len(targets))
-        centre, offsets = column_means(X, weight), targets @ weight / len(weight)
+        centre, offsets = column_means(X, weight), np.array([weight @ t / len(t) for t in targets])
         if going:
             before, centre_before, offsets_before = self._seen
             share, total = total / (total + before), total + before

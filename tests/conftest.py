@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+collect_ignore = ["data/freeze_torch.py"]  # needs torch
+
 
 def make_regression(n=40, p=5, seed=0, noise=0.3, sparse_truth=False):
     """Return columns of uneven scale, and a target that is linear in them but for noise."""
