@@ -72,6 +72,21 @@ class SquaredError(Loss):
         return np.ones(np.shape(f))
 
 
+class RoughLoss(Loss):
+    """An abstract loss made of straight pieces, whose slope jumps between them."""
+
+    __slots__ = ()
+    rough = True
+
+    def second(self, f, y):
+        return np.zeros(np.shape(f))
+
+    def bending(self, y):
+        """Return the curvature of a parabola as high and as wide as the targets' spread."""
+        spread = float(np.mean(np.abs(y - np.median(y))))
+        return 1.0 / spread if spread > 0.0 else 1.0
+
+
 class Huber(Loss):
     """``(f - y)^2 / 2`` up to a distance of epsilon, and linear beyond.
 
@@ -105,7 +120,7 @@ class Huber(Loss):
         return (np.abs(f - y) < self.epsilon).astype(float)
 
 
-class EpsilonInsensitive(Loss):
+class EpsilonInsensitive(RoughLoss):
     """``max(0, |f - y| - epsilon)``: the loss of support vector regression.
 
     Parameters
@@ -117,7 +132,6 @@ class EpsilonInsensitive(Loss):
     __slots__ = ()
     epsilon: float = 0.1
     ranges = {"epsilon": "[0, inf)"}
-    rough = True
 
     def value(self, f, y):
         r = abs(f - y) - self.epsilon
@@ -128,12 +142,6 @@ class EpsilonInsensitive(Loss):
         if r > self.epsilon:
             return 1.0
         return -1.0 if r < -self.epsilon else 0.0
-
-    def second(self, f, y):
-        return np.zeros(np.shape(f))
-
-    def bending(self, y):
-        return _reciprocal_spread(y)
 
 
 class SquaredEpsilonInsensitive(Loss):
@@ -164,11 +172,10 @@ class SquaredEpsilonInsensitive(Loss):
         return (np.abs(f - y) > self.epsilon).astype(float)
 
 
-class AbsoluteError(Loss):
+class AbsoluteError(RoughLoss):
     """``|f - y|``: the median."""
 
     __slots__ = ()
-    rough = True
 
     def value(self, f, y):
         return abs(f - y)
@@ -178,14 +185,8 @@ class AbsoluteError(Loss):
             return 1.0
         return -1.0 if f < y else 0.0
 
-    def second(self, f, y):
-        return np.zeros(np.shape(f))
 
-    def bending(self, y):
-        return _reciprocal_spread(y)
-
-
-class Quantile(Loss):
+class Quantile(RoughLoss):
     """``quantile (y - f)`` below the target and ``(1 - quantile) (f - y)`` above.
 
     Parameters
@@ -201,7 +202,6 @@ class Quantile(Loss):
     __slots__ = ()
     quantile: float = 0.5
     ranges = {"quantile": "(0, 1)"}
-    rough = True
 
     def value(self, f, y):
         return (1.0 - self.quantile) * (f - y) if f > y else self.quantile * (y - f)
@@ -210,12 +210,6 @@ class Quantile(Loss):
         if f > y:
             return 1.0 - self.quantile
         return -self.quantile if f < y else 0.0
-
-    def second(self, f, y):
-        return np.zeros(np.shape(f))
-
-    def bending(self, y):
-        return _reciprocal_spread(y)
 
 
 class Poisson(Loss):
@@ -244,12 +238,6 @@ class Poisson(Loss):
         return max(1.0, float(np.max(y, initial=0.0)))
 
 
-def _reciprocal_spread(y):
-    """Return the curvature of a parabola that is as high and as wide as the targets' spread."""
-    spread = float(np.mean(np.abs(y - np.median(y))))
-    return 1.0 / spread if spread > 0.0 else 1.0
-
-
 LOSSES = {
     "squared_error": SquaredError,
     "huber": Huber,
@@ -260,4 +248,4 @@ LOSSES = {
     "poisson": Poisson,
 }
 
-__all__ = ["LOSSES", "Loss", *sorted(cls.__name__ for cls in LOSSES.values())]
+__all__ = ["LOSSES", "Loss", "RoughLoss", *sorted(cls.__name__ for cls in LOSSES.values())]

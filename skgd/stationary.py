@@ -63,7 +63,8 @@ def polish(objective, theta, max_iter=100):
     """Go on downhill to a stationary point by Newton steps.
 
     Along each eigenvector of the Hessian the step is the slope over the absolute curvature, so
-    that it leads away from saddles, and is halved until the objective falls. Flat directions
+    that it leads away from saddles; it moves predictions by no more than the spread of y to first
+    order, and is halved until the objective falls. Flat directions
     are left alone. Weights that are exactly zero stay so; where the penalty has a kink, none may
     change its sign, or ``theta`` is returned as it is.
 
@@ -85,15 +86,17 @@ def polish(objective, theta, max_iter=100):
     free, slope = _smooth_part(objective, theta)
     unit = 1.0 / np.sqrt(objective.column_curvature[free])
     end, least = theta, 1e-16 * objective.null
-    farthest = np.sqrt(2.0 * objective.null)  # in predictions
+    mean, farthest = objective.weight / objective.n, np.sqrt(2.0 * objective.null)
     for _ in range(max_iter if free.size else 0):
         g = objective.value_and_gradient(end)[1]
         H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
         bends, directions = linalg.eigh(H)
         slopes = directions.T @ (unit * (g + slope)[free])
         lengths = slopes / np.maximum(np.abs(bends), FLAT)
-        lengths *= min(1.0, farthest / (linalg.norm(lengths) or 1.0))
-        step, gain = unit * (directions @ lengths), slopes @ lengths
+        step = unit * (directions @ lengths)
+        moved = objective.jacobian(end)[:, free] @ step
+        share = min(1.0, farthest / (np.sqrt(mean @ moved**2) or 1.0))
+        step, gain = share * step, share * (slopes @ lengths)
         if not gain > least:
             break
         lower = _lower(objective, end, free, step, gain)
