@@ -1,15 +1,13 @@
 """Everything that touches numba: how plain functions become one compiled loop.
 
-Three ways. `inline` lets compiled code call a method of a part; `fuse` copies a function
-into its callers before any types are known, which is the cheapest to compile; and
-`compile_cached` compiles the loop itself and keeps it on disk. What is free in a function
-is filled in by `bind`.
+Two ways. `fuse` copies a function, or the method of a part, into the compiled code that calls
+it before any types are known, which is the cheapest to compile; `compile_cached` compiles the
+loop itself and keeps it on disk. What is free in a function is filled in by `bind`.
 """
 
 import gc
 import hashlib
 from contextlib import contextmanager
-from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -18,7 +16,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import lower_builtin, register_jitable, type_callable
+from numba.extending import lower_builtin, type_callable
 
 from skgd.descent import rows
 
@@ -34,12 +32,6 @@ OPTIONS = {
     "no_cfunc_wrapper": True,
 }
 LINE = 64  # bytes
-
-
-@cache
-def inline(function):
-    """Return the function, which compiled code may now call."""
-    return register_jitable(**OPTIONS)(function)
 
 
 def fuse(function):

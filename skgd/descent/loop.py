@@ -8,7 +8,7 @@ methods of the parts. Nothing here allocates.
 import math
 from functools import cache
 
-from skgd.descent.compiled import bind, compile_cached, fuse, inline
+from skgd.descent.compiled import bind, compile_cached, fuse
 from skgd.descent.lazy import LAZY_VERBS
 from skgd.descent.rows import prefetch
 from skgd.descent.state import (
@@ -54,13 +54,13 @@ def build(model, loss, optimizer, penalty, rows, mode):
     """
     slots = {
         **_slots_of_data(model, loss, rows),
-        "prepare": inline(optimizer.prepare),
-        "step": inline(optimizer.step),
-        "extrapolate": inline(optimizer.extrapolate),
-        "omega_of": inline(penalty.value),
-        "smooth": inline(penalty.gradient),
-        "prox": inline(penalty.prox),
-        "elastic": inline(penalty.elastic),
+        "prepare": fuse(optimizer.prepare),
+        "step": fuse(optimizer.step),
+        "extrapolate": fuse(optimizer.extrapolate),
+        "omega_of": fuse(penalty.value),
+        "smooth": fuse(penalty.gradient),
+        "prox": fuse(penalty.prox),
+        "elastic": fuse(penalty.elastic),
         "FULL": mode.batch == "full",
         "SINGLE": mode.batch == "single",
         "LAZY": mode.batch == "lazy",
@@ -86,16 +86,16 @@ def build_accumulate(model, loss, rows):
 
 def _slots_of_data(model, loss, rows):
     return {
-        "project": inline(rows.project),
-        "project_both": inline(rows.project_both),
-        "spread": inline(rows.spread),
-        "fetch": inline(rows.fetch),
-        "entry": inline(rows.entry),
-        "predict": inline(model.value),
-        "bend": inline(model.slope),
-        "pull": inline(model.pull),
-        "value": inline(loss.value),
-        "slope": inline(loss.slope),
+        "project": fuse(rows.project),
+        "project_both": fuse(rows.project_both),
+        "spread": fuse(rows.spread),
+        "fetch": fuse(rows.fetch),
+        "entry": fuse(rows.entry),
+        "predict": fuse(model.value),
+        "bend": fuse(model.slope),
+        "pull": fuse(model.pull),
+        "value": fuse(loss.value),
+        "slope": fuse(loss.slope),
     }
 
 
@@ -251,7 +251,8 @@ def advance(parts, data, state, limits, theta, answer, g, t, rate, c, start):
         clip(parts.penalty, strength, limits, theta, g)
     if NEEDS_NORM:
         for j in range(theta.size):
-            norm += (g[j] + strength[j] * smooth(parts.penalty, theta[j])) ** 2
+            slope_j = g[j] + strength[j] * smooth(parts.penalty, theta[j])
+            norm += slope_j * slope_j
     shared = prepare(parts.optimizer, t, norm, state.scalars)
     if SINGLE:
         i = state.order[start]
@@ -277,7 +278,8 @@ def clip(penalty, strength, limits, theta, g):
     """Shorten the gradient of the smooth part, then cut its entries."""
     norm = 0.0
     for j in range(theta.size):
-        norm += (g[j] + strength[j] * smooth(penalty, theta[j])) ** 2
+        slope_j = g[j] + strength[j] * smooth(penalty, theta[j])
+        norm += slope_j * slope_j
     norm = math.sqrt(norm)
     share = limits.norm / norm if norm > limits.norm else 1.0
     for j in range(theta.size):
@@ -313,7 +315,8 @@ def appraise(penalty, data, state, limits, theta, answer, g, record, e):
     for j in range(theta.size):
         alpha, w = data.strength[j], answer[j]
         omega += alpha * omega_of(penalty, w)
-        way += (w - state.last[j]) ** 2
+        moved = w - state.last[j]
+        way += moved * moved
         state.last[j] = w
         zeros += 1 if w == 0.0 and j < data.width else 0
         if FULL:
