@@ -37,4 +37,26 @@ except ImportError:
         )
 
 
-__all__ = ["Interval", "StrOptions", "check_sample_weight", "fit_context"]
+try:
+    from sklearn.callback import CallbackSupportMixin as CallbackSupport
+except ImportError:
+
+    class CallbackSupport:
+        """What scikit-learn has from 1.9 on."""
+
+
+def open_context(estimator):
+    """Return the context that callbacks are called in, or None where none are set."""
+    if not vars(estimator).get("_skl_callbacks"):
+        return None
+    return estimator._init_callback_context(max_subtasks=None)
+
+
+__all__ = [
+    "CallbackSupport",
+    "Interval",
+    "StrOptions",
+    "check_sample_weight",
+    "fit_context",
+    "open_context",
+]

@@ -1,34 +1,42 @@
-"""What every estimator trained by descent does: parts by name, the descent, its verdict."""
+"""What every estimator trained by descent does: parts by name, the descent, its record."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import optimize, sparse
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from skgd._sklearn import Interval, StrOptions, check_sample_weight, fit_context
-from skgd.descent import Descent, Outcome, stable_rate
+from skgd._sklearn import (
+    CallbackSupport,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    open_context,
+)
+from skgd.descent import Descent
 from skgd.losses import LOSSES, Loss
 from skgd.models import Linear
+from skgd.naming import NamedParts
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Optimizer
-from skgd.part import Part
 from skgd.penalties import PENALTIES, NoPenalty, Penalty
 from skgd.schedules import SCHEDULES, Schedule
-
-TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-
+from skgd.watching import Rows, Watching, hold_out
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 SOLUTION = {"coef_", "theta_", "_descents"}  # without which an estimator is not fitted
 
 
-class DescentEstimator(RegressorMixin, BaseEstimator):
+class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     """An abstract regressor whose parameters a `Descent` finds."""
+
+    _doc_link_module = "skgd"
+    _doc_link_template = (
+        "https://skgd.readthedocs.io/en/latest/api/{estimator_module}.{estimator_name}.html"
+    )
 
     _parameter_constraints = {
         "loss": [StrOptions(set(LOSSES)), Loss],
@@ -44,70 +52,18 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "init": ["array-like", None],
-        "record_path": ["boolean"],
+        "penalty_weights": ["array-like", None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "average": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [str, callable, None],
+        "record_path": ["boolean", Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    def get_params(self, deep=True):
-        """Return the parameters; with ``deep``, those of the parts too.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to list ``optimizer__beta`` and the like, also for parts given by name.
-
-        Returns
-        -------
-        dict
-        """
-        params = super().get_params(deep=False)
-        for name in [name for name in TABLES if deep and name in params]:
-            try:
-                part = self._part(name, params[name], params)
-            except (TypeError, ValueError):  # `fit` says what is wrong
-                part = TABLES[name][params[name]]()
-            inner = part.get_params() if isinstance(part, Part) else {}
-            params |= {f"{name}__{field}": value for field, value in inner.items()}
-        return params
-
-    def set_params(self, **params):
-        """Set parameters; ``optimizer__beta`` and the like change one field of a part.
-
-        Parameters
-        ----------
-        **params : dict
-
-        Returns
-        -------
-        self
-        """
-        own = {key: value for key, value in params.items() if "__" not in key}
-        super().set_params(**own)
-        for key in sorted(params.keys() - own.keys(), key=lambda key: key.count("__")):
-            name, _, field = key.partition("__")
-            if key not in self.get_params():
-                valid = [k for k in self.get_params() if k.partition("__")[0] == name]
-                raise ValueError(
-                    f"Invalid parameter {field!r} for the {name!r} of {self!r}. "
-                    f"Valid parameters are: {valid or sorted(self.get_params(deep=False))!r}."
-                )
-            part = self._part(name, getattr(self, name), self.get_params(deep=False))
-            setattr(self, name, part.replace(**{field: params[key]}))
-        return self
-
-    def _part(self, kind, value, params):
-        """Return the part that a name stands for, with the parameters that share its fields."""
-        if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
-            return value
-        cls = TABLES[kind][value]
-        return cls(**{field: params[field] for field in cls._fields if field in params})
-
-    def _parts(self):
-        """Return the four parts by name."""
-        params = super().get_params(deep=False)
-        return {kind: self._part(kind, params[kind], params) for kind in TABLES}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -153,7 +109,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         """
         raise NotImplementedError
 
-    def _descend(self, objective, start, seed, epochs, learning_rate=None):
+    def _descend(self, objective, start, seed, epochs, begin, learning_rate=None):
         """Run one descent on one objective, at another rate if there is one."""
         parts = self._parts()
         descent = Descent(
@@ -165,35 +121,44 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             batch_size=self.batch_size,
             sampling=self.sampling,
             seed=seed,
-            tol=self.tol if epochs is None else None,
+            tol=self._tol(epochs),
             n_iter_no_change=self.n_iter_no_change,
-            record_path=self.record_path,
+            record_path=int(self.record_path),
+            average=int(self.average),
+            clip_norm=self.clip_norm or np.inf,
+            clip_value=self.clip_value or np.inf,
         )
-        return self._run(descent, epochs)
+        return self._run(descent, epochs, begin)
 
-    def _go_on(self, descent, objective, epochs):
+    def _go_on(self, descent, objective, epochs, begin):
         """Take up a descent where it was left, on new data or the same."""
         descent.schedule = self._parts()["schedule"].lasting(self.max_iter)
-        descent.tol, descent.n_iter_no_change = (
-            self.tol if epochs is None else None,
-            self.n_iter_no_change,
-        )
+        descent.tol, descent.n_iter_no_change = self._tol(epochs), self.n_iter_no_change
         if epochs is None:
             descent.best, descent.stale = np.inf, 0.0
         descent.resume(objective, self.learning_rate)
-        return self._run(descent, epochs)
+        return self._run(descent, epochs, begin)
 
-    def _run(self, descent, epochs):
-        """Descend by so many epochs, or as far as ``max_iter`` and ``tol`` say."""
-        watch = _narrator() if self.verbose else None
-        descent.descend(self.max_iter if epochs is None else epochs, watch)
+    def _tol(self, epochs):
+        """Return when the training objective ends a descent; None where it does not."""
+        return None if self.early_stopping or epochs is not None else self.tol
+
+    def _run(self, descent, epochs, begin):
+        """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
+
+        ``begin`` returns for a descent who is to look on.
+        """
+        descent.descend(self.max_iter if epochs is None else epochs, begin(descent))
         return descent
 
     def _left(self, d, again):
         """Return the descents of the last call, if they can be gone on with; else None."""
         left = vars(self).get("_descents") if again else None
         same = self._parts()["optimizer"], self.batch_size, self.sampling, d
-        return left if left and left[0].settings == same else None
+        if not left or left[0].settings != same or left[0].average != int(self.average):
+            return None
+        clips = self.clip_norm or np.inf, self.clip_value or np.inf
+        return left if left[0].clips == clips else None
 
     def _keep(self, descents):
         """Keep what it takes to go on, without the data."""
@@ -204,6 +169,32 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
     def _seed(self):
         """Draw the seed of this fit from ``random_state``."""
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+
+    def _prepare(self, X, y, sample_weight, held, going, epochs=None):
+        """Return rows, targets, weights and their sum, and who is to look on at the descents."""
+        X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
+        seen, held = Rows(X, y, None if sample_weight is None else weight), self._held(*held)
+        if self.early_stopping and epochs is not None:
+            raise ValueError("early_stopping should be False with partial_fit.")
+        if self.early_stopping and held is None:
+            seen, held = hold_out(seen, self.validation_fraction, self._seed())
+            kept = np.ones(len(seen.y)) if seen.weight is None else seen.weight
+            if not kept.any():
+                raise ValueError("The rows that validation leaves have no weight.")
+            total, weight = total * kept.sum() / weight.sum(), kept / kept.mean()
+        context = open_context(self) if epochs is None else None
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=self, **seen.as_metadata())
+        return seen.X, seen.y, weight, total, Watching(seen, held, context)
+
+    def _held(self, X, y, sample_weight):
+        """Return the rows to validate on that were given, if any."""
+        if X is None or y is None:
+            if X is not None or y is not None or sample_weight is not None:
+                raise ValueError("X_val and y_val must be given together, or neither.")
+            return None
+        X, y, weight, _ = self._checked(X, y, sample_weight, reset=False)
+        return Rows(X, y, None if sample_weight is None else weight)
 
     def _checked(self, X, y, sample_weight, reset=True):
         """Return X in a form that is read in place, y and weights, and the sum of weights."""
@@ -227,10 +218,18 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         largest = weight.max()
         weight = weight / largest
         total, y = float(largest) * float(weight.sum()), _in_range(np.asarray(y, dtype=float), "y")
+        loss = self._parts()["loss"]
+        if y.min() < loss.lowest:
+            raise ValueError(
+                f"Some values of y are below {loss.lowest:g}, the lowest that the loss "
+                f"{type(loss).__name__} has a meaning for."
+            )
         return X, y, weight / weight.mean(), total
 
     def _rows(self, X):
-        """Return the rows to predict for."""
+        """Return the rows to predict for, if there is something to predict by."""
+        if vars(self).get("_failure"):
+            raise ValueError(self._failure)
         return validate_data(
             self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False
         )
@@ -252,7 +251,7 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             return blank.value([0.0, 0.0]) or 1.0
         return optimize.minimize_scalar(lambda c: blank.value([0.0, c])).fun or 1.0
 
-    def _problem(self, X, y, weight, model, null, centre=None):
+    def _problem(self, X, y, weight, model, null, centre=None, positive=False):
         """Return F for one target."""
         parts = self._parts()
         return Objective(
@@ -263,9 +262,25 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
             loss=parts["loss"],
             penalty=parts["penalty"],
             alpha=self.alpha,
+            shares=self._shares(X.shape[1]),
+            positive=positive,
             centre=centre,
             null=null,
         )
+
+    def _shares(self, p):
+        """Return what each weight's penalty is multiplied by; None for one."""
+        if self.penalty_weights is None:
+            return None
+        shares = check_array(
+            self.penalty_weights, dtype=float, ensure_2d=False, input_name="penalty_weights"
+        )
+        if shares.shape != (p,) or shares.min() < 0.0:
+            raise ValueError(
+                f"penalty_weights must have shape {(p,)} and no negative entry. Got an array of "
+                f"shape {shares.shape} with the smallest entry {shares.min():.3g}."
+            )
+        return shares
 
     def _init(self, shape, names):
         """Return ``init``, of this shape or for each of its rows; None where there is none."""
@@ -280,7 +295,9 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         """Set what is known of each descent, whatever its outcome, and nothing else."""
         for name in SOLUTION & vars(self).keys():
             delattr(self, name)
+        self._failure = None
         self.loss_curve_ = each([np.array(d.curve) for d in descents])
+        self.history_ = each([d.history for d in descents])
         self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
         self.converged_ = each(np.array([d.outcome.settled for d in descents]))
         self.n_iter_ = each(np.array([d.epoch for d in descents]))
@@ -288,22 +305,6 @@ class DescentEstimator(RegressorMixin, BaseEstimator):
         self.learning_rate_ = each(np.array([d.rate for d in descents]))
         if self.record_path:
             self.path_ = each(tracks)
-
-    def _judge(self, descent):
-        """Say it when a descent has failed, or has not finished."""
-        outcome, name = descent.outcome, type(self).__name__
-        if outcome is Outcome.NONFINITE:
-            raise ValueError(f"{name} diverged. {_growth(descent)}")
-        if outcome is Outcome.DIVERGED:
-            warnings.warn(f"{name} diverged. {_growth(descent)}", ConvergenceWarning, stacklevel=5)
-        elif outcome is Outcome.MAX_ITER and descent.tol is not None:
-            warnings.warn(
-                f"{name} has not converged in max_iter={self.max_iter} epochs: "
-                f"{_remainder(descent)}, and tol is {self.tol:.1e}. Allow more epochs, scale the "
-                "features, or let the learning rate fall by a schedule.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
 
 
 def _in_range(values, name):
@@ -315,38 +316,3 @@ def _in_range(values, name):
         f"The entries of {name} are too {'large' if largest > 1.0 else 'small'} for their squares "
         f"to be numbers: the largest is {largest:.1e}. Scale {name}."
     )
-
-
-def _growth(descent):
-    """Return the sentence on an objective that has grown."""
-    objective = descent.objective
-    with np.errstate(all="ignore"):
-        largest = 2.0 * stable_rate(objective)
-    rule, share = type(descent.optimizer).__name__, descent.optimizer.endurance()
-    own = "" if share in (None, 1.0) else f", and {share * largest:.3g} for {rule}"
-    return (
-        f"The objective went from {descent.curve[0]:.3g} to {descent.curve[-1]:.3g} by epoch "
-        f"{descent.epoch}, with learning_rate={descent.rate:.3g}. The largest stable rate of "
-        f"gradient descent on this data is {largest:.3g} (2/L){own}. Lower the learning rate, "
-        "leave it at 'auto', or scale the features, for instance with StandardScaler."
-    )
-
-
-def _remainder(descent):
-    """Return what was reached, in the unit of tol."""
-    if descent.full:
-        return f"the scaled residual is {descent.residual:.1e}"
-    gain = (descent.curve[-2] - descent.curve[-1]) / descent.objective.null
-    return f"the last epoch lowered the objective by {gain:.1e} of the constant prediction's"
-
-
-def _narrator():
-    """Return a watcher that prints a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
-
-    def say(descent):
-        digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
-        if digit in "1235" and not rest.strip("0"):
-            print(f"epoch {descent.epoch:7d}  objective {descent.curve[-1]:.6e}")
-        return False
-
-    return say

@@ -1,16 +1,16 @@
 """Linear regression by gradient descent."""
 
 import numpy as np
-from sklearn.base import MultiOutputMixin, clone
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import StrOptions, fit_context
-from skgd.estimator import DescentEstimator
-from skgd.models import Linear
-from skgd.objective import column_means
+from skgd.targets import TargetByTarget
 
 
-class GDRegressor(MultiOutputMixin, DescentEstimator):
+class GDRegressor(TargetByTarget):
     """Linear regression by gradient descent, with any of the classic rules.
 
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
@@ -33,6 +33,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         Share of the l1 term in ``penalty="elasticnet"``, in [0, 1].
     fit_intercept : bool, default=True
         Whether there is a ``b``.
+    positive : bool, default=False
+        Whether the weights are kept from being negative.
+    penalty_weights : array-like of shape (n_features,), default=None
+        What ``alpha`` is multiplied by for each weight; 0 leaves it unpenalised. None for ones.
     optimizer : str or Optimizer, default="nesterov"
         The rule that turns gradients into steps: ``"gd"`` (also ``"sgd"``), ``"momentum"``,
         ``"nesterov"``, ``"normalized"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``, ``"adam"``,
@@ -53,6 +57,14 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     sampling : {"shuffle", "replacement", "cyclic"}, default="shuffle"
         Order of the rows on smaller batches: a new order every epoch, each row drawn at random,
         or as they stand.
+    clip_norm, clip_value : float, default=None
+        The length to which the gradient of the smooth part is shortened before each update, and
+        the size to which its entries are then cut; in the unit of the gradient, which is that of
+        the objective over that of the parameter. None for no limit.
+    average : bool or int, default=False
+        Whether the answer is the mean of the iterates (Polyak), from the first update on or from
+        the given one, counted from 1. Under the l1 penalty it has exact zeros: those of a
+        proximal step from the mean.
     max_iter : int, default=1000
         The largest number of epochs, which are passes over the data.
     tol : float or None, default=1e-4
@@ -62,7 +74,17 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         the objective by ``tol`` times that of the best constant prediction. None does
         ``max_iter`` epochs exactly.
     n_iter_no_change : int, default=5
-        Epochs without improvement before a descent on smaller batches ends.
+        Epochs without improvement before a descent on smaller batches, or one with
+        ``early_stopping``, ends.
+    early_stopping : bool, default=False
+        Whether to end when ``n_iter_no_change`` epochs in a row have not raised the validation
+        score by ``tol``, and not for any gain of the objective. Without a validation set of the user's own (see `fit`), a random part of
+        the rows is held out. The parameters of the epoch with the best score come back.
+    validation_fraction : float, default=0.1
+        The share of the rows that is held out, in (0, 1).
+    scoring : str, callable or None, default=None
+        The validation score, the higher the better: a scorer of scikit-learn, ``"loss"`` for minus
+        the mean loss, or None for `score`, which is R^2.
     init : array-like of shape (n_features + 1,) or (n_targets, n_features + 1), default=None
         Where the parameters start: the coefficients and, last, the intercept if there is one.
         None for zeros.
@@ -73,14 +95,14 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         centres where nothing is asked about the descent itself: for the squared error on the full
         batch, with ``learning_rate="auto"`` and ``init=None``. A centred descent starts from the
         weighted mean of y, so compare rules and batch sizes with ``center=False``.
-    record_path : bool, default=False
-        Whether to keep the parameters after every update.
+    record_path : bool or int, default=False
+        Whether to keep the parameters after every update, or after every k-th.
     warm_start : bool, default=False
         Whether a further call of `fit` goes on from where the last one ended.
     random_state : int, RandomState instance or None, default=None
         Of the order of the rows.
     verbose : int, default=0
-        Whether to print the objective after some of the epochs.
+        Whether to print the objective after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ...
 
     Attributes
     ----------
@@ -93,7 +115,13 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     t_ : int or ndarray of shape (n_targets,)
         Updates done.
     loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
-        The objective, penalty included, at the start and after each epoch.
+        The objective, penalty included, at the start and after each epoch; that of the iterates
+        where ``average`` is set.
+    history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
+        More of the same kind, by name: ``objective``, ``data_loss``, ``penalty``,
+        ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``
+        and, if there is validation, ``validation_score``. ``history_.to_frame()`` is a pandas
+        DataFrame.
     learning_rate_ : float or ndarray of shape (n_targets,)
         The rate that the schedule multiplies.
     dual_gap_ : float or ndarray of shape (n_targets,)
@@ -103,10 +131,12 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     converged_ : bool or ndarray of shape (n_targets,)
         Whether the descent ended because there was nothing left to do.
     stop_reason_ : str or list of str
-        ``"converged"``, ``"plateau"``, ``"max_iter"``, ``"diverged"`` or ``"nonfinite"``.
-    path_ : ndarray of shape (t_ + 1, n_features + 1), or list of ndarray
-        The parameters at the start and after every update, the intercept last if there is one;
-        with ``record_path=True``.
+        ``"converged"``, ``"plateau"``, ``"overfitting"`` (the validation score no longer
+        improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
+        ``"nonfinite"``.
+    path_ : ndarray of shape (t_ // k + 1, n_features + 1), or list of ndarray
+        The parameters at the start and after every k-th update, the intercept last if there is
+        one; with ``record_path=k``.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -153,8 +183,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     """
 
     _parameter_constraints = {
-        **DescentEstimator._parameter_constraints,
+        **TargetByTarget._parameter_constraints,
         "fit_intercept": ["boolean"],
+        "positive": ["boolean"],
         "center": ["boolean", StrOptions({"auto"})],
     }
 
@@ -166,14 +197,22 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         alpha=1e-4,
         l1_ratio=0.5,
         fit_intercept=True,
+        positive=False,
+        penalty_weights=None,
         optimizer="nesterov",
         learning_rate="auto",
         schedule="constant",
         batch_size=None,
         sampling="shuffle",
+        clip_norm=None,
+        clip_value=None,
+        average=False,
         max_iter=1000,
         tol=1e-4,
         n_iter_no_change=5,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring=None,
         init=None,
         center="auto",
         record_path=False,
@@ -186,14 +225,22 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.batch_size = batch_size
         self.sampling = sampling
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.average = average
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
         self.init = init
         self.center = center
         self.record_path = record_path
@@ -202,7 +249,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Descend to the minimum.
 
         Parameters
@@ -214,6 +261,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             Each target has a descent of its own, in the same order of rows.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Not negative; a weight of two equals a row given twice.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Rows that the descent does not see, on which every epoch is scored. The parameters of
+            the epoch with the best score come back, with ``early_stopping`` or without.
 
         Returns
         -------
@@ -230,51 +280,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         ConvergenceWarning
             When ``max_iter`` epochs were not enough, or the objective has grown.
         """
-        return self._train(X, y, sample_weight, again=self.warm_start)
-
-    def _train(self, X, y, sample_weight, again, epochs=None):
-        """Go on with the descents of the last call, or begin new ones, and report."""
-        going = again and "_descents" in vars(self)
-        X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
-        targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
-        centre, offsets = self._means(X, targets, weight, total, going and epochs is not None)
-        objectives = [
-            self._objective(X, t - o, weight, self._null(t, weight, self.fit_intercept), centre)
-            for t, o in zip(targets, offsets)
-        ]
-        left = self._left(objectives[0].d, again)
-        if left is None:
-            starts, seed = self._starts(len(targets), X.shape[1], going), self._seed()
-            descents = [
-                self._descend(objective, start[: objective.d], seed, epochs)
-                for objective, start in zip(objectives, starts)
-            ]
-        else:
-            if len(left) != len(targets):
-                raise ValueError(f"y has {len(targets)} targets; the fit so far has {len(left)}.")
-            descents = [self._go_on(*pair, epochs) for pair in zip(left, objectives)]
-        each = _only if y.ndim == 1 else _all
-        tracks = [_track(*found) for found in zip(descents, offsets)]
-        self._record(descents, tracks, each)
-        for descent in descents:
-            self._judge(descent)
-        finals = np.array([track[-1] for track in tracks]).astype(X.dtype)
-        self._report(descents, finals + 0, each)  # without negative zeros
-        self._keep(descents)
-        return self
-
-    def _means(self, X, targets, weight, total, going):
-        """Return where rows and targets are seen from: their means, or the running ones."""
-        if not self._is_centred():
-            return None, np.zeros(len(targets))
-        centre, offsets = column_means(X, weight), np.array([weight @ t / len(t) for t in targets])
-        if going:
-            before, centre_before, offsets_before = self._seen
-            share, total = total / (total + before), total + before
-            centre = centre_before + share * (centre - centre_before)
-            offsets = offsets_before + share * (offsets - offsets_before)
-        self._seen = total, centre, offsets
-        return centre, offsets
+        held = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, again=self.warm_start, held=held)
 
     def predict(self, X):
         """Predict by the linear function.
@@ -289,8 +296,38 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             float32 where X and the fit are, else float64.
         """
         check_is_fitted(self)
-        X = self._rows(X)
-        return self._parts()["loss"].mean(X @ self.coef_.T + self.intercept_)
+        f = safe_sparse_dot(self._rows(X), self.coef_.T, dense_output=True)
+        f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
+        return self._parts()["loss"].mean(f + self.intercept_)
+
+    def sparsify(self):
+        """Store the coefficients as a CSR matrix of shape (n_targets, n_features).
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_array(np.atleast_2d(self._dense()))
+        return self
+
+    def densify(self):
+        """Store the coefficients as an array again.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        self.coef_ = self._dense()
+        return self
+
+    def _dense(self):
+        """Return the coefficients as an array, however they are stored."""
+        if not sparse.issparse(self.coef_):
+            return self.coef_
+        coef = self.coef_.toarray()
+        return coef[0] if np.ndim(self.t_) == 0 else coef
 
     def objective(self, X, y, sample_weight=None):
         """Return what a fit minimises, as a function of ``(coef, intercept)``.
@@ -319,7 +356,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         ndarray of shape (n_parameters,) or (n_targets, n_parameters), float64
         """
         check_is_fitted(self)
-        theta = self.coef_
+        theta = self._dense()
         if self.fit_intercept:
             theta = np.concatenate([theta, np.asarray(self.intercept_)[..., None]], axis=-1)
         return theta.astype(float)
@@ -331,59 +368,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         -------
         ndarray of shape (n_targets, n_parameters)
         """
-        return self._starts(1 if self.coef_.ndim == 1 else len(self.coef_), self.n_features_in_)
+        return self._starts(np.size(self.t_), self.n_features_in_)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coef_")
-
-    def _is_centred(self):
-        """Whether the intercept is solved for, rather than descended to."""
-        solvable = self.fit_intercept and self._parts()["loss"].quadratic
-        if self.center != "auto":
-            if self.center and self.fit_intercept and not solvable:
-                raise ValueError("center=True needs the squared error; leave it at 'auto'.")
-            return bool(self.center) and solvable
-        full = self.batch_size is None
-        return solvable and full and self.learning_rate == "auto" and self.init is None
-
-    def _starts(self, n_targets, p, going=False):
-        """Return where each target's descent begins, the intercept last."""
-        if going:
-            return self.parameters().reshape(n_targets, -1)
-        names = f"the coefficients{' and, last, the intercept' * self.fit_intercept}"
-        start = self._init((n_targets, p + self.fit_intercept), names)
-        return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
-
-    def _objective(self, X, y, weight, null, centre=None):
-        """Return F for one target, which is given as seen from its offset."""
-        model = Linear(self.fit_intercept and centre is None)
-        return self._problem(X, y, weight, model, null, centre)
-
-    def _report(self, descents, finals, each):
-        """Set the solution, one entry for each target unless there is just one."""
-        p = self.n_features_in_
-        self.coef_ = each(finals[:, :p])
-        self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0
-        self.dual_gap_ = each(np.array([_gap(d, final) for d, final in zip(descents, finals)]))
-
-
-def _track(descent, offset):
-    """Return coefficients and, where there is one, the intercept: the path, or its end."""
-    objective = descent.objective
-    theta = descent.path if descent.recorded else descent.answer[None]
-    if objective.centre is None:
-        return theta
-    return np.column_stack([theta, offset - theta @ objective.centre])
-
-
-def _gap(descent, final):
-    """Return the duality gap of the parameters as they are reported."""
-    return descent.objective.dual_gap(final.astype(float)[: descent.objective.d])
-
-
-def _only(values):
-    return values[0]
-
-
-def _all(values):
-    return values

@@ -10,6 +10,8 @@ from sklearn.utils import check_array
 
 ROWS = 256  # that points are ranked on, at most
 FINEST = 40  # points on a column's range that a wave can need, at most
+AT_ONCE = 3000  # points that are ranked in one go; the best as many are kept
+MOST = 30_000  # points that are drawn where nobody says how many
 ALIKE = 0.5  # of a point's loss: the mean squared difference up to which others are like it
 
 
@@ -34,16 +36,20 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
     ndarray of shape (n_starts, d)
     """
     X, y, weight = _some_rows(objective, rng)
-    if bounds is None:
-        theta = _drawn(objective.model, X, y, n_screen, rng)
-    else:
-        theta = rng.uniform(*bounds.T, (n_screen, objective.d))
-    z = (X @ theta[:, : objective.p].T).T
-    curves = objective.model.value(z, theta.T[:, :, None], objective.p)
-    if bounds is None:
-        curves = _levelled(objective, theta, curves, y, weight)
-    losses = objective.loss.value(curves, y) @ weight
+    best = [np.empty((0, objective.d)), np.empty((0, len(y))), np.empty(0)]
+    for begin in range(0, n_screen, AT_ONCE):
+        found = _ranked(objective, X, y, weight, min(AT_ONCE, n_screen - begin), rng, bounds)
+        best = [np.concatenate(pair) for pair in zip(best, found)]
+        if begin:
+            kept = np.argsort(best[2], kind="stable")[:AT_ONCE]
+            best = [values[kept] for values in best]
+    theta, curves, losses = best
     return theta[_unlike(curves, losses, weight, n_init)]
+
+
+def enough(p):
+    """Return how many points to draw for p columns."""
+    return min(AT_ONCE * 10 ** (p - 1), MOST)
 
 
 def checked_box(bounds, d):
@@ -80,6 +86,20 @@ def _some_rows(objective, rng):
         rows = np.sort(rng.choice(rows, ROWS, replace=False))
     weight = objective.weight[rows]
     return objective.X[rows], objective.y[rows], weight / weight.sum()
+
+
+def _ranked(objective, X, y, weight, n_points, rng, bounds):
+    """Return random points, their curves over some rows, and their losses on them."""
+    if bounds is None:
+        theta = _drawn(objective.model, X, y, n_points, rng)
+    else:
+        theta = rng.uniform(*bounds.T, (n_points, objective.d))
+    z = (X @ theta[:, : objective.p].T).T
+    curves = objective.model.value(z, theta.T[:, :, None], objective.p)
+    if bounds is None:
+        curves = _levelled(objective, theta, curves, y, weight)
+    losses = objective.loss.value(curves, y) @ weight
+    return theta, curves, np.where(np.isfinite(losses), losses, np.inf)
 
 
 def _drawn(model, X, y, n_screen, rng):
@@ -123,7 +143,7 @@ def _levelled(objective, theta, curves, y, weight):
 
 def _unlike(curves, losses, weight, most):
     """Return the indices of the best points, leaving out those that are like a better one."""
-    chosen, losses = [], np.where(np.isfinite(losses), losses, np.inf)
+    chosen, losses = [], losses.copy()
     for _ in range(most):
         k = int(np.argmin(losses))
         if chosen and losses[k] == np.inf:

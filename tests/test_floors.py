@@ -23,7 +23,7 @@ A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.part", "skgd.descent", "skgd.objective", *PARTS),
-    *("skgd.screening", "skgd.stationary"),
+    *("skgd.screening", "skgd.stationary", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -33,6 +33,7 @@ ALLOWED = {
     # floor 1: parts are arguments
     "skgd.descent": {"numpy", "scipy"},
     "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent"},
+    "skgd.descent.history": {"numpy", "pandas", "skgd.descent"},
     "skgd.objective": {"numpy", "scipy", "skgd.descent"},
     # floor 2
     "skgd.table": set(),
@@ -42,9 +43,14 @@ ALLOWED = {
     # floor 3
     "skgd._sklearn": {"numpy", "sklearn"},
     "skgd.datasets": {"numpy", "sklearn", "skgd.models"},
-    "skgd.estimator": {"numpy", "scipy", "sklearn", *ESTIMATORS_USE},
-    "skgd.linear": {"numpy", "scipy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
-    "skgd.gabor": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
+    "skgd.naming": {"sklearn.base", "skgd.part", *PARTS},
+    "skgd.verdict": {"numpy", "sklearn", "skgd.descent"},
+    "skgd.watching": {"numpy", "sklearn", "skgd.descent"},
+    "skgd.estimator": {"numpy", "scipy", "sklearn", "skgd.naming", *ESTIMATORS_USE},
+    "skgd.targets": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
+    "skgd.starts": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
+    "skgd.linear": {"numpy", "scipy", "sklearn", "skgd.targets", *ESTIMATORS_USE},
+    "skgd.gabor": {"sklearn", "skgd.starts", *ESTIMATORS_USE},
     # the way in
     "skgd": {"skgd.linear", "skgd.gabor"},
 }

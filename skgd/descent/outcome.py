@@ -19,6 +19,7 @@ class Outcome(Enum):
     MAX_ITER = (state.MAX_ITER, "The descent has done max_iter epochs.")
     DIVERGED = (state.GROWN, "The objective has grown.")
     NONFINITE = (state.NONFINITE, "The objective is no longer a finite number.")
+    OVERFITTING = (state.STALE, "The validation score has stopped improving.")
     STOPPED = (state.CALLBACK, "A callback has stopped the descent.")
 
     def __new__(cls, code, sentence):
@@ -29,4 +30,4 @@ class Outcome(Enum):
     @property
     def settled(self):
         """Whether the descent ended because there was nothing left to do."""
-        return self in (Outcome.CONVERGED, Outcome.PLATEAU)
+        return self in (Outcome.CONVERGED, Outcome.PLATEAU, Outcome.OVERFITTING)

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from skgd.descent.compiled import undisturbed
+from skgd.descent.history import history_of
 from skgd.descent.loop import build
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import automatic_rate
@@ -14,13 +15,10 @@ from skgd.descent.rows import CsrRows
 from skgd.descent.state import (
     CYCLIC,
     LEFT,
-    OMEGA,
     REPLACEMENT,
     SHUFFLE,
-    SLOPE,
     STEP,
     TOTAL,
-    ZEROS,
     Idle,
     Limits,
     Mode,
@@ -77,7 +75,9 @@ class Descent:
         What is known of the start and of the end of each epoch, in the order of `TOTAL`, `LEFT`,
         `OMEGA`, `SLOPE`, `STEP` and `ZEROS`.
     scores : list of float
-        Filled by those who watch.
+        Of the start and of each epoch on a validation set, filled by who watches.
+    chosen : ndarray of shape (d,) or None
+        The parameters that who watches has chosen as the answer.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Descent:
         self.epoch, self.t, self.factor = 0, 0, 1.0
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
         self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
+        self.last, self.chosen = 0, None
         self._rates, self._seconds = [], []
         start = np.maximum(start, objective.data.floor)
         self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
@@ -126,6 +127,11 @@ class Descent:
         return mean_with_zeros(self.objective, self.state.mean)
 
     @property
+    def result(self):
+        """What is reported: the parameters chosen by who watches, else the answer."""
+        return self.answer if self.chosen is None else self.chosen
+
+    @property
     def curve(self):
         """The objective at the start and after each epoch."""
         return [column[TOTAL] for column in self.columns]
@@ -138,17 +144,7 @@ class Descent:
     @property
     def history(self):
         """What is known of the start and of the end of each epoch, as arrays by name."""
-        columns = np.array(self.columns).T
-        return {
-            "objective": columns[TOTAL],
-            "data_loss": columns[TOTAL] - columns[OMEGA],
-            "penalty": columns[OMEGA],
-            "learning_rate": np.array([math.nan, *self._rates]),
-            "gradient_norm": columns[SLOPE],
-            "step_norm": columns[STEP],
-            "n_zeros": columns[ZEROS].astype(int),
-            "seconds": np.array(self._seconds) - self._seconds[0],
-        }
+        return history_of(self.columns, self._rates, self._seconds, self.scores)
 
     @property
     def recorded(self):
@@ -172,24 +168,23 @@ class Descent:
         ----------
         epochs : int
         watch : callable or None
-            Called with the descent after every epoch; a true answer stops it.
+            Called with the descent after every epoch; may call `stop`.
 
         Returns
         -------
         Outcome
         """
-        last = self.epoch + epochs
-        self.outcome = Outcome.RUNNING
-        while self.outcome is Outcome.RUNNING and self.epoch < last:
-            self.outcome = self._advance(min(last - self.epoch, self._stride(watch)))
+        self.last, self.outcome = self.epoch + epochs, Outcome.RUNNING
+        while self.outcome is Outcome.RUNNING and self.epoch < self.last:
+            self.outcome = self._advance(min(self.last - self.epoch, self._stride(watch)))
             if self.outcome is Outcome.CONVERGED and self.optimizer.looks_ahead:
                 self.outcome = self._confirm()
             if self.outcome is Outcome.PLATEAU:
                 self.outcome = self._reduce()
-            if watch is not None or self.epoch == last or self.outcome is not Outcome.RUNNING:
+            if watch is not None or self.epoch == self.last or self.outcome is not Outcome.RUNNING:
                 self._finish_record()
-            if watch is not None and watch(self) and self.outcome is Outcome.RUNNING:
-                self.outcome = Outcome.STOPPED
+            if watch is not None:
+                watch(self)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
         risen = RISEN if self.full else NOISE
@@ -197,6 +192,11 @@ class Descent:
         if self.outcome is not Outcome.NONFINITE and self.columns[-1][TOTAL] > risen * start:
             self.outcome = Outcome.DIVERGED
         return self.outcome
+
+    def stop(self, outcome):
+        """End a descent that would go on, for this reason."""
+        if self.outcome is Outcome.RUNNING:
+            self.outcome = outcome
 
     def release(self):
         """Let go of the data, so that what remains is small and can be stored."""

@@ -6,7 +6,7 @@ import numpy as np
 
 # What a column of the record holds, one each.
 TOTAL, LEFT, OMEGA, SLOPE, STEP, ZEROS = range(6)
-RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK = range(7)
+RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK, STALE = range(8)
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
 
 

@@ -1,0 +1,74 @@
+"""Parameters by name: parts from their tables, and the fields of parts behind two underscores."""
+
+from sklearn.base import BaseEstimator
+
+from skgd.losses import LOSSES
+from skgd.optimizers import OPTIMIZERS
+from skgd.part import Part
+from skgd.penalties import PENALTIES
+from skgd.schedules import SCHEDULES
+
+TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+
+
+class NamedParts(BaseEstimator):
+    """An abstract estimator whose parts are given by name or as they are."""
+
+    def get_params(self, deep=True):
+        """Return the parameters; with ``deep``, those of the parts too.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to list ``optimizer__beta`` and the like, also for parts given by name.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep=False)
+        for name in [name for name in TABLES if deep and name in params]:
+            try:
+                part = self._part(name, params[name], params)
+            except (TypeError, ValueError):  # `fit` says what is wrong
+                part = TABLES[name][params[name]]()
+            inner = part.get_params() if isinstance(part, Part) else {}
+            params |= {f"{name}__{field}": value for field, value in inner.items()}
+        return params
+
+    def set_params(self, **params):
+        """Set parameters; ``optimizer__beta`` and the like change one field of a part.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self
+        """
+        own = {key: value for key, value in params.items() if "__" not in key}
+        super().set_params(**own)
+        for key in sorted(params.keys() - own.keys(), key=lambda key: key.count("__")):
+            name, _, field = key.partition("__")
+            if key not in self.get_params():
+                valid = [k for k in self.get_params() if k.partition("__")[0] == name]
+                raise ValueError(
+                    f"Invalid parameter {field!r} for the {name!r} of {self!r}. "
+                    f"Valid parameters are: {valid or sorted(self.get_params(deep=False))!r}."
+                )
+            part = self._part(name, getattr(self, name), self.get_params(deep=False))
+            setattr(self, name, part.replace(**{field: params[key]}))
+        return self
+
+    def _part(self, kind, value, params):
+        """Return the part that a name stands for, with the parameters that share its fields."""
+        if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
+            return value
+        cls = TABLES[kind][value]
+        return cls(**{field: params[field] for field in cls._fields if field in params})
+
+    def _parts(self):
+        """Return the four parts by name."""
+        params = super().get_params(deep=False)
+        return {kind: self._part(kind, params[kind], params) for kind in TABLES}

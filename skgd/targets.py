@@ -1,0 +1,124 @@
+"""Linear descents: one for each target, on rows that may be seen from their means."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.base import MultiOutputMixin
+
+from skgd.estimator import DescentEstimator
+from skgd.models import Linear
+from skgd.objective import column_means
+from skgd.verdict import judge
+
+
+class TargetByTarget(MultiOutputMixin, DescentEstimator):
+    """An abstract linear estimator, with a descent of its own for every target."""
+
+    def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
+        """Go on with the descents of the last call, or begin new ones, and report."""
+        going = again and "_descents" in vars(self)
+        X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
+        targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
+        centre, offsets = self._means(X, targets, weight, total, going and epochs is not None)
+        objectives = [
+            self._objective(X, t - o, weight, self._null(t, weight, self.fit_intercept), centre)
+            for t, o in zip(targets, offsets)
+        ]
+        begins = [
+            partial(watching.target(k).begin, self, partial(self._shown, X.dtype, offset))
+            for k, offset in enumerate(offsets)
+        ]
+        descents = self._descents_for(objectives, begins, again, going, epochs)
+        each = _only if y.ndim == 1 else _all
+        kept = [d.path for d in descents] if self.record_path else []
+        self._record(descents, [*map(_whole, descents, kept, offsets)], each)
+        failures = [judge(d, self) for d in descents]
+        ends = [_whole(d, d.result, offset) for d, offset in zip(descents, offsets)]
+        self._report(descents, np.array(ends).astype(X.dtype) + 0, each)  # no negative zeros
+        self._failure = next(filter(None, failures), None)
+        self._keep(descents)
+        watching.end(self)
+        return self
+
+    def _descents_for(self, objectives, begins, again, going, epochs):
+        """Descend for each target, from where the last call ended or anew."""
+        left = self._left(objectives[0].d, again)
+        if left is None:
+            starts, seed = self._starts(len(objectives), objectives[0].p, going), self._seed()
+            return [
+                self._descend(objective, start[: objective.d], seed, epochs, begin)
+                for objective, start, begin in zip(objectives, starts, begins)
+            ]
+        if len(left) != len(objectives):
+            raise ValueError(f"y has {len(objectives)} targets; the fit so far has {len(left)}.")
+        return [self._go_on(d, o, epochs, begin) for d, o, begin in zip(left, objectives, begins)]
+
+    def _means(self, X, targets, weight, total, going):
+        """Return where rows and targets are seen from: their means, or the running ones."""
+        if not self._is_centred():
+            return None, np.zeros(len(targets))
+        centre, offsets = column_means(X, weight), np.array([weight @ t / len(t) for t in targets])
+        if going:
+            before, centre_before, offsets_before = self._seen
+            share, total = total / (total + before), total + before
+            centre = centre_before + share * (centre - centre_before)
+            offsets = offsets_before + share * (offsets - offsets_before)
+        self._seen = total, centre, offsets
+        return centre, offsets
+
+    def _is_centred(self):
+        """Whether the intercept is solved for, rather than descended to."""
+        solvable = self.fit_intercept and self._parts()["loss"].quadratic
+        if self.center != "auto":
+            if self.center and self.fit_intercept and not solvable:
+                raise ValueError("center=True needs the squared error; leave it at 'auto'.")
+            return bool(self.center) and solvable
+        full = self.batch_size is None
+        return solvable and full and self.learning_rate == "auto" and self.init is None
+
+    def _starts(self, n_targets, p, going=False):
+        """Return where each target's descent begins, the intercept last."""
+        if going:
+            return self.parameters().reshape(n_targets, -1)
+        names = f"the coefficients{' and, last, the intercept' * self.fit_intercept}"
+        start = self._init((n_targets, p + self.fit_intercept), names)
+        return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
+
+    def _objective(self, X, y, weight, null, centre=None):
+        """Return F for one target, which is given as seen from its offset."""
+        model = Linear(self.fit_intercept and centre is None)
+        return self._problem(X, y, weight, model, null, centre, self.positive)
+
+    def _shown(self, dtype, offset, descent):
+        """Return the attributes that let this estimator predict by a descent's parameters."""
+        theta, p = _whole(descent, descent.answer, offset).astype(dtype) + 0, self.n_features_in_
+        solution = {"coef_": theta[:p], "intercept_": theta[p] if self.fit_intercept else 0.0}
+        return solution | {"t_": descent.t, "_failure": None}
+
+    def _report(self, descents, finals, each):
+        """Set the solution, one entry for each target unless there is just one."""
+        p = self.n_features_in_
+        self.coef_ = each(finals[:, :p])
+        self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0
+        self.dual_gap_ = each(np.array([_gap(d, final) for d, final in zip(descents, finals)]))
+
+
+def _whole(descent, theta, offset):
+    """Return coefficients and, where there is one, the intercept, of one point or of many."""
+    centre = descent.objective.centre
+    if centre is None:
+        return theta
+    return np.concatenate([theta, (offset - theta @ centre)[..., None]], axis=-1)
+
+
+def _gap(descent, final):
+    """Return the duality gap of the parameters as they are reported."""
+    return descent.objective.dual_gap(final.astype(float)[: descent.objective.d])
+
+
+def _only(values):
+    return values[0]
+
+
+def _all(values):
+    return values

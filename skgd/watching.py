@@ -1,0 +1,175 @@
+"""Who looks on while a descent runs, once an epoch: validation, callbacks, a narrator.
+
+A watcher is called with the descent after every epoch, and may stop it.
+"""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from skgd.descent import Outcome
+
+
+class Rows(NamedTuple):
+    """Rows with their targets, and the weights that were given, if any."""
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def target(self, k):
+        """Return the rows with one of their targets."""
+        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
+
+    def as_metadata(self):
+        """Return the rows as scikit-learn's callbacks want them."""
+        weight = None if self.weight is None else {"sample_weight": self.weight}
+        return {"X": self.X, "y": self.y, "metadata": weight}
+
+
+class Watching(NamedTuple):
+    """Who is to look on at the descents of a fit.
+
+    ``seen`` are the rows that it is fitted to; ``held`` those that it is validated on, if
+    any; ``context`` is that of scikit-learn's callbacks, if there are any; and ``among``
+    what each of several descents is called.
+    """
+
+    seen: Rows
+    held: Rows | None = None
+    context: object = None
+    among: str = ""
+
+    def target(self, k):
+        """Return the same for one target alone."""
+        several = "target" if self.seen.y.ndim > 1 else self.among
+        held = self.held and self.held.target(k)
+        return self._replace(seen=self.seen.target(k), held=held, among=several)
+
+    def begin(self, estimator, show, descent):
+        """Return one watcher for all that look on at a descent; None if nobody does.
+
+        Parameters
+        ----------
+        estimator : DescentEstimator
+        show : callable
+            Returns, for the descent, the attributes with which the estimator can predict.
+        descent : Descent
+            Which is about to go on.
+        """
+        descent.chosen, watchers = None, []
+        if self.held is not None:
+            watchers.append(Validation(estimator, show, self.held, descent))
+        if estimator.verbose:
+            watchers.append(narrate)
+        if self.context is not None:
+            context, most = self.context, estimator.max_iter
+            context = context.subcontext(self.among, max_subtasks=most) if self.among else context
+            watchers.append(Callbacks(estimator, show, context, self.seen, descent))
+        return (lambda descent: [watch(descent) for watch in watchers]) if watchers else None
+
+    def end(self, estimator):
+        """Say that the fit is over."""
+        if self.context is not None:
+            hook = self.context.call_on_fit_task_end
+            hook(estimator=estimator, reconstruction_attributes={}, **self.seen.as_metadata())
+
+
+class Validation:
+    """Scores every epoch on rows that the descent does not see, and keeps the best."""
+
+    def __init__(self, estimator, show, held, descent):
+        self.estimator, self.show, self.held = estimator, show, held
+        loss = estimator.scoring == "loss"
+        self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
+        self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
+        self.tol = estimator.tol or 0.0
+        self.best = self.bar = -np.inf
+        self.stale = 0
+        self(descent)
+
+    def __call__(self, descent):
+        """Score the present parameters; stop a descent that no longer improves the score."""
+        view = copy.copy(self.estimator)
+        vars(view).update(self.show(descent))
+        weight = {} if self.held.weight is None else {"sample_weight": self.held.weight}
+        score = float(self.scorer(view, self.held.X, self.held.y, **weight))
+        descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
+        descent.scores[descent.epoch :] = [score]
+        if score > self.best:
+            self.best, descent.chosen = score, descent.answer.copy()
+        improved = score > self.bar + self.tol
+        self.bar = score if improved else self.bar
+        self.stale = 0 if improved else self.stale + 1
+        if self.stale >= self.patience:
+            descent.stop(Outcome.OVERFITTING)
+
+
+class Callbacks:
+    """Tells scikit-learn's callbacks about every epoch."""
+
+    def __init__(self, estimator, show, context, seen, descent):
+        self.estimator, self.show, self.context = estimator, show, context
+        self.seen = seen.as_metadata()
+        self.task = self._begin(descent)
+
+    def __call__(self, descent):
+        """End the task of the last epoch and begin that of the next, if there is one."""
+        if self._tell(self.task.call_on_fit_task_end, descent):
+            descent.stop(Outcome.STOPPED)
+        if descent.outcome is Outcome.RUNNING and descent.epoch < descent.last:
+            self.task = self._begin(descent)
+
+    def _begin(self, descent):
+        task = self.context.subcontext(task_name="epoch")
+        self._tell(task.call_on_fit_task_begin, descent)
+        return task
+
+    def _tell(self, hook, descent):
+        return hook(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.show(descent),
+            **self.seen,
+        )
+
+
+def narrate(descent):
+    """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
+    digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
+    if digit in "1235" and not rest.strip("0"):
+        score = f"  validation score {descent.scores[-1]:.6f}" if descent.scores else ""
+        print(f"epoch {descent.epoch:7d}  objective {descent.curve[-1]:.6e}{score}")
+
+
+def hold_out(rows, fraction, seed):
+    """Return the rows to fit to, and a random share of them to validate on.
+
+    Parameters
+    ----------
+    rows : Rows
+    fraction : float
+    seed : int
+
+    Returns
+    -------
+    seen, held : Rows
+    """
+    index = np.arange(len(rows.y))
+    parts = train_test_split(index, test_size=fraction, random_state=seed)
+    return (
+        Rows(
+            rows.X[np.sort(part)],
+            rows.y[np.sort(part)],
+            None if rows.weight is None else rows.weight[np.sort(part)],
+        )
+        for part in parts
+    )
+
+
+def _by_loss(estimator, X, y, sample_weight=None):
+    """Score by the estimator's own loss, the lower the better."""
+    objective = estimator.objective(X, y, sample_weight)
+    return -objective.data_term(estimator.parameters())[0]
