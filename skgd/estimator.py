@@ -34,9 +34,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     """An abstract regressor whose parameters a `Descent` finds."""
 
     _doc_link_module = "skgd"
-    _doc_link_template = (
-        "https://skgd.readthedocs.io/en/latest/api/{estimator_module}.{estimator_name}.html"
-    )
+    _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
 
     _parameter_constraints = {
         "loss": [StrOptions(set(LOSSES)), Loss],

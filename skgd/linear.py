@@ -78,8 +78,9 @@ class GDRegressor(TargetByTarget):
         ``early_stopping``, ends.
     early_stopping : bool, default=False
         Whether to end when ``n_iter_no_change`` epochs in a row have not raised the validation
-        score by ``tol``, and not for any gain of the objective. Without a validation set of the user's own (see `fit`), a random part of
-        the rows is held out. The parameters of the epoch with the best score come back.
+        score by ``tol``, and not for any gain of the objective. Unless `fit` is given a validation
+        set, a random part of the rows is held out. The parameters of the epoch with the best
+        score come back.
     validation_fraction : float, default=0.1
         The share of the rows that is held out, in (0, 1).
     scoring : str, callable or None, default=None

@@ -6,17 +6,18 @@ import joblib
 import numpy as np
 import pytest
 from conftest import make_regression
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgd import GDRegressor
+from skgd import GDGaborRegressor, GDRegressor
 from skgd.optimizers import Adam, Momentum, Nesterov
 from skgd.penalties import ElasticNet
 from skgd.schedules import Cosine, Exponential, WarmUp
@@ -234,3 +235,76 @@ def test_weights_are_routed_to_the_fit(problem):
     expected = GDRegressor().fit(Z, y, WEIGHT)
     np.testing.assert_array_equal(chain[-1].coef_, expected.coef_)
     assert not np.allclose(expected.coef_, GDRegressor().fit(Z, y).coef_)
+
+
+# Coefficients that are mostly zero
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("targets", [1, 3])
+def test_sparse_coefficients_predict_as_dense_ones(problem, intercept, targets):
+    X, y = problem
+    Y = y if targets == 1 else np.column_stack([y, -y, X[:, 0]])
+    model = GDRegressor(penalty="l1", alpha=0.5, fit_intercept=intercept).fit(X, Y)
+    coef, gap, before = model.coef_.copy(), model.dual_gap_, model.predict(X)
+    theta = model.parameters()
+    assert sparse.issparse(model.sparsify().coef_)
+    assert model.coef_.nnz == np.count_nonzero(coef)
+    for rows in (X, sparse.csr_array(X)):
+        for one in (model, pickle.loads(pickle.dumps(model))):
+            np.testing.assert_allclose(one.predict(rows), before, rtol=1e-12, atol=1e-12)
+            assert isinstance(one.predict(rows), np.ndarray)
+    np.testing.assert_array_equal(model.parameters(), theta)
+    np.testing.assert_array_equal(model.densify().coef_, coef)
+    np.testing.assert_array_equal(model.fit(X, Y).dual_gap_, gap)
+
+
+# Where to read on
+
+
+@pytest.mark.parametrize("estimator", [GDRegressor, GDGaborRegressor])
+def test_the_picture_of_a_model_links_to_its_page(estimator):
+    page = f"https://skgd.readthedocs.io/en/latest/api/skgd.{estimator.__name__}.html"
+    assert page in estimator()._repr_html_()
+
+
+# Candidates that diverge
+
+
+@pytest.mark.parametrize("rate", [5.0, 1e200], ids=["grown", "nonfinite"])
+@pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
+def test_a_candidate_that_diverges_scores_nan_and_says_which_rate_would_not(rate, scoring):
+    X, y = make_regression()
+    grid = {"learning_rate": [0.01, rate]}
+    search = GridSearchCV(GDRegressor(optimizer="gd", max_iter=50, tol=None), grid, cv=2)
+    with pytest.warns() as caught:
+        search.set_params(scoring=scoring).fit(X, y)
+    np.testing.assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), [False, True])
+    assert search.best_params_ == {"learning_rate": 0.01}
+    said = "".join(str(warning.message) for warning in caught)
+    assert f"learning_rate={rate:.3g}" in said
+    assert "The largest stable rate of gradient descent on this data is" in said
+
+
+def test_a_diverged_model_says_so_when_it_is_asked_to_predict(problem):
+    X, y = problem
+    model = GDRegressor(optimizer="gd", learning_rate=5.0, max_iter=500, record_path=True)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X, y)
+    with pytest.raises(ValueError, match=r"diverged.*largest stable rate"):
+        model.predict(X)
+    assert len(model.path_) == model.t_ + 1
+    assert np.isfinite(model.set_params(learning_rate="auto").fit(X, y).predict(X)).all()
+
+
+def test_one_grid_holds_optimizers_their_fields_schedules_and_penalties(problem):
+    grid = [
+        {"optimizer": ["momentum"], "optimizer__beta": [0.5, 0.9], "schedule": ["cosine"]},
+        {"optimizer": ["adam"], "optimizer__beta1": [0.8], "penalty": ["l1", "elasticnet"]},
+    ]
+    model = GDRegressor(max_iter=20, tol=None, alpha=0.1, batch_size=8, random_state=0)
+    search = GridSearchCV(model, grid, cv=2).fit(*problem)
+    assert len(search.cv_results_["params"]) == 4
+    for params, mean in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"]):
+        alone = cross_val_score(clone(model).set_params(**params), *problem, cv=2)
+        assert mean == pytest.approx(alone.mean(), rel=1e-12)
