@@ -8,10 +8,19 @@ from conftest import make_regression
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from sklearn.linear_model import PoissonRegressor, QuantileRegressor
+from sklearn.linear_model import HuberRegressor, PoissonRegressor, QuantileRegressor
+from sklearn.svm import LinearSVR
 
 from skgd import GDRegressor
-from skgd.losses import LOSSES, Loss, Quantile, SquaredError
+from skgd.losses import (
+    LOSSES,
+    EpsilonInsensitive,
+    Huber,
+    Loss,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+)
 from skgd.reference import lbfgs
 
 
@@ -215,3 +224,41 @@ def test_the_absolute_error_is_twice_the_quantile_loss_at_a_half():
     half = QuantileRegressor(quantile=0.5, alpha=0.0).fit(X, y)
     best = np.abs(y - half.predict(X)).mean()
     assert best * (1 - 1e-9) <= np.abs(y - ours.predict(X)).mean() <= 1.005 * best
+
+
+@pytest.mark.slow
+def test_huber_is_the_huber_regression_of_scikit_learn_at_its_scale():
+    X, y = skewed_problem()
+    theirs = HuberRegressor(alpha=2.0, tol=1e-9, max_iter=1000).fit(X, y)
+    distance, alpha = 1.35 * theirs.scale_, 2.0 * theirs.scale_ / len(y)
+    ours = GDRegressor(loss=Huber(distance), alpha=alpha, tol=1e-8, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "theirs", "half"),
+    [
+        (EpsilonInsensitive(0.3), "epsilon_insensitive", 1.0),
+        (SquaredEpsilonInsensitive(0.3), "squared_epsilon_insensitive", 2.0),
+    ],
+    ids=["absolute", "squared"],
+)
+def test_what_costs_nothing_within_epsilon_is_the_support_vector_regression(loss, theirs, half):
+    X, y = skewed_problem()
+    C = 1.0 / (half * 0.05 * len(y))
+    peer = LinearSVR(epsilon=0.3, loss=theirs, C=C, fit_intercept=False, tol=1e-8, dual=True)
+    peer.set_params(max_iter=1_000_000, random_state=0).fit(X, y)
+    schedule = "adaptive" if loss.rough else "constant"
+    model = GDRegressor(loss=loss, alpha=0.05, fit_intercept=False, schedule=schedule)
+    model.set_params(max_iter=20_000, tol=1e-6).fit(X, y)
+    objective = model.objective(X, y)
+    best = objective.value(peer.coef_)
+    assert best * (1 - 1e-6) <= objective.value(model.parameters()) <= 1.002 * best
+
+
+def test_counts_below_zero_are_refused(problem):
+    X, y = problem
+    with pytest.raises(ValueError, match="Some values of y are below 0, the lowest that the loss"):
+        GDRegressor(loss="poisson").fit(X, y - y.max())
