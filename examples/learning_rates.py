@@ -8,37 +8,34 @@ L being the largest curvature of the objective, plain descent arrives slowly at 
 
 # %%
 # One line is fitted three times, from the same start. ``objective`` is the function that a fit
-# minimises: it knows its curvature, and the closed form finds its minimum. The last of the
-# three fits stops early and warns that the objective has grown; here we look on in silence.
+# minimises, and knows its curvature. The last of the three fits stops early and warns that the
+# objective has grown; here we look on in silence.
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDRegressor
-from skgd.reference import closed_form
+from skgd.displays import LossCurveDisplay
 
 rng = np.random.default_rng(0)
 X = rng.normal(0.5, 1.0, (50, 1))
 y = 2.0 * X[:, 0] - 1.0 + rng.normal(0.0, 0.3, 50)
 
 model = GDRegressor(penalty=None, optimizer="gd", max_iter=100, tol=None, init=[-2.0, 2.0])
-objective = model.objective(X, y)
-L, lowest = objective.curvature, closed_form(objective).objective
+L = model.objective(X, y).curvature
 
-fig, ax = plt.subplots(figsize=(6, 4), layout="tight")
-for factor, label, look in (
-    (0.05, "too small: 0.05/L", {"ls": ":", "color": "#E69F00"}),
-    (1.0, "right: 1/L", {"ls": "-", "color": "#0072B2"}),
-    (2.2, "too large: 2.2/L", {"ls": "--", "color": "#D55E00"}),
-):
-    model.set_params(learning_rate=factor / L)
+fits = {}
+for factor, label in ((0.05, "too small: 0.05/L"), (1.0, "right: 1/L"), (2.2, "too large: 2.2/L")):
+    fits[label] = clone(model).set_params(learning_rate=factor / L)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X, y)
-    ax.semilogy(model.loss_curve_ - lowest, lw=2, label=label, **look)
-    print(f"{label:18} objective {model.loss_curve_[-1]:9.3g} after {model.t_} updates")
-ax.set(xlabel="update", ylabel="objective above its minimum", ylim=(1e-8, 1e6))
-ax.legend(title="learning rate")
+        fits[label].fit(X, y)
+    print(f"{label:18} objective {fits[label].loss_curve_[-1]:9.3g}", end=" ")
+    print(f"after {fits[label].t_} updates: {fits[label].stop_reason_}")
+display = LossCurveDisplay.from_estimators(fits, X, y, above_minimum=True)
+display.ax_.set_ylim(bottom=1e-8)
+display.ax_.legend(title="learning rate")
 plt.show()

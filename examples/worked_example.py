@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skgd import GDRegressor
+from skgd.displays import FitDisplay, LossSurfaceDisplay
 
 X, y = np.array([[0.0], [1.0], [3.0]]), np.array([-1.0, 1.0, 5.0])
 n = len(y)
@@ -71,24 +72,11 @@ for t in (0, 1, 2, 3, 20, 30):
 # %%
 # Each point of the path is a line
 # --------------------------------
-# On the left the error of every line, on the right some of the lines that the path comes by.
-objective = model.objective(X, y)
-intercepts, slopes = np.linspace(-1.6, 0.6, 61), np.linspace(0.7, 2.4, 61)
-surface = [[2.0 * objective.value([w, b]) for b in intercepts] for w in slopes]
-shown, colours = [0, 1, 5, 10, 30], ["#E69F00", "#D55E00", "#CC79A7", "#0072B2", "#000000"]
-
-fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="tight")
-contours = left.contour(intercepts, slopes, surface, [0.05, 0.2, 0.5, 1, 2, 4], colors="0.6")
-left.clabel(contours, levels=[0.2, 0.5, 1, 2, 4], colors="0.35")
-left.plot(model.path_[:, 1], model.path_[:, 0], ".-", color="0.3", lw=1, ms=4)
-right.plot(X, y, "o", color="0.3", ms=8, label="data")
-for t, colour in zip(shown, colours):
-    slope, intercept = model.path_[t]
-    left.plot(intercept, slope, "o", color=colour, ms=8)
-    right.axline((0.0, intercept), slope=slope, color=colour, label=f"step {t}")
-left.set(xlabel="intercept", ylabel="slope", title="mean square of the error")
-right.set(xlabel="x", ylabel="f(x)", xlim=(-0.3, 3.3), ylim=(-1.5, 5.5), title="the lines")
-right.legend()
+# On the left the objective of every line, which is half the mean square of its error; on the right
+# some of the lines that the path comes by.
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
+LossSurfaceDisplay.from_estimator(model, X, y, bounds=[[-1.6, 0.6], [0.7, 2.4]], ax=left)
+FitDisplay.from_estimator(model, X, y, ax=right)
 
 # %%
 # A rate of 0.5 leaps out

@@ -2,6 +2,7 @@
 
 from skgd.gabor import GDGaborRegressor
 from skgd.linear import GDRegressor
+from skgd.paths import path
 
 __version__ = "0.1.0"
-__all__ = ["GDGaborRegressor", "GDRegressor"]
+__all__ = ["GDGaborRegressor", "GDRegressor", "path"]

@@ -16,14 +16,14 @@ from skgd._sklearn import (
     fit_context,
     open_context,
 )
-from skgd.descent import Descent
+from skgd.descent import Descent, Shortcut
 from skgd.losses import LOSSES, Loss
 from skgd.models import Linear
 from skgd.naming import NamedParts
 from skgd.objective import Objective
-from skgd.optimizers import OPTIMIZERS, Optimizer
+from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, NoPenalty, Penalty
-from skgd.schedules import SCHEDULES, Schedule
+from skgd.schedules import SCHEDULES, Constant, Schedule
 from skgd.watching import Rows, Watching, hold_out
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
@@ -110,6 +110,10 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _descend(self, objective, start, seed, epochs, begin, learning_rate=None):
         """Run one descent on one objective, at another rate if there is one."""
         parts = self._parts()
+        unasked = epochs is None and not (begin and begin.validates)
+        if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
+            way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol)
+            return self._run(way, epochs, begin)
         descent = Descent(
             objective,
             parts["optimizer"],
@@ -128,6 +132,14 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         )
         return self._run(descent, epochs, begin)
 
+    def _may_be_cut_short(self, parts):
+        """Whether nothing is asked about the way to the minimum."""
+        free = isinstance(parts["optimizer"], Auto) and isinstance(parts["schedule"], Constant)
+        asked = self.record_path or self.warm_start or self.average or self.early_stopping
+        whole = self.batch_size is None and self.init is None and self.tol is not None
+        limited = self.clip_norm is not None or self.clip_value is not None
+        return free and whole and self.learning_rate == "auto" and not (asked or limited)
+
     def _go_on(self, descent, objective, epochs, begin):
         """Take up a descent where it was left, on new data or the same."""
         descent.schedule = self._parts()["schedule"].lasting(self.max_iter)
@@ -144,9 +156,11 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _run(self, descent, epochs, begin):
         """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
 
-        ``begin`` returns for a descent who is to look on.
+        ``begin`` returns for a descent who is to look on; None where nobody is.
         """
-        descent.descend(self.max_iter if epochs is None else epochs, begin(descent))
+        descent.chosen = None
+        watch = begin and begin(descent)
+        descent.descend(self.max_iter if epochs is None else epochs, watch)
         return descent
 
     def _left(self, d, again):
@@ -210,6 +224,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         if sparse.issparse(X) and not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
+        if sample_weight is None:
+            return X, _in_range(np.asarray(y, dtype=float), "y"), np.ones(len(y)), float(len(y))
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -16,8 +16,7 @@ class GDRegressor(TargetByTarget):
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
     sample weights s of sum W; the loss of the squared error is ``(f - y)^2 / 2``. Penalties
     that are not smooth act by a proximal step in the optimizer's own metric, so their zeros
-    are exact. With the defaults it is ridge regression by accelerated descent, at a rate that
-    cannot diverge.
+    are exact. With the defaults it is ridge regression, by the fastest way to a certified minimum.
 
     Parameters
     ----------
@@ -37,12 +36,15 @@ class GDRegressor(TargetByTarget):
         Whether the weights are kept from being negative.
     penalty_weights : array-like of shape (n_features,), default=None
         What ``alpha`` is multiplied by for each weight; 0 leaves it unpenalised. None for ones.
-    optimizer : str or Optimizer, default="nesterov"
+    optimizer : str or Optimizer, default="auto"
         The rule that turns gradients into steps: ``"gd"`` (also ``"sgd"``), ``"momentum"``,
         ``"nesterov"``, ``"normalized"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``, ``"adam"``,
-        ``"adamw"``, ``"nadam"``, ``"amsgrad"``, ``"lion"``, or an instance from
-        `skgd.optimizers`. Nested names such as ``optimizer__beta`` work in `set_params` and in
-        grids.
+        ``"adamw"``, ``"nadam"``, ``"amsgrad"``, ``"lion"``, ``"saga"``, ``"svrg"``, or an instance
+        from `skgd.optimizers`. Nested names such as ``optimizer__beta`` work in `set_params` and
+        in grids. ``"auto"`` is the fastest certified way to the minimum: for the squared error,
+        where nothing is asked about the way (no rate, schedule, batch, start, path, average,
+        clipping, validation or ``warm_start``), working sets, products of columns and conjugate
+        gradients take the place of a rule; else it is ``"nesterov"``.
     learning_rate : float or "auto", default="auto"
         The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full
         batch ``1 / L``, L the largest curvature of the smooth part; on smaller batches half the
@@ -112,7 +114,7 @@ class GDRegressor(TargetByTarget):
     intercept_ : float or ndarray of shape (n_targets,)
         0.0 without an intercept.
     n_iter_ : int or ndarray of shape (n_targets,)
-        Epochs done.
+        Epochs done; with ``optimizer="auto"``, looks at the data, or products with it.
     t_ : int or ndarray of shape (n_targets,)
         Updates done.
     loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
@@ -124,7 +126,7 @@ class GDRegressor(TargetByTarget):
         and, if there is validation, ``validation_score``. ``history_.to_frame()`` is a pandas
         DataFrame.
     learning_rate_ : float or ndarray of shape (n_targets,)
-        The rate that the schedule multiplies.
+        The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none.
     dual_gap_ : float or ndarray of shape (n_targets,)
         The objective minus a lower bound of its minimum: a certificate of how far the fit can be
         from the best, in the unit of the objective. Infinite for losses other than the squared
@@ -200,7 +202,7 @@ class GDRegressor(TargetByTarget):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
-        optimizer="nesterov",
+        optimizer="auto",
         learning_rate="auto",
         schedule="constant",
         batch_size=None,

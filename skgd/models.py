@@ -65,7 +65,7 @@ class Model(Part):
 
 
 class Linear(Model):
-    """``f = w . x + b``.
+    """``f = w.x + b``.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Linear(Model):
 
 
 class Gabor(Model):
-    """``f = a sin(u) exp(-u^2 / (2 s^2)) + c`` with ``u = b + 0.06 w . x``: a wave packet.
+    """``f = a sin(u) exp(-u^2 / (2 s^2)) + c`` with ``u = b + 0.06 w.x``: a wave packet.
 
     The other parameters are the offset ``b`` and then those of amplitude ``a`` (else 1),
     width ``s`` (else 4, so that the envelope is ``exp(-u^2 / 32)``) and baseline ``c`` (else

@@ -70,5 +70,5 @@ class NamedParts(BaseEstimator):
 
     def _parts(self):
         """Return the four parts by name."""
-        params = super().get_params(deep=False)
+        params = vars(self)  # which get_params finds by inspection, at the cost of a small fit
         return {kind: self._part(kind, params[kind], params) for kind in TABLES}

@@ -72,8 +72,9 @@ class Objective:
         floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
         self.data = Data(rows_of(X), y, weight, shift, strength, floor, self.p)
+        self._known = (None,)
 
-    @property
+    @cached_property
     def costs(self):
         """The strengths of the l1 and of the l2 part for each weight; None for other penalties."""
         elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
@@ -237,32 +238,51 @@ class Objective:
         """
         if not self.quadratic or self.costs is None:
             return np.inf
-        a, b = self.costs
-        y, mean = self.y, self.weight / self.n
-        residual = y - self.predict(theta)
-        primal = 0.5 * (mean @ residual**2) + self.penalty_term(theta)
-        if self.d > self.p:
-            residual, y = residual - mean @ residual, y - mean @ y
-        slopes = self.gather(residual)
-        return max(0.0, primal - _dual(residual, y, mean, slopes, a, b, self.positive))
+        known, *rest = self._known
+        if known is not None and np.array_equal(theta, known):
+            primal, *measures = rest
+        else:
+            y, mean = self.y, self.weight / self.n
+            residual = y - self.predict(theta)
+            primal = 0.5 * (mean @ residual**2)
+            if self.d > self.p:
+                residual, y = residual - mean @ residual, y - mean @ y
+            measures = mean @ (residual * y), mean @ residual**2, self.gather(residual)
+        dual = _dual(*measures, *self.costs, self.positive)
+        return max(0.0, primal + self.penalty_term(theta) - dual)
+
+    def remember(self, theta, target, square, slopes):
+        """Keep what the duality gap of some parameters needs of the rows.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (d,)
+            With d = p.
+        target, square : float
+            The mean products of the residual with y, and with itself.
+        slopes : ndarray of shape (p,)
+            Its mean products with the columns.
+        """
+        self._known = theta, 0.5 * square, target, square, slopes
 
 
-def _dual(residual, y, mean, slopes, a, b, positive):
+def _dual(target, square, slopes, a, b, positive):
     """Return the dual objective at the best multiple c of the residual that is tried."""
-    target, square = mean @ (residual * y), mean @ residual**2
     if square == 0.0:
         return 0.0
     slopes = np.maximum(slopes, 0.0) if positive else np.abs(slopes)
     steep = slopes > 0.0
     inside = (a[steep] / slopes[steep]).min(initial=np.inf)
-    hard = steep & (b == 0.0)
+    soft = b > 0.0
+    hard = steep & ~soft
     feasible = (a[hard] / slopes[hard]).min(initial=np.inf)
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
-    candidates = [np.clip(c, *end) for c in (target / square, 1.0) for end in ends]
+    candidates = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
+    slopes, a, b = slopes[soft], a[soft], b[soft]
 
     def dual(c):
-        excess = np.maximum(c * slopes - a, 0.0)[b > 0.0]
-        return c * target - 0.5 * c**2 * square - 0.5 * (excess**2 / b[b > 0.0]).sum()
+        value = c * target - 0.5 * c**2 * square
+        return value - 0.5 * (np.maximum(c * slopes - a, 0.0) ** 2 / b).sum() if b.size else value
 
     return max(map(dual, candidates))
 

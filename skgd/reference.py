@@ -257,7 +257,7 @@ def compare(estimator, X, y, sample_weight=None):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> rows = compare(GDRegressor(alpha=0.01, tol=1e-10), X, y)
     >>> [row.method for row in rows]
-    ['descent (nesterov)', 'closed form', 'L-BFGS']
+    ['descent (auto)', 'closed form', 'L-BFGS']
     >>> bool(abs(rows[0].objective - rows[1].objective) < 1e-6)
     True
     """

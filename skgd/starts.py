@@ -30,12 +30,12 @@ class ManyStarts(DescentEstimator):
             starts = self.parameters()[None] if going else self._starts(objective, seed)
             self.starts_ = self._outward(starts)
             among = "start" if len(starts) > 1 else ""
-            begin = partial(watching._replace(among=among).begin, self, show)
+            begin = watching._replace(among=among).beginning(self, show)
             descents = Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(self._descend)(objective, start, seed, epochs, begin) for start in starts
             )
         else:
-            begin = partial(watching.begin, self, show)
+            begin = watching.beginning(self, show)
             descents = [self._go_on(left[0], objective, epochs, begin)]
         sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
         finite = sound[0].outcome is not Outcome.NONFINITE

@@ -25,7 +25,7 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
             for t, o in zip(targets, offsets)
         ]
         begins = [
-            partial(watching.target(k).begin, self, partial(self._shown, X.dtype, offset))
+            watching.target(k).beginning(self, partial(self._shown, X.dtype, offset))
             for k, offset in enumerate(offsets)
         ]
         descents = self._descents_for(objectives, begins, again, going, epochs)
@@ -108,7 +108,8 @@ def _whole(descent, theta, offset):
     centre = descent.objective.centre
     if centre is None:
         return theta
-    return np.concatenate([theta, (offset - theta @ centre)[..., None]], axis=-1)
+    level = offset - (theta * centre).sum(axis=-1)  # to the same bit for one point and for many
+    return np.concatenate([theta, level[..., None]], axis=-1)
 
 
 def _gap(descent, final):

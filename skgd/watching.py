@@ -49,33 +49,54 @@ class Watching(NamedTuple):
         held = self.held and self.held.target(k)
         return self._replace(seen=self.seen.target(k), held=held, among=several)
 
-    def begin(self, estimator, show, descent):
-        """Return one watcher for all that look on at a descent; None if nobody does.
+    def beginning(self, estimator, show):
+        """Return a function of a descent, that is about to go on, for who looks on at it.
 
         Parameters
         ----------
         estimator : DescentEstimator
         show : callable
             Returns, for the descent, the attributes with which the estimator can predict.
-        descent : Descent
-            Which is about to go on.
+
+        Returns
+        -------
+        Beginning or None
+            None where nobody looks on.
         """
-        descent.chosen, watchers = None, []
-        if self.held is not None:
-            watchers.append(Validation(estimator, show, self.held, descent))
-        if estimator.verbose:
-            watchers.append(narrate)
-        if self.context is not None:
-            context, most = self.context, estimator.max_iter
-            context = context.subcontext(self.among, max_subtasks=most) if self.among else context
-            watchers.append(Callbacks(estimator, show, context, self.seen, descent))
-        return (lambda descent: [watch(descent) for watch in watchers]) if watchers else None
+        idle = self.held is None and self.context is None and not estimator.verbose
+        return None if idle else Beginning(self, estimator, show)
 
     def end(self, estimator):
         """Say that the fit is over."""
         if self.context is not None:
             hook = self.context.call_on_fit_task_end
             hook(estimator=estimator, reconstruction_attributes={}, **self.seen.as_metadata())
+
+
+class Beginning(NamedTuple):
+    """Who is to look on at one descent: called with it, returns one watcher for all."""
+
+    watching: Watching
+    estimator: object
+    show: object
+
+    @property
+    def validates(self):
+        """Whether the way matters, as every epoch is scored on other rows."""
+        return self.watching.held is not None
+
+    def __call__(self, descent):
+        """Return one watcher for all that look on."""
+        watching, estimator, watchers = self.watching, self.estimator, []
+        if self.validates:
+            watchers.append(Validation(estimator, self.show, watching.held, descent))
+        if estimator.verbose:
+            watchers.append(narrate)
+        if watching.context is not None:
+            context, among, most = watching.context, watching.among, estimator.max_iter
+            context = context.subcontext(among, max_subtasks=most) if among else context
+            watchers.append(Callbacks(estimator, self.show, context, watching.seen, descent))
+        return lambda descent: [watch(descent) for watch in watchers]
 
 
 class Validation:
@@ -118,10 +139,10 @@ class Callbacks:
 
     def __call__(self, descent):
         """End the task of the last epoch and begin that of the next, if there is one."""
-        if self._tell(self.task.call_on_fit_task_end, descent):
+        if self.task is not None and self._tell(self.task.call_on_fit_task_end, descent):
             descent.stop(Outcome.STOPPED)
-        if descent.outcome is Outcome.RUNNING and descent.epoch < descent.last:
-            self.task = self._begin(descent)
+        going = descent.outcome is Outcome.RUNNING and descent.epoch < descent.last
+        self.task = self._begin(descent) if going else None
 
     def _begin(self, descent):
         task = self.context.subcontext(task_name="epoch")

@@ -243,8 +243,8 @@ def test_lbfgs_says_which_penalties_it_can(problem):
 @pytest.mark.parametrize(
     ("penalty", "methods"),
     [
-        ("l2", ["descent (nesterov)", "closed form", "L-BFGS"]),
-        ("l1", ["descent (nesterov)", "L-BFGS"]),
+        ("l2", ["descent (auto)", "closed form", "L-BFGS"]),
+        ("l1", ["descent (auto)", "L-BFGS"]),
     ],
 )
 def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods):

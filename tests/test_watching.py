@@ -21,7 +21,7 @@ ROWS, TARGETS = make_regression(n=40, p=8, noise=2.0)
 X, X_VAL, Y, Y_VAL = ROWS[:30], ROWS[30:], TARGETS[:30], TARGETS[30:]
 WEIGHT_VAL = np.linspace(0.5, 2.0, 10)
 FORMS = [
-    pytest.param({}, id="full"),
+    pytest.param({"optimizer": "nesterov"}, id="full"),
     pytest.param({"optimizer": "momentum", "center": False}, id="momentum"),
     pytest.param({"batch_size": 4, "optimizer": "adam"}, id="batch"),
     pytest.param({"batch_size": 1, "penalty": "l1", "alpha": 0.2}, id="single"),
@@ -227,8 +227,20 @@ def test_a_callback_stops_the_fit(callback_module, options):
 
 
 def test_a_callback_stops_a_fit_within_a_pipeline(callback_module):
-    chain = make_pipeline(StandardScaler(), GDRegressor(tol=0.0).set_callbacks(Counting(last=2)))
+    model = GDRegressor(optimizer="nesterov", tol=0.0).set_callbacks(Counting(last=2))
+    chain = make_pipeline(StandardScaler(), model)
     assert chain.fit(X, Y)[-1].n_iter_ == 2
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2", None])
+def test_a_callback_follows_the_fastest_way_and_does_not_change_it(callback_module, penalty):
+    counting = Counting()
+    alone = GDRegressor(penalty=penalty, alpha=0.1, tol=1e-8).fit(X, Y)
+    watched = clone(alone).set_callbacks(counting).fit(X, Y)
+    np.testing.assert_array_equal(watched.coef_, alone.coef_)
+    assert counting.begun == ["fit", *["epoch"] * watched.n_iter_]
+    assert counting.ended == [*["epoch"] * watched.n_iter_, "fit"]
+    assert counting.scores[-1] == watched.score(X, Y)
 
 
 def test_starts_and_targets_are_tasks_of_their_own(callback_module):

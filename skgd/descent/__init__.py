@@ -1,7 +1,10 @@
 """The descent: one loop, compiled for the parts it is given."""
 
 from skgd.descent.outcome import Outcome
+from skgd.descent.quadratic import Quadratic
 from skgd.descent.rates import stable_rate
 from skgd.descent.run import Descent
+from skgd.descent.shortcut import Shortcut
+from skgd.descent.working import WorkingSet
 
-__all__ = ["Descent", "Outcome", "stable_rate"]
+__all__ = ["Descent", "Outcome", "Quadratic", "Shortcut", "WorkingSet", "stable_rate"]

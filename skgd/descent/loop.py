@@ -10,6 +10,7 @@ from functools import cache
 
 from skgd.descent.compiled import bind, compile_cached, fuse
 from skgd.descent.lazy import LAZY_VERBS
+from skgd.descent.reduced import REDUCING_VERBS
 from skgd.descent.rows import prefetch
 from skgd.descent.state import (
     CONVERGED,
@@ -33,11 +34,13 @@ NEXT, AHEAD, SOON = 4, 16, 8
 GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
 
 FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
+REDUCES = ANCHORS = False
 project = project_both = spread = fetch = entry = None
 predict = bend = pull = value = slope = None
 prepare = step = extrapolate = None
 omega_of = smooth = prox = None
 cut = wake = tick = rest = elastic = None
+anchor = differ = lean = None
 
 
 @cache
@@ -67,11 +70,24 @@ def build(model, loss, optimizer, penalty, rows, mode):
         "AVERAGES": mode.averages,
         "BOUNDED": mode.bounded,
         "CLIPS": mode.clips,
+        "REDUCES": mode.reduces,
+        "ANCHORS": optimizer.anchors,
         "LOOKS_AHEAD": optimizer.looks_ahead,
         "DECOUPLED": optimizer.decoupled,
         "NEEDS_NORM": optimizer.needs_norm,
     }
-    for function in (*LAZY_VERBS, shuffle, accumulate, survey, appraise, clip, move, advance):
+    verbs = (
+        *LAZY_VERBS,
+        *REDUCING_VERBS,
+        shuffle,
+        accumulate,
+        survey,
+        appraise,
+        clip,
+        move,
+        advance,
+    )
+    for function in verbs:
         slots[function.__name__] = fuse(bind(function, slots))
     form = "-".join(map(str, mode))
     return compile_cached(bind(run, slots), (model, loss, optimizer, penalty, rows), form)
@@ -137,6 +153,8 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
                 total = survey(parts, data, answer)
             if rates.size > 0:
                 shuffle(state.order, draws, e, plan.sampling)
+        if REDUCES and rates.size > 0:
+            anchor(parts, data, state.reduced, theta)
         for start in range(0, n if rates.size > 0 else 0, batch):
             stop, c, rate = start + batch, 0.0, rates[t - plan.t]
             stop = stop if stop < n else n
@@ -145,6 +163,8 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
             if not FULL:
                 seen, c = accumulate(parts, data, state, theta, answer, g, start, stop)
                 total += seen if plan.sampling != REPLACEMENT else 0.0
+            if REDUCES:
+                lean(state.reduced, g, (stop - start) / n)
             if LAZY:
                 tick(parts, data, theta, g, state.order, state.idle, start, stop, rate)
                 rest(theta, state.idle, data.width, stop == n)
@@ -215,6 +235,8 @@ def accumulate(parts, data, state, theta, answer, g, start, stop):
             z, z_answer = zoom * z + shift, z_answer + shift_answer
         f = predict(parts.model, z, theta, p)
         r = scale * weight[i] * slope(parts.loss, f, y[i])
+        if REDUCES:
+            r = differ(state.reduced, r, scale, i)
         c = r * bend(parts.model, z, theta, p)
         if LAZY:
             state.idle.pulls[k - start] = c

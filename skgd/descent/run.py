@@ -10,13 +10,12 @@ from skgd.descent.history import history_of
 from skgd.descent.loop import build
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import automatic_rate
+from skgd.descent.reduced import remembered
 from skgd.descent.residual import mean_with_zeros, residual_scale
 from skgd.descent.rows import CsrRows
 from skgd.descent.state import (
-    CYCLIC,
     LEFT,
-    REPLACEMENT,
-    SHUFFLE,
+    SAMPLINGS,
     STEP,
     TOTAL,
     Idle,
@@ -27,7 +26,6 @@ from skgd.descent.state import (
     State,
 )
 
-SAMPLINGS = {"shuffle": SHUFFLE, "replacement": REPLACEMENT, "cyclic": CYCLIC}
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
 # How far above its start, or the constant prediction's, an objective counts as diverged.
 RISEN, NOISE = 1.0 + 1e-9, 10.0
@@ -211,7 +209,9 @@ class Descent:
         state, n = self.state, objective.n
         order = () if self.full else np.arange(n)
         idle = state.idle._replace(pulls=np.zeros(self.batch)) if state.idle else ()
-        self.state, self.limits = state._replace(order=order, idle=idle), self._limits()
+        reduced = remembered(self.optimizer, objective, self.full, state.reduced)
+        self.state = state._replace(order=order, idle=idle, reduced=reduced)
+        self.limits = self._limits()
         if self.full:
             self._look_again()
         if learning_rate != "auto":
@@ -338,12 +338,13 @@ class Descent:
             averages=self.average > 0,
             bounded=bool(np.isfinite(objective.data.floor).any()),
             clips=min(self.clips) < math.inf,
+            reduces=self.optimizer.reduces and not self.full,
         )
         if self.full:
             return mode._replace(batch="full")
         if sparse and not any(mode[1:]) and self._may_wait(rates):
             return mode._replace(batch="lazy")
-        plain = sparse or self.batch > 1 or objective.centre is not None or mode.clips
+        plain = sparse or self.batch > 1 or objective.centre is not None or any(mode[3:])
         return mode if plain or self.optimizer.needs_norm else mode._replace(batch="single")
 
     def _may_wait(self, rates):
@@ -351,16 +352,15 @@ class Descent:
         objective, elastic = self.objective, self.objective.penalty.elastic()
         if not self.optimizer.lazy or self._path or objective.centre is not None or not elastic:
             return False
-        if objective.shares is not None:
-            return False
-        return rates.max(initial=0.0) * objective.alpha * elastic[1] < 0.5
+        slow = rates.max(initial=0.0) * objective.alpha * elastic[1] < 0.5
+        return slow and objective.shares is None
 
     def _stride(self, watched):
         """How many epochs to do in one call."""
         if watched or self.schedule.patience():
             return 1
-        entries = max(1, self.objective.X.size)
-        return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, ENTRIES_AT_ONCE // entries))
+        most = ENTRIES_AT_ONCE // max(1, self.objective.X.size)
+        return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))
 
     def _state(self, start):
         """Make the arrays that the loop rewrites."""
@@ -379,6 +379,7 @@ class Descent:
             scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
             order=() if self.full else np.arange(self.objective.n),
             idle=idle if lazy else (),
+            reduced=remembered(rule, self.objective, self.full),
         )
 
     def _limits(self):

@@ -8,6 +8,7 @@ import numpy as np
 TOTAL, LEFT, OMEGA, SLOPE, STEP, ZEROS = range(6)
 RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK, STALE = range(8)
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
+SAMPLINGS = {"shuffle": SHUFFLE, "replacement": REPLACEMENT, "cyclic": CYCLIC}
 
 
 class Parts(NamedTuple):
@@ -38,6 +39,7 @@ class Mode(NamedTuple):
     averages: bool = False
     bounded: bool = False
     clips: bool = False
+    reduces: bool = False
 
 
 class Idle(NamedTuple):
@@ -46,6 +48,14 @@ class Idle(NamedTuple):
     clock: np.ndarray  # (2,), how far all weights have shrunk, and have been cut
     since: np.ndarray  # (p,), the cut when a weight was last brought up to date
     pulls: np.ndarray  # (batch,), the derivatives in z of the present rows
+
+
+class Reduced(NamedTuple):
+    """What variance reduction remembers of every row: how it pulled when last looked at."""
+
+    table: np.ndarray  # (n,), the derivatives in f, times the weights; NaN for rows not seen yet
+    drift: np.ndarray  # (d,), the gradient that they make, as a share of the mean over all rows
+    seen: np.ndarray  # (1,), the rows that the table knows
 
 
 class State(NamedTuple):
@@ -60,6 +70,7 @@ class State(NamedTuple):
     scalars: np.ndarray  # (n_scalars,)
     order: np.ndarray  # (n,), the rows in their present order; absent on the full batch
     idle: tuple  # Idle where the lazy form runs
+    reduced: tuple  # Reduced where variance is reduced
 
 
 class Limits(NamedTuple):

@@ -11,10 +11,12 @@ from skgd.optimizers.adaptive import (
     Normalized,
     RMSProp,
 )
-from skgd.optimizers.classical import GD, Momentum, Nesterov
+from skgd.optimizers.classical import GD, Auto, Momentum, Nesterov
 from skgd.optimizers.contract import Optimizer
+from skgd.optimizers.reduced import SAGA, SVRG
 
 OPTIMIZERS = {
+    "auto": Auto,
     "gd": GD,
     "sgd": GD,
     "momentum": Momentum,
@@ -28,6 +30,8 @@ OPTIMIZERS = {
     "nadam": NAdam,
     "amsgrad": AMSGrad,
     "lion": Lion,
+    "saga": SAGA,
+    "svrg": SVRG,
 }
 
 __all__ = ["OPTIMIZERS", "Optimizer", *sorted({cls.__name__ for cls in OPTIMIZERS.values()})]

@@ -35,6 +35,10 @@ class Optimizer(Part):
     lazy : bool
         Whether ``d = g`` and ``s = 1`` always, so that a coordinate with a zero gradient
         may be left for later.
+    reduces, anchors : bool
+        Whether smaller batches only correct a mean gradient that is known from before, by how
+        much their rows have changed; and whether that is computed anew before every epoch,
+        rather than kept up to date from row to row.
     fraction : float or None
         The automatic rate in units of the first Newton step, for rules that normalise
         the gradient; None for rules whose unit is the reciprocal of the curvature.
@@ -47,6 +51,7 @@ class Optimizer(Part):
     decoupled = False
     looks_ahead = False
     lazy = False
+    reduces = anchors = False
     fraction = None
 
     def prepare(self, t, norm, scalars):

@@ -1,0 +1,240 @@
+"""Time to a certified minimum, beside scikit-learn, celer and skglm.
+
+Every contestant is given the same C-ordered array, or CSR matrix, and the loosest tolerance of
+a ladder with which its answer is within a relative duality gap of 1e-6, and, in the second
+table, of 1e-9: the gap over the objective of the best constant prediction, computed here, in
+the same way for all. Names of problems on the command line restrict the run to those.
+
+    OMP_NUM_THREADS=1 python doc/benchmarks/solution.py
+"""
+
+import sys
+import warnings
+from bisect import bisect_left
+from functools import partial
+
+import celer
+import numpy as np
+import skglm
+from clock import take_turns
+from machine import heading, stay_in_one_thread, table
+from scipy import sparse
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import ElasticNet, Lasso, Ridge
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from skgd import GDRegressor
+
+TARGETS = (1e-6, 1e-9)
+LADDER = [step * 10.0**-k for k in range(1, 15) for step in (1.0, 0.3)]
+ROUNDS = 5
+LONG = 1.0  # seconds, beyond which one more round must do
+MOST = {"max_iter": 100_000}
+
+
+def correlated(n, p, correlation, support, seed=0):
+    """Return normal columns, each correlated with the last, and a target of some of them."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = correlation * X[:, j - 1] + np.sqrt(1.0 - correlation**2) * X[:, j]
+    w = np.zeros(p)
+    w[rng.choice(p, support, replace=False)] = rng.standard_normal(support)
+    signal = X @ w
+    return X, signal + 0.3 * signal.std() * rng.standard_normal(n)
+
+
+def sparse_problem(n=20_000, p=50_000, density=0.001):
+    """Return a CSR matrix of normal numbers, and a target of some of its columns."""
+    rng = np.random.default_rng(0)
+    normal = rng.standard_normal
+    X = sparse.random(n, p, density, format="csr", random_state=rng, data_rvs=normal)
+    w = np.zeros(p)
+    w[rng.choice(p, 500, replace=False)] = rng.standard_normal(500)
+    signal = X @ w
+    return X, signal + 0.3 * signal.std() * rng.standard_normal(n)
+
+
+def cubic_diabetes():
+    """Return the diabetes data with all products of up to three features, standardised."""
+    X, y = load_diabetes(return_X_y=True)
+    X = PolynomialFeatures(3, include_bias=False).fit_transform(StandardScaler().fit_transform(X))
+    return np.ascontiguousarray(StandardScaler().fit_transform(X)), y
+
+
+def single(problem):
+    """Return a problem in float32."""
+    X, y = problem()
+    return X.astype(np.float32), y.astype(np.float32)
+
+
+def weighted(problem):
+    """Return a problem with weights of the rows."""
+    X, y = problem()
+    return X, y, np.random.default_rng(1).uniform(0.1, 2.0, len(y))
+
+
+PROBLEMS = {
+    "100,000 x 100": partial(correlated, 100_000, 100, 0.0, 30),
+    "1,000 x 10,000, correlated 0.6": partial(correlated, 1_000, 10_000, 0.6, 100),
+    "2,000 x 2,000, correlated 0.9": partial(correlated, 2_000, 2_000, 0.9, 100),
+    "20,000 x 50,000, sparse": sparse_problem,
+    "diabetes cubed, 442 x 285": cubic_diabetes,
+    "float32, 100,000 x 100": partial(single, partial(correlated, 100_000, 100, 0.0, 30)),
+    "weights, 100,000 x 100": partial(weighted, partial(correlated, 100_000, 100, 0.0, 30)),
+    "1,000,000 x 20": partial(correlated, 1_000_000, 20, 0.3, 10),
+    "toy, 100 x 10": partial(correlated, 100, 10, 0.3, 5),
+}
+# Penalty, share of l1, and alpha: of the smallest that leaves no weight, or, for l2, of the
+# mean of the columns' variances.
+PENALTIES = {
+    "l1, 0.1": (1.0, 0.1),
+    "l1, 0.01": (1.0, 0.01),
+    "elastic net, 0.01": (0.5, 0.01),
+    "l2, 0.01": (0.0, 0.01),
+    "l2, 0.0001": (0.0, 0.0001),
+}
+
+
+def contestants(share, alpha, n, weights):
+    """Return what makes the estimator of each contestant, given a tolerance."""
+    if share == 0.0:
+        peers = {
+            f"Ridge {solver}": partial(Ridge, n * alpha, solver=solver)
+            for solver in ("auto", "cholesky", "lsqr", "sparse_cg")
+        }
+        ours = partial(GDRegressor, penalty="l2", alpha=alpha, max_iter=100_000)
+    elif share == 1.0:
+        peers = {
+            "Lasso": partial(Lasso, alpha, **MOST),
+            "Lasso, Gram": partial(Lasso, alpha, precompute=True, **MOST),
+            "celer": partial(celer.Lasso, alpha, max_iter=1000),
+            "skglm": partial(skglm.Lasso, alpha, max_iter=1000),
+        }
+        ours = partial(GDRegressor, penalty="l1", alpha=alpha, max_iter=100_000)
+    else:
+        peers = {
+            "ElasticNet": partial(ElasticNet, alpha, l1_ratio=share, **MOST),
+            "ElasticNet, Gram": partial(
+                ElasticNet, alpha, l1_ratio=share, precompute=True, **MOST
+            ),
+            "celer": partial(celer.ElasticNet, alpha, l1_ratio=share, max_iter=1000),
+            "skglm": partial(skglm.ElasticNet, alpha, l1_ratio=share, max_iter=1000),
+        }
+        ours = partial(
+            GDRegressor, penalty="elasticnet", alpha=alpha, l1_ratio=share, max_iter=100_000
+        )
+    if weights:
+        peers = {name: make for name, make in peers.items() if name not in ("celer", "skglm")}
+    return {"skgd": ours} | peers
+
+
+class Judge:
+    """What is known of a problem, and how far from its minimum an answer can be."""
+
+    def __init__(self, X, y, weight=None):
+        self.X, self.y, self.n = X, y.astype(float), len(y)
+        self.mean = np.full(self.n, 1.0) if weight is None else weight
+        self.mean = self.mean / self.mean.sum()
+        self.level = self.mean @ self.y
+        self.null = 0.5 * self.mean @ (self.y - self.level) ** 2
+        self.steepest = np.abs(self.gather(self.y - self.level)).max()
+        squares = X.multiply(X) if sparse.issparse(X) else np.square(X)
+        means = X.T @ self.mean
+        self.variance = float((squares.T @ self.mean - means**2).mean())
+
+    def gather(self, residual):
+        """Return ``X^T`` times the weighted residual."""
+        return self.X.T @ (self.mean * residual)
+
+    def alpha(self, share, part):
+        """Return the alpha of a row of the table."""
+        return part * (self.steepest / share if share else self.variance)
+
+    def gap(self, w, b, share, alpha):
+        """Return the duality gap over the objective of the best constant prediction."""
+        l1, l2 = alpha * share, alpha * (1.0 - share)
+        w = np.asarray(w, dtype=float).ravel()
+        r = self.y - self.X @ w - b
+        primal = 0.5 * self.mean @ r**2 + l1 * np.abs(w).sum() + 0.5 * l2 * w @ w
+        r = r - self.mean @ r
+        y, g = self.y - self.level, np.abs(self.gather(r))
+        scales = [1.0] if l2 else [min(1.0, l1 / g.max())]
+        scales += [c for c in (self.mean @ (r * y) / (self.mean @ r**2),) if l2 or c <= scales[0]]
+        duals = []
+        for c in scales:
+            dual = c * self.mean @ (r * y) - 0.5 * c**2 * self.mean @ r**2
+            excess = np.maximum(c * g - l1, 0.0)
+            duals.append(dual - (0.5 * excess @ excess / l2 if l2 else 0.0))
+        return (primal - max(duals)) / self.null
+
+
+def loosest(make, judge, data, share, alpha, target):
+    """Return the loosest tolerance with which an estimator reaches a gap; None for none."""
+    X, y, *weights = data
+
+    def reaches(tol):
+        model = make(tol=tol).fit(X, y, *weights)
+        return judge.gap(model.coef_, model.intercept_, share, alpha) <= target
+
+    try:
+        place = bisect_left(LADDER, True, key=reaches)
+    except (ValueError, TypeError, NotImplementedError):
+        return None
+    return LADDER[place] if place < len(LADDER) else None
+
+
+def race(data, judge, share, part, target):
+    """Return the seconds of everyone who reaches the target."""
+    X, y, *weights = data
+    alpha = judge.alpha(share, part)
+    fits = {}
+    for name, make in contestants(share, alpha, len(y), weights).items():
+        many = sparse.issparse(X) or X.shape[1] > X.shape[0]
+        if many and name in ("Lasso, Gram", "ElasticNet, Gram", "Ridge cholesky"):
+            continue
+        tol = loosest(make, judge, data, share, alpha, target)
+        if tol is not None:
+            fits[name] = partial(make(tol=tol).fit, X, y, *weights)
+    times = take_turns(fits, 1)
+    long = max(t[0] for t in times.values()) > LONG
+    more = take_turns(fits, 1 if long else ROUNDS)
+    if max(t[0] for t in times.values()) < 0.01:
+        more = take_turns(fits, 20 * ROUNDS)
+    return {name: min(times[name] + more[name]) for name in fits}
+
+
+def line(problem, penalty, times):
+    """Return a line of the table."""
+    peers = {name: time for name, time in times.items() if name != "skgd"}
+    best = min(peers, key=peers.get)
+    others = ", ".join(f"{name} {1e3 * t:.3g}" for name, t in peers.items() if name != best)
+    ours = times.get("skgd", np.inf)
+    ratio = f"{ours / peers[best]:.2f}"
+    return problem, penalty, f"{1e3 * ours:.3g}", f"{best} {1e3 * peers[best]:.3g}", ratio, others
+
+
+def main():
+    """Measure and print both tables."""
+    stay_in_one_thread()
+    warnings.simplefilter("ignore")
+    print(heading("Time to a certified minimum, in one thread"))
+    wanted = sys.argv[1:]
+    lines = {target: [] for target in TARGETS}
+    for name, problem in PROBLEMS.items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        data = problem()
+        judge = Judge(*data)
+        for penalty, (share, part) in PENALTIES.items():
+            for target in TARGETS:
+                found = line(name, penalty, race(data, judge, share, part, target))
+                print(target, *found, sep=" | ", file=sys.stderr)
+                lines[target].append(found)
+    head = "problem", "penalty", "skgd, ms", "best peer, ms", "ratio", "other peers, ms"
+    for target in TARGETS:
+        print(f"Relative gap {target:g}\n\n{table(head, lines[target])}\n")
+
+
+if __name__ == "__main__":
+    main()

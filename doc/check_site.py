@@ -1,0 +1,153 @@
+"""Look at the built site as its readers do: ``python doc/check_site.py [doc/_build/html]``.
+
+Without a browser: every link and every anchor within the site leads somewhere, and no page loads
+anything from elsewhere. In a headless Chromium, on a phone and on a desk: every page has its
+title, its pictures and its formulas, nothing is wider than the screen, the console has no error,
+and the search finds what there is. Without a Chromium that half is skipped, loudly; with
+``--browser`` it fails.
+"""
+
+import argparse
+import sys
+import threading
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+from browser import Browser, chromium
+
+SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
+SEARCHES = ("momentum", "lasso", "diverged", "GDGaborRegressor")
+LOADS = {("link", "href"), ("script", "src"), ("img", "src"), ("source", "src")}
+MAY_SCROLL = "div.math, div.highlight, pre, table, nav, .bd-sidebar"
+LOOK = """({
+    title: document.title,
+    heading: (document.querySelector("h1") || {}).offsetHeight || 0,
+    width: document.documentElement.scrollWidth,
+    wide: [...document.querySelectorAll("main, main *")]
+        .filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest(MAY_SCROLL)
+            && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
+        .map(e => `${e.tagName}.${e.className}`),
+    images: [...document.images].filter(i => !i.naturalWidth && i.loading != "lazy")
+        .map(i => i.src),
+    formulas: [...document.querySelectorAll("math")]
+        .filter(m => !m.getBoundingClientRect().height).length,
+})"""
+FOUND = "document.querySelectorAll('#search-results li a').length"
+
+
+def pages_of(root):
+    """Return the files that readers open."""
+    return [path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts]
+
+
+class Page(HTMLParser):
+    """What one page offers as anchors, links to, and loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.anchors, self.links, self.loads = set(), [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.anchors |= {attrs[name] for name in ("id", "name") if attrs.get(name)}
+        for name in ("href", "src"):
+            value = attrs.get(name)
+            if value is None:
+                continue
+            is_canonical = tag == "link" and attrs.get("rel") in ("canonical", "search")
+            (self.loads if (tag, name) in LOADS and not is_canonical else self.links).append(value)
+
+
+def broken(root):
+    """Return a sentence for each link that leads nowhere and each thing loaded from elsewhere."""
+    pages = {path: Page(path) for path in pages_of(root)}
+    for path, page in pages.items():
+        place = path.relative_to(root)
+        for link in page.links + page.loads:
+            parts = urlparse(link)
+            if parts.scheme or parts.netloc:
+                if link in page.loads and parts.scheme != "data":
+                    yield f"{place} loads {link} from elsewhere"
+                continue
+            target, anchor = urldefrag(link)
+            target = (path.parent / unquote(urlparse(target).path)).resolve() if target else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists():
+                yield f"{place} links to {link}, which does not exist"
+            elif anchor and target in pages and unquote(anchor) not in pages[target].anchors:
+                yield f"{place} links to {link}, which has no such anchor"
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *args):
+        pass
+
+
+def ugly(root, program):
+    """Return a sentence for each thing that is wrong with a page when it is looked at."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=root))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/"
+    try:
+        with Browser(program) as browser:
+            for screen, (width, height) in SCREENS.items():
+                browser.resize(width, height)
+                for path in pages_of(root):
+                    place = path.relative_to(root).as_posix()
+                    browser.open(address + place)
+                    for fault in faults(browser, width):
+                        yield f"{place} on a {screen}: {fault}"
+                for words in SEARCHES:
+                    browser.open(f"{address}search.html?q={words}")
+                    if not browser.wait(f"{FOUND} > 0"):
+                        yield f"the search on a {screen} does not find {words!r}"
+    finally:
+        server.shutdown()
+
+
+def faults(browser, width):
+    """Return what is wrong with the page that is open."""
+    seen = browser.evaluate(LOOK.replace("MAY_SCROLL", repr(MAY_SCROLL)))
+    yield from browser.errors
+    if not seen["title"] or not seen["heading"]:
+        yield "has no title"
+    if seen["width"] > width:
+        yield f"is {seen['width']} wide, the screen {width}"
+    if seen["wide"]:
+        yield f"scrolls to the side in {', '.join(seen['wide'])}"
+    if seen["images"]:
+        yield f"does not show {', '.join(seen['images'])}"
+    if seen["formulas"]:
+        yield f"{seen['formulas']} formulas have no height"
+
+
+def main():
+    """Check, print what is wrong, and tell by the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("root", nargs="?", default="doc/_build/html", type=Path)
+    parser.add_argument("--browser", action="store_true", help="fail where there is no Chromium")
+    options = parser.parse_args()
+    root, program = options.root.resolve(), chromium()
+    if not (root / "index.html").exists():
+        sys.exit(f"There is no site in {root}.")
+    problems = [*broken(root)]
+    print(f"{len(pages_of(root))} pages, {len(problems)} broken links")
+    if program:
+        seen = [*ugly(root, program)]
+        print(f"{len(seen)} faults in {program}")
+        problems += seen
+    else:
+        print("=== SKIPPED: no Chromium here, so nobody has looked at the pages ===")
+        problems += ["there is no Chromium"] if options.browser else []
+    print(*problems, sep="\n")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""How the site is built: ``python -m sphinx -W --keep-going -b html doc doc/_build/html``.
+
+Nothing is fetched while it is built, nor when it is read.
+"""
+
+import re
+import sys
+import warnings
+from pathlib import Path
+
+from sphinx_gallery.sorting import ExplicitOrder
+
+import skgd
+from skgd.part import Part
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "skgd"
+author = "The skgd developers"
+project_copyright = author
+version = release = skgd.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "benchmarks", "gallery/**.ipynb", "gallery/**.py"]
+default_role = "py:obj"
+math_number_all = False
+html_math_renderer = "mathml"
+
+autosummary_generate = True
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+
+# The examples in the order of a first course; the last ones are uses.
+EXAMPLES = [
+    # descent, its rate, and what a loss looks like
+    "line.py",
+    "worked_example.py",
+    "learning_rates.py",
+    "rates_on_waves.py",
+    "convexity.py",
+    "gabor_landscape.py",
+    "gabor_answer.py",
+    # single rows
+    "stochastic_descent.py",
+    "gabor_escape.py",
+    # momentum
+    "momentum_forms.py",
+    "overshoot.py",
+    "momentum_jumps.py",
+    # rules that divide by the size of the gradient
+    "normalized.py",
+    "adagrad_rmsprop.py",
+    "adam_bias.py",
+    # all rules
+    "optimizers_in_a_valley.py",
+    "saddle.py",
+    "motion.py",
+    "schedules.py",
+    "second_order.py",
+    # what is fitted
+    "overfitting.py",
+    "circle_and_diamond.py",
+    "zeros.py",
+    "outliers.py",
+    # uses
+    "pipeline.py",
+    "grid_search.py",
+    "diabetes.py",
+]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": ExplicitOrder(EXAMPLES),
+    "reset_modules": ("matplotlib",),
+    "abort_on_example_error": True,
+    "doc_module": ("skgd",),
+    "reference_url": {"skgd": None},
+    "backreferences_dir": None,
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "min_reported_time": 1e9,
+    "show_memory": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "capture_repr": ("_repr_html_",),
+    "image_srcset": ["2x"],
+}
+
+html_title = f"skgd {release}"
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "skgd"},
+    "header_links_before_dropdown": 6,
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": True,
+    "back_to_top_button": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": [], "start": [], "changelog": []}
+
+# Matplotlib has nothing to show pictures on, and says so at each `plt.show()`.
+warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
+
+
+def signature_of_part(app, what, name, obj, options, signature, annotation):
+    """Show the fields of a part as what its class is called with."""
+    if what != "class" or not isinstance(obj, type) or not issubclass(obj, Part):
+        return None
+    defaults = obj._defaults
+    fields = [f"{f}={defaults[f]!r}" if f in defaults else f for f in obj._fields]
+    return f"({', '.join(fields)})", None
+
+
+def trailing_underscores(app, what, name, obj, options, lines):
+    """Keep ``(n_iter_ + 1,)`` in a type from being read as a link."""
+    for i, line in enumerate(lines):
+        if " of shape (" in line:
+            lines[i] = re.sub(r"(?<=\w)_(?=[ ,)])", r"\_", line)
+
+
+def setup(app):
+    """Connect what is above."""
+    app.connect("autodoc-process-docstring", trailing_underscores)
+    app.connect("autodoc-process-signature", signature_of_part)

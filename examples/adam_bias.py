@@ -1,0 +1,43 @@
+"""
+Without its correction Adam's first steps are three to six times too long
+=========================================================================
+
+Adam's two averages start at zero, and so are too small at first: that of the gradients by a factor
+of ten, that of their squares by a thousand, whose root is thirty-two. The quotient is 3.2 times
+too large, and as the first average catches up sooner than the second, it gets worse before it gets
+better. To divide each by the weight that it has seen so far is all that the correction does.
+"""
+
+# %%
+# Gradients that hardly change, since the minimum is far away: a step ought to be as long as the
+# rate.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.base import clone
+
+from skgd import GDRegressor
+from skgd.optimizers import Adam
+
+X = np.linspace(-1.0, 1.0, 21)[:, None]
+y = 1000.0 * X[:, 0]
+model = GDRegressor(penalty=None, fit_intercept=False, learning_rate=0.1, record_path=True)
+model.set_params(max_iter=3000, tol=None)
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
+for corrected, label, look in (
+    (True, "Adam", {"color": "#0072B2", "ls": "-"}),
+    (False, "without correction", {"color": "#D55E00", "ls": "--"}),
+):
+    rule = Adam(bias_correction=corrected)
+    path = clone(model).set_params(optimizer=rule).fit(X, y).path_[:, 0]
+    steps = np.abs(np.diff(path)) / 0.1
+    left.loglog(np.arange(1, 3001), steps, lw=2, label=label, **look)
+    right.plot(path[:301], lw=2, label=label, **look)
+    print(f"{label:18}  step 1: {steps[0]:.2f} rates, step 10: {steps[9]:.2f}, ", end="")
+    print(f"the longest: {steps.max():.2f}, step 3000: {steps[-1]:.2f}")
+left.set(xlabel="update", ylabel="step / learning rate")
+left.set_yticks([1, 2, 3, 5, 7], ["1", "2", "3", "5", "7"])
+left.minorticks_off()
+right.set(xlabel="update", ylabel="weight (the minimum is at 1000)")
+right.legend()
+plt.show()

@@ -1,0 +1,48 @@
+"""
+Both forms of momentum take the same path, one at ten times the rate
+====================================================================
+
+Some lectures keep an average of the gradients, m = 0.9 m + 0.1 g; others, and torch, a velocity,
+v = 0.9 v + g. The average of gradients that agree is as long as one of them, the velocity ten
+times as long. That is all the difference there is.
+"""
+
+# %%
+# At a tenth of the rate the velocity's path is the average's, to rounding. At the *same* rate
+# the average takes steps like those of plain descent, but smoother: where plain descent jumps
+# from wall to wall, the jumps cancel.
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skgd import GDRegressor
+from skgd.displays import LossSurfaceDisplay
+from skgd.optimizers import Momentum
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 2)) @ [[1.0, 0.08], [0.0, 0.25]]
+y = X @ [1.0, 2.0]
+
+model = GDRegressor(penalty=None, fit_intercept=False, init=[-0.4, -2.0], record_path=True)
+model.set_params(max_iter=60, tol=None)
+rate = 1.85 / model.objective(X, y).curvature
+
+
+def descend(optimizer, rate):
+    """Return a model fitted at some rate."""
+    model.set_params(optimizer=optimizer, learning_rate=rate)
+    return GDRegressor(**model.get_params(deep=False)).fit(X, y)
+
+
+average = descend(Momentum(0.9, averaged=True), rate)
+velocity = descend(Momentum(0.9), rate / 10.0)
+print(f"largest difference of the paths: {np.abs(average.path_ - velocity.path_).max():.1e}")
+
+fits = {
+    "plain descent": descend("gd", rate),
+    "average": average,
+    "velocity, a tenth of the rate": velocity,
+}
+display = LossSurfaceDisplay.from_estimators(fits, X, y, line_kwargs={"linewidth": 1.5})
+display.lines_[2].set(linestyle="none", marker=".", markersize=5)
+display.ax_.legend(loc="lower right", fontsize="small")
+plt.show()

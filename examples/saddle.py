@@ -1,0 +1,53 @@
+"""
+At a saddle point plain descent lingers, and normalised steps do not notice
+===========================================================================
+
+At a saddle the slope vanishes though there is a way down. Nearby it is almost zero, and so
+are the steps of plain descent. Momentum adds them up; rules that divide by the size of the
+gradient hardly know that it is small.
+"""
+
+# %%
+# The wave packet of `load_gabor` has saddles between its hollows: points where the gradient is
+# zero and one eigenvalue of the Hessian is negative. Each rule starts a ten-thousandth beside
+# one of them, and is timed until it is half a unit away.
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.optimize import root
+from sklearn.base import clone
+
+from skgd import GDGaborRegressor
+from skgd.datasets import load_gabor
+from skgd.displays import LossCurveDisplay, LossSurfaceDisplay
+
+X, y = load_gabor(return_X_y=True)
+objective = GDGaborRegressor().objective(X, y)  # of (frequency, offset)
+saddle = root(lambda theta: objective.value_and_gradient(theta)[1], [7.5, -1.4], tol=1e-14).x
+eigenvalues, vectors = np.linalg.eigh(objective.hessian(saddle))
+print(f"saddle at offset {saddle[1]:.3f}, frequency {saddle[0]:.3f}; ", end="")
+print(f"eigenvalues {eigenvalues[0]:.3f} and {eigenvalues[1]:.3f}")
+
+start = (saddle + 1e-4 * vectors[:, 0])[::-1]
+model = GDGaborRegressor(init=start, max_iter=400, tol=None, record_path=True)
+rules = {
+    "plain descent": {"optimizer": "gd", "learning_rate": 1.0},
+    "momentum": {"optimizer": "momentum", "learning_rate": 1.0},
+    "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.05},
+    "adam": {"optimizer": "adam", "learning_rate": 0.05},
+}
+fits = {name: clone(model).set_params(**rule).fit(X, y) for name, rule in rules.items()}
+for name, fit in fits.items():
+    away = np.linalg.norm(fit.path_ - saddle[::-1], axis=1) > 0.5
+    print(f"{name:13}  {np.argmax(away):3d} updates")
+
+# %%
+# On the left the saddle, a cross, and the paths; on the right the plateau of each rule.
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
+LossSurfaceDisplay.from_estimators(
+    fits, X, y, bounds=[[-7.0, 5.0], [3.0, 19.0]], ax=left, line_kwargs={"linewidth": 1.5}
+)
+left.plot(*saddle[::-1], "x", color="black", ms=10, mew=2, zorder=6)
+left.get_legend().remove()
+LossCurveDisplay.from_estimators(fits, ax=right)
+right.set_yscale("linear")
+plt.show()

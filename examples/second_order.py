@@ -1,0 +1,62 @@
+"""
+Newton's method needs one step and a matrix, descent many steps and a vector
+============================================================================
+
+The Hessian tells how the slope changes, and so where it ends: on a quadratic, Newton's step
+lands on the minimum, without a rate. It has as many entries as there are pairs of parameters.
+L-BFGS guesses it from the last thirty gradients; descent does without.
+"""
+
+# %%
+# A narrow valley, and three ways to its lowest point, all on the full batch: the second-order
+# methods have no use for a gradient that is right only on average.
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.optimize import minimize
+
+from skgd import GDRegressor
+from skgd.displays import LossSurfaceDisplay
+from skgd.reference import lbfgs
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 2)) @ [[1.0, 0.08], [0.0, 0.2]]
+y = X @ [1.0, 2.0]
+start = np.array([-0.4, -3.0])
+model = GDRegressor(penalty=None, fit_intercept=False, optimizer="gd", init=start)
+model.set_params(record_path=True, max_iter=20_000, tol=1e-6).fit(X, y)
+objective = model.objective(X, y)
+
+gradient = objective.value_and_gradient(start)[1]
+newton = np.array([start, start - np.linalg.solve(objective.hessian(start), gradient)])
+guesses = [start]
+minimize(objective.value_and_gradient, start, jac=True, method="L-BFGS-B", callback=guesses.append)
+print(f"descent {model.t_} steps, L-BFGS {len(guesses) - 1}, Newton 1")
+
+display = LossSurfaceDisplay.from_estimator(model, X, y, name="descent")
+for path, name, look in (
+    (np.array(guesses), "L-BFGS", {"color": "#E69F00", "ls": "--", "marker": "o"}),
+    (newton, "Newton", {"color": "black", "ls": ":", "marker": "s"}),
+):
+    display.ax_.plot(*path.T, label=name, lw=2, zorder=4, **look)
+display.ax_.legend(loc="upper left")
+
+# %%
+# The price, as the number of parameters grows: a quarter of a million numbers for 500 parameters,
+# and solving for the step takes time that grows with the third power.
+print("\nparameters  matrix      Newton    L-BFGS              accelerated descent")
+for d in (10, 100, 500):
+    X = rng.normal(size=(4 * d, d)) * np.geomspace(1.0, 0.1, d)
+    y = X @ rng.normal(size=d) + rng.normal(size=4 * d)
+    model = GDRegressor(penalty=None, fit_intercept=False, tol=1e-6, max_iter=20_000).fit(X, y)
+    objective, zero = model.objective(X, y), np.zeros(d)
+    begin = time.perf_counter()
+    np.linalg.solve(objective.hessian(zero), -objective.value_and_gradient(zero)[1])
+    step, quasi = time.perf_counter() - begin, lbfgs(objective, tol=1e-6)
+    begin = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - begin
+    print(f"{d:10d}  {8 * d * d / 1e6:4.1f} MB  {step:7.4f} s  {quasi.seconds:.4f} s, ", end="")
+    print(f"{quasi.n_iter:3d} steps  {seconds:.4f} s, {model.n_iter_:4d} steps")
+plt.show()

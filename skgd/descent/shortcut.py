@@ -1,0 +1,194 @@
+"""The fastest certified way to a minimum that is known, with the names of a `Descent`.
+
+It serves the squared error with an elastic penalty, where nothing is asked about the way:
+
+- l1 and bounds: descent along coordinates, on the products of the columns that matter
+  (`working`), with exact steps where the signs last;
+- l2 or none: Cholesky's factor of those products where they are cheap, else conjugate gradients.
+
+Whatever the way, the slopes at its end are the data's, and decide. Where they do not reach the
+tolerance, an accelerated descent goes on.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from skgd.descent.conjugate import smooth
+from skgd.descent.history import history_of
+from skgd.descent.outcome import Outcome
+from skgd.descent.quadratic import Quadratic
+from skgd.descent.run import Descent
+from skgd.descent.state import LEFT, TOTAL
+from skgd.descent.working import WorkingSet
+
+
+class Shortcut:
+    """A way to the minimum, begun at zero, which looks like a descent from outside.
+
+    Parameters
+    ----------
+    objective : Objective
+        For which `serves` holds.
+    optimizer, schedule : Optimizer, Schedule
+        Of the descent that goes on where the shortcut ends too early.
+    tol : float
+        Of the scaled residual.
+
+    Attributes
+    ----------
+    epoch, t : int
+        How often the slopes of the data have been looked at.
+    rate : float
+        NaN: there is none.
+    """
+
+    def __init__(self, objective, optimizer, schedule, tol):
+        self.objective, self.tol = objective, tol
+        self.optimizer, self.schedule = optimizer.resolved(full_batch=True), schedule
+        self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
+        self.epoch, self.outcome = 0, Outcome.RUNNING
+        self.columns, self.scores, self._seconds = [], [], []
+        self.answer, self.slopes = np.zeros(objective.d), None
+        self.last, self._watch = 0, None
+
+    @staticmethod
+    def serves(objective):
+        """Whether the way is known for this objective."""
+        return objective.quadratic and objective.d == objective.p and objective.costs is not None
+
+    @property
+    def t(self):
+        """Updates done."""
+        return self.epoch
+
+    @property
+    def result(self):
+        """What is reported."""
+        return self.answer
+
+    @property
+    def curve(self):
+        """The objective at the start and after each epoch."""
+        return [column[TOTAL] for column in self.columns]
+
+    @property
+    def residual(self):
+        """The scaled residual at the end."""
+        return self.columns[-1][LEFT]
+
+    @property
+    def history(self):
+        """What is known of the start and of the end of each epoch, as arrays by name."""
+        rates = [math.nan] * self.epoch
+        return history_of(self.columns, rates, self._seconds, ())
+
+    def stop(self, outcome):
+        """End a way that would go on, for this reason."""
+        if self.outcome is Outcome.RUNNING:
+            self.outcome = outcome
+
+    def release(self):
+        """Let go of the data, so that what remains is small and can be stored."""
+        self.objective = self.slopes = self._watch = None
+
+    def descend(self, epochs, watch=None):
+        """Go to the minimum, in at most so many looks at the data.
+
+        Returns
+        -------
+        Outcome
+        """
+        self.last, self._watch = epochs, watch
+        problem = Quadratic(self.objective, self.tol)
+        return self.follow(problem, None if problem.smooth else WorkingSet(problem), epochs)
+
+    def follow(self, problem, columns, epochs, slopes=None):
+        """Go to the minimum from the answer so far, with columns whose products may be known.
+
+        Parameters
+        ----------
+        problem : Quadratic
+        columns : WorkingSet or None
+            None for smooth problems, which begin at zero.
+        epochs : int
+        slopes : ndarray of shape (p,) or None
+            Of the data at the answer; None at zero.
+
+        Returns
+        -------
+        Outcome
+        """
+        self._seconds.append(time.perf_counter())
+        self.see(problem, self.answer, problem.q if slopes is None else slopes, None)
+        if columns is None:
+            smooth(problem, self, epochs)
+        else:
+            columns.minimise(self, epochs)
+        if self.outcome is Outcome.RUNNING and self.epoch < epochs:
+            self._go_on(epochs)
+        if self.outcome is Outcome.RUNNING:
+            self.outcome = Outcome.MAX_ITER
+        return self.outcome
+
+    def done(self, epochs):
+        """Whether the end is reached, or the last look spent."""
+        return self.outcome is not Outcome.RUNNING or self.epoch >= epochs
+
+    def see(self, problem, w, slopes, residual):
+        """Record a point, the slopes of the data there and, if known, the rows' residuals.
+
+        Returns
+        -------
+        ndarray of shape (p,)
+            The scaled residual of every weight.
+        """
+        left, omega = problem.left(w, slopes), problem.omega(w)
+        measures = problem.measures(w, slopes, residual)
+        total, worst = 0.5 * measures[1] + omega, max(0.0, float(left.max()))
+        step, slope = w - self.answer, slopes - problem.b * w
+        if not math.isfinite(total):
+            self.outcome = Outcome.NONFINITE
+        elif worst <= self.tol:
+            self.stop(Outcome.CONVERGED)
+        self.note(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
+        self.answer, self.slopes = w.copy(), slopes
+        self.objective.remember(self.answer, *measures, slopes)
+        return left
+
+    def note(self, total, left, omega, slope, step, w):
+        """Record what is known of a point on the way."""
+        zeros = w.size - np.count_nonzero(w)
+        self.columns.append([total, left, omega, slope, step, zeros])
+        self._seconds.append(time.perf_counter())
+        self._advance(w)
+
+    def _advance(self, w):
+        """Let those who watch see the last point recorded."""
+        self.epoch = len(self.columns) - 1
+        if self._watch and self.epoch:
+            self.answer = w.copy()
+            self._watch(self)
+
+    def ends(self, epochs):
+        """Whether the next look at the data is the last there may be."""
+        return self.done(epochs) or self.epoch + 2 >= epochs
+
+    def _go_on(self, epochs):
+        """Let an accelerated descent do what is left to do."""
+        descent = Descent(self.objective, self.optimizer, self.schedule, self.answer, tol=self.tol)
+        outcome = descent.descend(epochs - self.epoch, self._watch and self._relay)
+        if not self._watch:
+            self.columns += descent.columns[1:]
+            self._seconds += [time.perf_counter()] * descent.epoch
+            self.epoch = len(self.columns) - 1
+        self.stop(outcome)
+        self.answer, self.rate, self.slopes = descent.answer, descent.rate, None
+
+    def _relay(self, descent):
+        """Show an epoch of the descent that goes on."""
+        self.columns.append(descent.columns[-1])
+        self._seconds.append(time.perf_counter())
+        self._advance(descent.answer)
+        descent.stop(self.outcome)

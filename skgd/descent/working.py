@@ -1,0 +1,207 @@
+"""A working set: the few columns that a sparse answer needs, and their products.
+
+Under an l1 penalty most weights are zero. Descending along the coordinates of a set of columns
+costs nothing of the rows once the products of these columns are known; a pass over the data
+then tells which columns outside of the set are most at odds with their zeros.
+
+References
+----------
+Massias, Gramfort and Salmon, "Celer: a fast solver for the lasso with dual extrapolation" (2018);
+Johnson and Guestrin, "Blitz: a principled meta-algorithm for scaling sparse optimization" (2015).
+"""
+
+import numpy as np
+from scipy import sparse
+
+from skgd.descent.compiled import undisturbed
+from skgd.descent.kernels import column_sweep
+from skgd.descent.settle import DenseGram, SparseGram, settle
+
+FIRST, MANY = 64, 512  # columns that a set begins with, at most; sparse ones
+GROWTH, FAST = 0.5, 2.0  # columns that may come in, over those that are in use; sparse ones
+FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
+SOON = 5e7  # products, which are there as soon as a round or two would be
+LARGEST = 4000  # columns in a dense set, beyond which another way is better
+PRODUCTS = 1000  # sparse columns, beyond which descent goes by the residuals
+SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
+FILLED = 0.2  # of a sparse matrix of products, from which it is stored as dense
+INNER, CLOSE = 0.3, 0.03  # of the tolerance, to settle a set to, or all columns
+COARSE = 0.3  # of what the columns outside have left, to settle the set to before they come in
+STALLED = 0.5  # how much of the residual a round may leave when nothing else comes in
+
+
+class WorkingSet:
+    """Columns of a problem, which grow in number, and their products.
+
+    Parameters
+    ----------
+    problem : Quadratic
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        n, p = problem.objective.X.shape
+        self.chosen, self.exactness = np.empty(0, dtype=np.intp), 0.0
+        self.columns, self.gram, self._room = None, None, np.empty((0, 0))
+        self._csc = None
+        cheap = p <= n and n * p**2 <= SOON
+        if p <= FEW or 2 * p <= min(n, 2 * WHOLE) or (cheap and not problem.sparse):
+            G, self.exactness = problem.gram()
+            self.chosen, self.gram = np.arange(p), DenseGram(G)
+
+    @property
+    def whole(self):
+        """Whether all columns are in it, and known by their products alone."""
+        return self.gram is not None and self.columns is None
+
+    def minimise(self, record, epochs):
+        """Go to the minimum from the answer so far."""
+        if self.whole:
+            self._refine(record, epochs)
+        else:
+            self._grow(record, epochs)
+
+    def _refine(self, record, epochs):
+        """Settle all columns, and again with the true slopes where the products are inexact."""
+        problem, w = self.problem, record.answer.copy()
+        q, tol, left = problem.q, CLOSE * problem.tol, np.inf
+        limits = problem.a, problem.b, problem.floor, problem.unit
+        while not record.done(epochs):
+            slopes, residual = settle(self.gram, q, w, limits, tol), None
+            if self.exactness > problem.tol or np.isfinite(left):
+                residual = problem.objective.y - problem.project(w)
+                slopes = problem.gather(residual)
+            before, left = left, float(record.see(problem, w, slopes, residual).max())
+            if residual is not None and left > STALLED * before:
+                return
+            q, tol = slopes + self.gram.product(w), 0.5 * tol
+
+    def _grow(self, record, epochs):
+        """Settle, look at all columns, let in those that are at odds, until none is."""
+        problem, objective = self.problem, self.problem.objective
+        w, slopes = record.answer.copy(), record.slopes
+        left = problem.left(w, slopes)
+        residual = objective.y - problem.project(w) if w.any() else objective.y
+        inner, share = problem.tol, INNER
+        while not record.done(epochs):
+            grown = self._admit(left, w)
+            if self.chosen.size > LARGEST and not problem.sparse:
+                return
+            if not grown:
+                share *= 0.1
+            inner = share * max(problem.tol, COARSE * left.max())
+            v = w[self.chosen]
+            limits = tuple(x[self.chosen] for x in (problem.a, problem.b, problem.floor))
+            limits = *limits, problem.unit[self.chosen]
+            if self.gram is None:
+                self._settle_columns(v, residual, limits, inner)
+            else:
+                q = slopes[self.chosen] + self.gram.product(v)
+                settle(self.gram, q, v, limits, inner)
+            w = np.zeros(w.size)
+            w[self.chosen] = v
+            residual = objective.y - self._project(v)
+            slopes, before = problem.gather(residual), left.max()
+            left = record.see(problem, w, slopes, residual)
+            stalled = STALLED if self.gram is not None else 1.0
+            if not grown and left.max() > stalled * before:
+                return
+
+    def _admit(self, left, w):
+        """Let in the columns that are most at odds; return whether any were."""
+        outside = left.copy()
+        outside[self.chosen] = 0.0
+        able = np.flatnonzero(outside > self.problem.tol)
+        if not self.chosen.size:
+            able = np.union1d(able, np.flatnonzero(w)) if w.any() else able
+        first, growth = (MANY, FAST) if self.problem.sparse else (FIRST, GROWTH)
+        most = max(first, int(growth * np.count_nonzero(w)))
+        if able.size > most:
+            able = able[np.argpartition(outside[able], -most)[-most:]]
+        able.sort()
+        if able.size:
+            self._extend(able)
+        return able.size > 0
+
+    def _extend(self, new):
+        if self.problem.sparse:
+            self._extend_sparse(new)
+        else:
+            self._extend_dense(new)
+        self.chosen = np.concatenate([self.chosen, new])
+
+    def _extend_dense(self, new):
+        """Copy columns, as rows, and append their products."""
+        objective, m, k = self.problem.objective, self.chosen.size, new.size
+        rows = np.empty((k, objective.n))
+        rows[:] = objective.X[:, new].T
+        if objective.centre is not None:
+            rows -= objective.centre[new, None]
+        weighted = rows if _even(objective.weight) else rows * objective.weight
+        self.columns = _appended(self.columns, rows, m)
+        if m + k > len(self._room):
+            room = np.empty((2 * (m + k), 2 * (m + k)))
+            room[:m, :m] = self._room[:m, :m]
+            self._room = room
+        G = self._room[: m + k, : m + k]
+        G[m:] = weighted @ self.columns[: m + k].T / objective.n
+        G[:m, m:] = G[m:, :m].T
+        self.gram = DenseGram(G)
+
+    def _extend_sparse(self, new):
+        """Copy columns, and, while they are few, compute their products anew."""
+        objective, weight = self.problem.objective, self.problem.objective.weight
+        chosen = np.concatenate([self.chosen, new])
+        if self._csc is None:
+            self._csc = objective.X.tocsc()
+        self.columns = columns = self._csc[:, chosen].astype(float)
+        centre = np.zeros(chosen.size) if objective.centre is None else objective.centre[chosen]
+        scaled = columns.data * weight[columns.indices] / objective.n
+        self.gram, self._scaled, self._centre = None, scaled, centre
+        if chosen.size > PRODUCTS:
+            return
+        weighted = sparse.csc_matrix((scaled, columns.indices, columns.indptr), columns.shape)
+        G = (columns.T @ weighted).tocsr()
+        if G.nnz > FILLED * chosen.size**2:
+            self.gram = DenseGram(G.toarray() - np.outer(centre, centre))
+        else:
+            self.gram = SparseGram(G, centre)
+
+    def _settle_columns(self, v, residual, limits, tol):
+        """Minimise along one coordinate of the set after the other, with the residuals."""
+        columns, objective = self.columns, self.problem.objective
+        rows = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
+        known = columns.data, *rows, self._scaled, self._centre, self.problem.squares[self.chosen]
+        u = objective.weight * residual / objective.n
+        with undisturbed():
+            for _ in range(PATIENCE):
+                if column_sweep()(*known, u, v, *limits, tol, SWEEPS) < SWEEPS:
+                    break
+
+    def _project(self, v):
+        """Return the predictions of the chosen columns."""
+        if not self.problem.sparse:
+            kept = np.flatnonzero(v)
+            if kept.size < 0.5 * v.size:
+                return v[kept] @ self.columns[kept]
+            return v @ self.columns[: v.size]
+        centre = self.problem.objective.centre
+        z = self.columns @ v
+        return z if centre is None else z - centre[self.chosen] @ v
+
+
+def _even(weight):
+    return weight.min() == weight.max()
+
+
+def _appended(rows, new, m):
+    """Return rows, with room to spare, after the first m of which new ones follow."""
+    k, n = new.shape
+    if rows is None:
+        return new
+    if m + k > len(rows):
+        room = np.empty((2 * (m + k), n))
+        room[:m] = rows[:m]
+        rows = room
+    rows[m : m + k] = new
+    return rows

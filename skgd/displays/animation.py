@@ -1,0 +1,269 @@
+"""A descent in motion: the path on the surface, and the curve that it stands for."""
+
+import base64
+import io
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from skgd.displays.fit import curves_at, grid_of
+from skgd.displays.given import named, path_of
+from skgd.displays.look import canvases, ink, line_look, merged, pyplot
+from skgd.displays.plane import survey
+from skgd.displays.surface import LossSurfaceDisplay
+
+HOLD = 1.5  # seconds that the last picture stays
+AIR = 0.15  # of the range of y, above and below
+
+
+class DescentAnimation:
+    """Descents step by step: on the left on their surface, on the right among the data.
+
+    Make it with `from_estimator` or `from_estimators`; `save` writes it to a file, and a notebook
+    shows it by itself. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    surface : LossSurfaceDisplay
+    x, y : ndarray of shape (n_samples,)
+        The data.
+    grid : ndarray of shape (n_grid,)
+        Where the curves were asked.
+    updates : ndarray of shape (n_frames,)
+        How many updates are behind each picture.
+    places : dict of ndarray of shape (n_frames,)
+        For each name, the row of its path in each picture; a descent that has ended waits.
+    curves : dict of ndarray of shape (n_frames, n_grid)
+        For each name, its predictions in each picture.
+    axis_names : tuple of two str, default=("x", "y")
+        Of the data.
+
+    Attributes
+    ----------
+    lines_, heads_ : dict of matplotlib Line2D
+        By name, the path so far and its last point.
+    curves_ : dict of matplotlib Line2D
+        By name, the curve.
+    points_ : matplotlib PathCollection
+    axes_ : ndarray of two matplotlib Axes
+        ``ax_`` is the first.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skgd import GDGaborRegressor
+    >>> from skgd.datasets import load_gabor
+    >>> from skgd.displays import DescentAnimation
+    >>> problem = load_gabor()
+    >>> X, y = problem.data, problem.target
+    >>> packet = GDGaborRegressor(init=problem.good_start, optimizer="momentum", record_path=True)
+    >>> motion = DescentAnimation.from_estimator(packet.fit(X, y), X, y, n_frames=4)
+    >>> motion.updates[0], motion.curves["path"].shape
+    (np.int64(0), (4, 200))
+    >>> with TemporaryDirectory() as folder:
+    ...     file = motion.save(Path(folder) / "descent.gif", fps=2)
+    ...     file.read_bytes()[:6]
+    b'GIF89a'
+    """
+
+    def __init__(self, *, surface, x, y, grid, updates, places, curves, axis_names=("x", "y")):
+        self.surface, self.x, self.y, self.grid = surface, x, y, grid
+        self.updates, self.places, self.curves = updates, places, curves
+        self.axis_names = axis_names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, name="path", **options):
+        """Set one descent in motion.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or a pipeline or search that ends with one
+            With ``record_path=True``.
+        X, y : array-like
+            The data of the fit; y has one dimension.
+        name : str, default="path"
+        **options : dict
+            As in `from_estimators`.
+
+        Returns
+        -------
+        DescentAnimation
+        """
+        return cls.from_estimators({name: estimator}, X, y, **options)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        n_frames=60,
+        updates=None,
+        parameters=None,
+        bounds=None,
+        grid_resolution=61,
+        feature=0,
+        ax=None,
+        **plot_options,
+    ):
+        """Set several descents in motion on one surface, at the same update in each picture.
+
+        Parameters
+        ----------
+        estimators : dict, or list of fitted estimators or of (name, estimator)
+            With ``record_path=True``, and one objective.
+        X, y, sample_weight : array-like
+            The data of the fits; y has one dimension.
+        n_frames : int, default=60
+            Pictures, at most; closer together at the start, where most happens.
+        updates : array-like of int, default=None
+            The update that each picture shows; None to leave it to ``n_frames``.
+        parameters, bounds, grid_resolution
+            As in `LossSurfaceDisplay.from_estimators`.
+        feature : int, default=0
+            As in `FitDisplay.from_estimator`.
+        ax : array of two matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        DescentAnimation
+        """
+        estimators = named(estimators)
+        found = survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
+        rows, shown = grid_of(X, y, feature, 200)
+        paths = {name: path_of(estimator) for name, estimator in estimators.items()}
+        if updates is None:
+            last = max(kept[-1] for _, kept in paths.values())
+            updates = np.unique((last * np.linspace(0.0, 1.0, n_frames) ** 2).round().astype(int))
+        places, curves = {}, {}
+        for name, (path, kept) in paths.items():
+            places[name] = np.searchsorted(kept, updates, side="right") - 1
+            curves[name] = curves_at(estimators[name], rows, path[places[name]])
+        display = cls(
+            surface=LossSurfaceDisplay(**found),
+            **shown,
+            updates=np.asarray(updates),
+            places=places,
+            curves=curves,
+        )
+        return display.plot(ax, **plot_options)
+
+    def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
+        """Draw the last picture.
+
+        Parameters
+        ----------
+        ax : array of two matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        line_kwargs, scatter_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all paths and curves, and ``scatter``, of the data.
+
+        Returns
+        -------
+        DescentAnimation
+            This one.
+        """
+        left, right = self.axes_ = canvases(ax, 2)
+        self.surface.plot(left, colorbar=False, line_kwargs=line_kwargs)
+        for artist in self.surface.ends_:
+            artist.set_visible(False)
+        legend = left.get_legend()
+        if legend is not None:
+            legend.remove()
+        self.lines_ = dict(zip(self.curves, self.surface.lines_))
+        self.heads_, self.curves_ = {}, {}
+        dots = {"color": ink(), "alpha": 0.75, "s": 24, "zorder": 3, "linewidths": 0.0}
+        self.points_ = right.scatter(self.x, self.y, **merged(dots, scatter_kwargs, "Collection"))
+        for k, (name, curves) in enumerate(self.curves.items()):
+            look = merged({"linewidth": 2.0, "label": name, **line_look(k)}, line_kwargs)
+            (self.curves_[name],) = right.plot(self.grid, curves[-1], **look)
+            head = {"color": look["color"], "markeredgecolor": ink(), "zorder": 7}
+            end = self.surface.paths[name][-1:].T
+            (self.heads_[name],) = left.plot(*end, marker="o", markersize=9, **head)
+        right.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1], ylim=self._heights())
+        right.margins(x=0.0)
+        if len(self.curves) > 1:
+            right.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False)
+        self.ax_, self.figure_ = left, left.figure
+        return self.draw(len(self.updates) - 1)
+
+    def draw(self, k):
+        """Bring the drawing to one of its pictures.
+
+        Parameters
+        ----------
+        k : int
+            From 0 to ``len(updates) - 1``.
+
+        Returns
+        -------
+        DescentAnimation
+            This one.
+        """
+        for name, places in self.places.items():
+            path = self.surface.paths[name][: places[k] + 1]
+            self.lines_[name].set_data(*path.T)
+            self.heads_[name].set_data(*path[-1:].T)
+            self.curves_[name].set_ydata(self.curves[name][k])
+        self.axes_[0].set_title(f"update {self.updates[k]}", loc="left", fontsize="medium")
+        return self
+
+    def save(self, path, *, fps=12, dpi=100):
+        """Write the pictures to a file, in order; the last one stays for a while.
+
+        Parameters
+        ----------
+        path : str or Path
+            That ends in .gif, or in .webp or .png, which can move too.
+        fps : float, default=12
+            Pictures a second.
+        dpi : float, default=100
+            Pixels per inch of the figure, which is as wide as two axes: 7.2 inches.
+
+        Returns
+        -------
+        Path
+            That of the file.
+        """
+        pyplot()
+        from PIL import Image
+
+        path, pictures = Path(path), []
+        for k in range(len(self.updates)):
+            self.draw(k)
+            with io.BytesIO() as buffer:
+                self.figure_.savefig(buffer, format="png", dpi=dpi)
+                pictures.append(Image.open(buffer).convert("RGB"))
+            if k == 0:  # the layout is settled, and must not move
+                layout = self.figure_.get_layout_engine()
+                self.figure_.set_layout_engine("none")
+        self.figure_.set_layout_engine(layout)
+        if path.suffix.lower() == ".gif":
+            pictures = [p.quantize(128, dither=Image.Dither.NONE) for p in pictures]
+        times = [round(1000.0 / fps)] * (len(pictures) - 1) + [round(1000.0 * HOLD)]
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=0)
+        return path
+
+    def _repr_html_(self):
+        """Return the animation as a picture in a page, where it takes the still one's place."""
+        pyplot().close(self.figure_)
+        with tempfile.TemporaryDirectory() as folder:
+            data = self.save(Path(folder) / "descent.gif", dpi=72).read_bytes()
+        text = base64.b64encode(data).decode("ascii")
+        return f'<img alt="An animated descent" src="data:image/gif;base64,{text}">'
+
+    def _heights(self):
+        """Return the range of y to show: that of the data, and of the curves near them."""
+        low, high = self.y.min(), self.y.max()
+        air = AIR * ((high - low) or 1.0)
+        ends = np.concatenate([curves[-1] for curves in self.curves.values()])
+        near = ends[(ends > low - 4.0 * air) & (ends < high + 4.0 * air)]
+        return min([low, *near]) - air, max([high, *near]) + air

@@ -1,0 +1,215 @@
+"""Coefficients over the strength of the penalty, ridge beside lasso."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import ElasticNet, Lasso, Ridge
+
+from skgd.displays.given import feature_names
+from skgd.displays.look import canvases, line_look, merged
+from skgd.linear import GDRegressor
+
+TITLES = {"l2": "ridge (l2)", "l1": "lasso (l1)", "elasticnet": "elastic net"}
+SPAN = 1e-3  # of the lowest alpha to the highest
+
+
+class CoefficientPathDisplay:
+    """The coefficients of linear regression over alpha, one panel for each penalty.
+
+    Make it with `from_data`. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    coefs : dict of ndarray of shape (n_alphas, n_features)
+        By penalty, as descent has found them.
+    checks : dict of ndarray of shape (n_alphas, n_features)
+        By penalty, as scikit-learn's solvers have found them; may be empty.
+    names : list of str
+        Of the features.
+
+    Attributes
+    ----------
+    n_zeros : dict of ndarray of shape (n_alphas,)
+        By penalty, how many coefficients are exactly zero.
+    lines_ : dict of list of matplotlib Line2D
+        By penalty, one for each feature.
+    dots_ : dict of list of matplotlib Line2D
+        By penalty, scikit-learn's solution.
+    zeros_ : dict of matplotlib SecondaryAxis
+        By penalty, the axis that counts zeros.
+    axes_ : ndarray of matplotlib Axes
+        One for each penalty; ``ax_`` is the first.
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    PenaltyGeometryDisplay : Why lasso has zeros, and ridge has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> from skgd.displays import CoefficientPathDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> display = CoefficientPathDisplay.from_data(scale(X), y, alphas=[1.0, 5.0, 20.0])
+    >>> display.n_zeros["l1"], display.n_zeros["l2"]
+    (array([3, 5, 7]), array([0, 0, 0]))
+    >>> bool(np.abs(display.coefs["l1"] - display.checks["l1"]).max() < 1e-3)
+    True
+    """
+
+    def __init__(self, *, alphas, coefs, checks, names):
+        self.alphas, self.coefs, self.checks, self.names = alphas, coefs, checks, names
+        self.n_zeros = {key: np.sum(w == 0.0, axis=1) for key, w in coefs.items()}
+
+    @classmethod
+    def from_data(
+        cls,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        alphas=None,
+        penalties=("l2", "l1"),
+        estimator=None,
+        check=True,
+        ax=None,
+        **plot_options,
+    ):
+        """Fit every penalty at every alpha, and draw the coefficients.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Scaled, if the coefficients are to be compared.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        alphas : array-like of shape (n_alphas,), default=None
+            Beside a mean loss: Lasso's; Ridge's is ``n_samples`` times as large. None for 40 in
+            even proportion, up to the smallest at which lasso keeps nothing.
+        penalties : sequence of {"l2", "l1", "elasticnet"}, default=("l2", "l1")
+        estimator : GDRegressor, default=None
+            Whose other settings to use; None for ``GDRegressor(tol=1e-8, max_iter=100_000)``.
+        check : bool, default=True
+            Whether to fit `Ridge`, `Lasso` and `ElasticNet` too, at about ten of the alphas. Their
+            loss is the squared error.
+        ax : array of matplotlib Axes, default=None
+            One for each penalty; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        CoefficientPathDisplay
+        """
+        model = GDRegressor(tol=1e-8, max_iter=100_000) if estimator is None else estimator
+        if check and (model.loss != "squared_error" or _shares(model) is not None):
+            raise ValueError("check=True is for the squared error, and one alpha for all weights.")
+        alphas = _alphas(model, X, y, sample_weight) if alphas is None else np.sort(alphas)
+        coefs, checks = {}, {}
+        checked = _checked(len(alphas))
+        for penalty in penalties:
+            one = clone(model).set_params(penalty=penalty)
+            fits = [clone(one).set_params(alpha=a).fit(X, y, sample_weight) for a in alphas]
+            coefs[penalty] = np.array([fit.coef_ for fit in fits])
+            if check:
+                checks[penalty] = np.full(coefs[penalty].shape, np.nan)
+                for k in checked:
+                    rival = _rival(fits[k], y, sample_weight)
+                    checks[penalty][k] = rival.fit(X, y, sample_weight).coef_
+        display = cls(alphas=alphas, coefs=coefs, checks=checks, names=feature_names(fits[0]))
+        return display.plot(ax, **plot_options)
+
+    def plot(self, ax=None, *, legend="auto", line_kwargs=None):
+        """Draw coefficients as lines, scikit-learn's as dots, and count zeros above.
+
+        Parameters
+        ----------
+        ax : array of matplotlib Axes, default=None
+            One for each penalty; None for a new figure.
+        legend : bool or "auto", default="auto"
+            Of the features; "auto" for at most twelve.
+        line_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all coefficients.
+
+        Returns
+        -------
+        CoefficientPathDisplay
+            This one.
+        """
+        axes = canvases(ax, len(self.coefs), sharey=True)
+        self.lines_, self.dots_, self.zeros_ = {}, {}, {}
+        for ax, (penalty, coefs) in zip(axes, self.coefs.items()):
+            self.lines_[penalty], self.dots_[penalty] = [], []
+            for k, (name, line) in enumerate(zip(self.names, coefs.T)):
+                look = {"linewidth": 1.8, "label": name, **line_look(k)}
+                self.lines_[penalty] += ax.plot(self.alphas, line, **merged(look, line_kwargs))
+            for line, found in zip(
+                self.lines_[penalty], self.checks.get(penalty, np.empty((0, 0))).T
+            ):
+                dots = {"color": line.get_color(), "markersize": 4, "linestyle": "none"}
+                self.dots_[penalty] += ax.plot(self.alphas, found, marker="o", **dots)
+            ax.set(xscale="log", xlabel="alpha", title=TITLES.get(penalty, str(penalty)))
+            self.zeros_[penalty] = self._count(ax, self.n_zeros[penalty])
+        axes[0].set_ylabel("coefficient (y per unit of the feature)")
+        if len(self.names) <= 12 if legend == "auto" else legend:
+            self._explain(axes[-1])
+        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
+        return self
+
+    def _count(self, ax, n_zeros):
+        """Write how many coefficients are zero above some of the alphas."""
+        top = ax.secondary_xaxis("top")
+        places = np.unique(np.linspace(0, len(self.alphas) - 1, 7).round().astype(int))
+        top.set_xticks(self.alphas[places], labels=[f"{n_zeros[k]}" for k in places])
+        top.set_xticks([], minor=True)
+        top.set_xlabel("coefficients at zero")
+        return top
+
+    def _explain(self, ax):
+        """Name the features, and the dots, beside the last panel."""
+        handles, names = ax.get_legend_handles_labels()
+        dots = next(iter(self.dots_.values()), [])[:1]
+        ax.legend(
+            [*handles, *dots],
+            [*names, *["scikit-learn"] * len(dots)],
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            frameon=False,
+        )
+
+
+def _alphas(model, X, y, sample_weight):
+    """Return alphas up to the smallest at which lasso keeps nothing."""
+    empty = clone(model).set_params(penalty=None, fit_intercept=model.fit_intercept)
+    objective = empty.objective(X, y, sample_weight)
+    level = objective.weight @ objective.y / objective.n if model.fit_intercept else 0.0
+    start = np.append(np.zeros(objective.p), level)[: objective.d]
+    highest = np.abs(objective.data_term(start)[1][: objective.p]).max()
+    return np.geomspace(SPAN * highest, 1.001 * highest, 40)
+
+
+def _checked(n):
+    """Return the places of about ten of n alphas."""
+    return np.unique(np.linspace(0, n - 1, min(n, 10)).round().astype(int))
+
+
+def _shares(model):
+    """Return the weights of the penalty, if there are any."""
+    return model.get_params(deep=False).get("penalty_weights")
+
+
+def _rival(fit, y, sample_weight):
+    """Return scikit-learn's estimator for the same problem."""
+    total = len(y) if sample_weight is None else float(np.sum(sample_weight))
+    options = {
+        "fit_intercept": fit.fit_intercept,
+        "positive": fit.get_params(deep=False).get("positive", False),
+    }
+    if fit.penalty == "l2":
+        return Ridge(total * fit.alpha, **options)
+    options |= {"tol": 1e-10, "max_iter": 100_000}
+    if fit.penalty == "l1":
+        return Lasso(fit.alpha, **options)
+    return ElasticNet(fit.alpha, l1_ratio=fit.l1_ratio, **options)

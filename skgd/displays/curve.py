@@ -1,0 +1,229 @@
+"""The objective, or the validation score, over the time of a descent."""
+
+import numpy as np
+
+from skgd.displays.given import FAILED, descent_in, named, optimum, records, seen_by_descent
+from skgd.displays.look import canvas, line_look, merged, one_of
+
+TIMES = {"epoch": "epoch", "seconds": "time (s)"}
+QUANTITIES = {"objective": "objective", "validation_score": "validation score"}
+
+
+class LossCurveDisplay:
+    """How far the descents of some estimators have come, over epochs or seconds.
+
+    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    names : list of str
+        One for each curve.
+    times : list of ndarray
+        Epochs or seconds, from 0 at the start.
+    curves : list of ndarray
+        The values at those times, of the same shapes.
+    diverged : list of bool, default=None
+        Whether each curve ends because its descent has diverged; None for none.
+    by : {"epoch", "seconds"}, default="epoch"
+    show : {"objective", "validation_score"}, default="objective"
+    above_minimum : bool, default=False
+        Whether the curves count from the minimum of each objective.
+
+    Attributes
+    ----------
+    lines_ : list of matplotlib Line2D
+        One for each curve.
+    ends_ : list of matplotlib Line2D
+        The crosses at the ends of those that have diverged.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    LossSurfaceDisplay : Where the descents went.
+    skgd.reference : Where the minimum is from.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> from skgd import GDRegressor
+    >>> from skgd.displays import LossCurveDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X = scale(X)
+    >>> fits = [
+    ...     GDRegressor(optimizer=rule, center=False, max_iter=50, tol=None).fit(X, y)
+    ...     for rule in ("gd", "nesterov")
+    ... ]
+    >>> display = LossCurveDisplay.from_estimators(fits, X, y, above_minimum=True)
+    >>> display.names
+    ['optimizer=gd', 'optimizer=nesterov']
+    >>> [float(curve[-1].round(1)) for curve in display.curves]
+    [9.0, 2.8]
+    """
+
+    def __init__(
+        self,
+        *,
+        names,
+        times,
+        curves,
+        diverged=None,
+        by="epoch",
+        show="objective",
+        above_minimum=False,
+    ):
+        self.names, self.times, self.curves, self.diverged = names, times, curves, diverged
+        self.by, self.show, self.above_minimum = by, show, above_minimum
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, y=None, *, name=None, ax=None, **options):
+        """Draw the curve of one estimator, or of each of its targets.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or a pipeline or search that ends with one
+            One that has diverged will do.
+        X, y : array-like, default=None
+            The data of the fit, for ``above_minimum``.
+        name : str, default=None
+            None for that of its class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **options : dict
+            As in `from_estimators`.
+
+        Returns
+        -------
+        LossCurveDisplay
+        """
+        name = type(descent_in(estimator)).__name__ if name is None else name
+        return cls.from_estimators({name: estimator}, X, y, ax=ax, **options)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators,
+        X=None,
+        y=None,
+        *,
+        sample_weight=None,
+        by="epoch",
+        show="objective",
+        above_minimum=False,
+        ax=None,
+        line_kwargs=None,
+    ):
+        """Draw the curves of several estimators.
+
+        Parameters
+        ----------
+        estimators : dict, or list of fitted estimators or of (name, estimator)
+            Those without a name are called after the parameters in which they differ.
+        X, y, sample_weight : array-like, default=None
+            The data of the fits, for ``above_minimum``.
+        by : {"epoch", "seconds"}, default="epoch"
+            What the horizontal axis counts: passes over the data, or seconds of the fit, which
+            needs the estimators' ``history_``.
+        show : {"objective", "validation_score"}, default="objective"
+            The score is that in ``history_``, of fits that held rows back.
+        above_minimum : bool, default=False
+            Whether to subtract the minimum of each objective: that of the closed form where there
+            is one, else L-BFGS's from where the fit ended, or the lowest of the curve if that is
+            lower.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        line_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all lines.
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            For what an estimator has not recorded, and without X and y where they are needed.
+        """
+        one_of("by", by, TIMES)
+        one_of("show", show, QUANTITIES)
+        if above_minimum and (X is None or y is None or show != "objective"):
+            raise ValueError("above_minimum=True is for show='objective', and needs X and y.")
+        shown = {"names": [], "times": [], "curves": [], "diverged": []}
+        for name, estimator in named(estimators).items():
+            kept = records(estimator)
+            lowest = above_minimum and _lowest(estimator, kept, X, y, sample_weight)
+            for k, (curve, reason, history) in enumerate(kept):
+                time, value = _recorded(name, curve, history, by, show)
+                shown["names"].append(name if len(kept) == 1 else f"{name}, target {k}")
+                shown["times"].append(time)
+                shown["curves"].append(value - lowest[k] if above_minimum else value)
+                shown["diverged"].append(reason in FAILED)
+        made = cls(**shown, by=by, show=show, above_minimum=above_minimum)
+        return made.plot(ax, line_kwargs=line_kwargs)
+
+    def plot(self, ax=None, *, line_kwargs=None):
+        """Draw the curves; objectives that are positive on a logarithmic axis.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        line_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all lines.
+
+        Returns
+        -------
+        LossCurveDisplay
+            This one.
+        """
+        ax = canvas(ax)
+        self.lines_, self.ends_ = [], []
+        cross = {"marker": "X", "markersize": 9, "linestyle": "none", "clip_on": False}
+        for k, (name, time, curve) in enumerate(zip(self.names, self.times, self.curves)):
+            look = merged({"linewidth": 2.0, "label": name, **line_look(k)}, line_kwargs)
+            self.lines_ += ax.plot(time, curve, **look)
+            if self.diverged and self.diverged[k]:
+                last = np.flatnonzero(np.isfinite(curve))[-1:]
+                color = self.lines_[-1].get_color()
+                self.ends_ += ax.plot(time[last], curve[last], color=color, **cross)
+        if self.ends_:
+            self.ends_[0].set_label("diverged")
+        ax.set(xlabel=TIMES[self.by], ylabel=self._label())
+        known = np.concatenate([curve[np.isfinite(curve)] for curve in self.curves])
+        if self.show == "objective" and (known >= 0.0).all() and (known > 0.0).any():
+            ax.set_yscale("log", nonpositive="mask")
+        if len(self.names) > 1 or self.ends_:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _label(self):
+        return f"{QUANTITIES[self.show]}{' above its minimum' * self.above_minimum}"
+
+
+def _recorded(name, curve, history, by, show):
+    """Return the times and the values of one descent."""
+    for key in {by, show} - {"epoch", "objective"}:
+        if history is None or key not in history or np.isnan(history[key]).all():
+            hint = (
+                " Fit it with early_stopping=True, or with X_val."
+                if key == "validation_score"
+                else ""
+            )
+            raise ValueError(f"{name} has no {key!r} in its history_.{hint}")
+    time = np.arange(len(curve)) if by == "epoch" else np.asarray(history["seconds"])
+    return time, np.asarray(curve if show == "objective" else history["validation_score"])
+
+
+def _lowest(estimator, kept, X, y, sample_weight):
+    """Return the lowest objective that is known for each target."""
+    descent = descent_in(estimator)
+    objectives = descent.objective(seen_by_descent(estimator, X), y, sample_weight)
+    if not isinstance(objectives, list):
+        objectives = [objectives]
+    ends = [None] * len(objectives)
+    if not any(reason in FAILED for _, reason, _ in kept):
+        ends = descent.parameters().reshape(len(objectives), -1)
+    best = [optimum(*pair).objective for pair in zip(objectives, ends)]
+    return [min(low, np.nanmin(curve)) for low, (curve, _, _) in zip(best, kept)]

@@ -1,0 +1,230 @@
+"""The data, and the curves that points of a path stand for."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+from skgd.displays.given import descent_in, named, path_of, seen_by_descent
+from skgd.displays.look import canvas, ink, line_look, merged, ramp
+
+CANDIDATES = 60  # points of a path that the stages are chosen from
+MARGIN = 0.05  # of the range of the data, on each side
+
+
+class FitDisplay:
+    """The data and some fitted curves: along a descent, or of several estimators.
+
+    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_samples,)
+        The data.
+    grid : ndarray of shape (n_grid,)
+        Where the curves were asked.
+    curves : ndarray of shape (n_curves, n_grid)
+        Predictions.
+    names : list of str
+        One for each curve.
+    updates : ndarray of shape (n_curves,) or None, default=None
+        Where the curves are the stages of one descent, how many updates are behind them.
+    axis_names : tuple of two str, default=("x", "y")
+
+    Attributes
+    ----------
+    points_ : matplotlib PathCollection
+    lines_ : list of matplotlib Line2D
+        One for each curve.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    LossSurfaceDisplay : The path itself.
+
+    Examples
+    --------
+    >>> from skgd import GDRegressor
+    >>> from skgd.displays import FitDisplay
+    >>> X, y = [[0.0], [1.0], [3.0]], [-1.0, 1.0, 5.0]
+    >>> line = GDRegressor(
+    ...     penalty=None, optimizer="gd", learning_rate=0.3, init=[1.0, 0.0], max_iter=30,
+    ...     tol=None, record_path=True,
+    ... )
+    >>> display = FitDisplay.from_estimator(line.fit(X, y), X, y, n_curves=4)
+    >>> display.updates
+    array([ 0,  1, 30])
+    >>> display.lines_[0].get_label()
+    '0'
+    """
+
+    def __init__(self, *, x, y, grid, curves, names, updates=None, axis_names=("x", "y")):
+        self.x, self.y, self.grid, self.curves, self.names = x, y, grid, curves, names
+        self.updates, self.axis_names = updates, axis_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        n_curves=6,
+        updates=None,
+        feature=0,
+        grid_resolution=200,
+        ax=None,
+        line_kwargs=None,
+        scatter_kwargs=None,
+    ):
+        """Draw the curves that one estimator's path stands for, early to late.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or a pipeline or search that ends with one
+            With ``record_path=True``; without, its last curve alone is drawn.
+        X : array-like of shape (n_samples, n_features)
+            As the estimator, or the pipeline, takes it.
+        y : array-like of shape (n_samples,)
+        n_curves : int, default=6
+            How many stages, at most and at least 2: the start, the end, and some between, chosen
+            so that the curve changes about as much from each to the next.
+        updates : array-like of int, default=None
+            After which updates to draw the curve; None to leave it to ``n_curves``.
+        feature : int, default=0
+            The column to draw over; all others stay at their means.
+        grid_resolution : int, default=200
+            Values of the column.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        line_kwargs, scatter_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all curves, and ``scatter``, of the data.
+
+        Returns
+        -------
+        FitDisplay
+        """
+        rows, shown = grid_of(X, y, feature, grid_resolution)
+        descent = descent_in(estimator)
+        if descent.record_path:
+            path, made = path_of(estimator)
+            if updates is None:
+                curves, kept = _stages(estimator, rows, path, n_curves)
+            else:
+                kept = np.searchsorted(made, updates, side="right") - 1
+                curves = curves_at(estimator, rows, path[kept])
+            shown["updates"], names = made[kept], [str(t) for t in made[kept]]
+        else:
+            curves, names = _predicted(estimator, rows)[None], ["fit"]
+        display = cls(**shown, curves=curves, names=names)
+        return display.plot(ax, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators,
+        X,
+        y,
+        *,
+        feature=0,
+        grid_resolution=200,
+        ax=None,
+        line_kwargs=None,
+        scatter_kwargs=None,
+    ):
+        """Draw the last curves of several estimators.
+
+        Parameters
+        ----------
+        estimators : dict, or list of fitted estimators or of (name, estimator)
+            Any that predict numbers.
+        X, y, feature, grid_resolution, ax, line_kwargs, scatter_kwargs
+            As in `from_estimator`.
+
+        Returns
+        -------
+        FitDisplay
+        """
+        rows, shown = grid_of(X, y, feature, grid_resolution)
+        found = {name: _predicted(e, rows) for name, e in named(estimators).items()}
+        display = cls(**shown, curves=np.array(list(found.values())), names=list(found))
+        return display.plot(ax, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
+
+    def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
+        """Draw the data and the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        line_kwargs, scatter_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all curves, and ``scatter``, of the data.
+
+        Returns
+        -------
+        FitDisplay
+            This one.
+        """
+        ax = canvas(ax)
+        n, staged = len(self.curves), self.updates is not None
+        dots = {"color": ink(), "alpha": 0.75, "s": 36, "zorder": 3, "linewidths": 0.0}
+        self.points_ = ax.scatter(self.x, self.y, **merged(dots, scatter_kwargs, "Collection"))
+        looks = [{"color": c, "linestyle": "-"} for c in ramp(n)] if staged else []
+        self.lines_ = []
+        for k, (name, curve) in enumerate(zip(self.names, self.curves)):
+            look = {"linewidth": 2.0, "label": name, **(looks[k] if staged else line_look(k))}
+            self.lines_ += ax.plot(self.grid, curve, **merged(look, line_kwargs))
+        ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
+        ax.margins(x=0.0)
+        if staged:
+            ax.legend(title="updates")
+        elif n > 1:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _stages(estimator, rows, path, n):
+    """Return at most n curves that are about as far from one another, and their places."""
+    later = np.geomspace(1, max(len(path) - 1, 1), CANDIDATES).round().astype(int)
+    places = np.unique(np.minimum(np.append(0, later), len(path) - 1))
+    curves = curves_at(estimator, rows, path[places])
+    with np.errstate(all="ignore"):
+        steps = np.sqrt(np.mean(np.diff(curves, axis=0) ** 2, axis=1))
+    gone = np.append(0.0, np.cumsum(np.where(np.isfinite(steps), steps, 0.0)))
+    goals = np.linspace(0.0, gone[-1], max(n, 2))
+    near = np.abs(gone - goals[1:-1, None]).argmin(axis=1)
+    kept = np.unique([0, *near, len(curves) - 1])
+    return curves[kept], places[kept]
+
+
+def curves_at(estimator, rows, points):
+    """Return what the model predicts for the rows at each of the points."""
+    rows = seen_by_descent(estimator, rows)
+    objective = descent_in(estimator).objective(rows, np.zeros(len(rows)))
+    with np.errstate(all="ignore"):  # a path may lead to infinity
+        return np.array([objective.loss.mean(objective.predict(point)) for point in points])
+
+
+def _predicted(estimator, rows):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        return np.asarray(estimator.predict(rows), dtype=float)
+
+
+def grid_of(X, y, feature, resolution):
+    """Return rows in which one column runs over its range, and what is to be shown of the data."""
+    if np.ndim(y) != 1:
+        raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
+    names = list(getattr(X, "columns", []))
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=float)
+    x = X[:, feature]
+    margin = MARGIN * np.ptp(x)
+    grid = np.linspace(x.min() - margin, x.max() + margin, resolution)
+    rows = np.tile(X.mean(axis=0), (resolution, 1))
+    rows[:, feature] = grid
+    title = names[feature] if names else "x" if X.shape[1] == 1 else f"x{feature}"
+    y_name = getattr(y, "name", None) or "y"
+    shown = {"x": x, "y": np.asarray(y), "grid": grid, "axis_names": (str(title), str(y_name))}
+    return rows, shown

@@ -1,0 +1,232 @@
+"""Why lasso has zeros: contours of the data term, and the set that costs as much."""
+
+import numpy as np
+
+from skgd.displays.given import descent_in, feature_names, single_objective
+from skgd.displays.look import LINES, canvas, ink
+
+MARGIN = 0.3  # of the width of what is shown, on each side
+
+
+class PenaltyGeometryDisplay:
+    """Two weights: contours of the data term, the set of equal penalty, and where they touch.
+
+    Of all weights whose penalty is not larger than the solution's, the solution has the least
+    data term: its contour touches the set there. That of ridge is a disc, touched anywhere;
+    that of lasso a diamond, touched most easily at a corner, where one weight is zero. Make it
+    with `from_estimator`. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_grid,)
+        The values of the two weights.
+    values : ndarray of shape (n_grid, n_grid)
+        The data term, of which the intercept makes the best.
+    boundary : ndarray of shape (n_points, 2)
+        Weights that cost as much as the solution.
+    solution : ndarray of shape (2,)
+    least : ndarray of shape (2,)
+        Where the data term is least.
+    level : float
+        The data term at the solution.
+    names : tuple of two str
+        Of the features.
+
+    Attributes
+    ----------
+    contour_, touching_ : matplotlib QuadContourSet
+        The contours, and the one through the solution.
+    boundary_ : matplotlib Polygon
+    solution_, least_ : matplotlib Line2D
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    CoefficientPathDisplay : How many zeros there are at each alpha.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgd import GDRegressor
+    >>> from skgd.displays import PenaltyGeometryDisplay
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = X @ [0.3, 1.0]
+    >>> lasso = GDRegressor(penalty="l1", alpha=0.5, tol=1e-8).fit(X, y)
+    >>> display = PenaltyGeometryDisplay.from_estimator(lasso, X, y)
+    >>> display.least.round(2) + 0, display.solution.round(2)
+    (array([0.3, 1. ]), array([0.  , 0.48]))
+    """
+
+    def __init__(self, *, x, y, values, boundary, solution, least, level, names):
+        self.x, self.y, self.values, self.boundary = x, y, values, boundary
+        self.solution, self.least, self.level, self.names = solution, least, level, names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        features=(0, 1),
+        bounds=None,
+        grid_resolution=121,
+        ax=None,
+        **plot_options,
+    ):
+        """Draw two weights of a fitted linear model.
+
+        Parameters
+        ----------
+        estimator : fitted GDRegressor, or a pipeline or search that ends with one
+            For the squared error, with a penalty that is a mixture of l1 and l2.
+        X, y, sample_weight : array-like
+            The data of the fit; y has one dimension.
+        features : tuple of two int, default=(0, 1)
+            Whose weights; others stay as they are fitted.
+        bounds : array-like of shape (2, 2), default=None
+            The lowest and the highest first weight, and those of the second. None for what shows
+            the whole set and the least data term.
+        grid_resolution : int, default=121
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+
+        Raises
+        ------
+        ValueError
+            For other losses, other penalties, and fewer than two features.
+        """
+        objective = single_objective(estimator, X, y, sample_weight)
+        if not objective.quadratic or objective.costs is None or objective.p < 2:
+            raise ValueError(
+                "The display is for the squared error of two features or more, with an l1, l2 or "
+                "elastic-net penalty."
+            )
+        descent, features = descent_in(estimator), list(features)
+        found = _survey(objective, descent.parameters(), features, bounds, grid_resolution)
+        columns = feature_names(descent)
+        display = cls(**found, names=tuple(columns[j] for j in features))
+        return display.plot(ax, **plot_options)
+
+    def plot(self, ax=None, *, levels=8, contour_kwargs=None, boundary_kwargs=None):
+        """Draw the contours, the set of equal penalty, the solution and the least data term.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        levels : int or array-like, default=8
+            About how many contours beside the one through the solution, or which.
+        contour_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.contour`.
+        boundary_kwargs : dict, default=None
+            For `matplotlib.patches.Polygon`.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+            This one.
+        """
+        ax = canvas(ax)
+        from matplotlib.patches import Polygon
+
+        if np.isscalar(levels):
+            levels = self._levels(levels)
+        look = {"colors": "0.55", "linewidths": 1.0, **(contour_kwargs or {})}
+        if "cmap" in look:
+            del look["colors"]
+        self.contour_ = ax.contour(self.x, self.y, self.values, levels, **look)
+        self.touching_ = ax.contour(
+            self.x, self.y, self.values, [self.level], colors=[LINES[1]], linewidths=2.0
+        )
+        look = {"facecolor": LINES[5], "alpha": 0.4, "zorder": 1, "label": "no higher penalty"}
+        self.boundary_ = Polygon(self.boundary, closed=True, **{**look, **(boundary_kwargs or {})})
+        ax.add_patch(self.boundary_)
+        dots = {"linestyle": "none", "zorder": 4}
+        (self.least_,) = ax.plot(
+            *self.least, marker="*", color=LINES[4], markersize=13, label="least data term", **dots
+        )
+        (self.solution_,) = ax.plot(
+            *self.solution, marker="o", color=ink(), markersize=7, label="solution", **dots
+        )
+        ax.axhline(0.0, color="0.5", linewidth=0.8, zorder=0)
+        ax.axvline(0.0, color="0.5", linewidth=0.8, zorder=0)
+        ax.set(aspect="equal", xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
+        ax.set(**{f"{s}label": f"weight of {n} (y per unit)" for s, n in zip("xy", self.names)})
+        sides = np.where(self.least > 0.0, ["left", "lower"], ["right", "upper"])
+        ax.legend(loc=f"{sides[1]} {sides[0]}")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _levels(self, n):
+        """Return about n levels, in even rings, without the one through the solution."""
+        low = min(self.level, self.values.min())
+        farthest, radius = np.sqrt(self.values.max() - low), np.sqrt(self.level - low)
+        step = farthest / (n + 1)
+        if radius > 0.5 * step:
+            step = radius / round(radius / step)
+        rings = step * np.arange(1, int(farthest / step) + 1)
+        return low + rings[~np.isclose(rings, radius)] ** 2
+
+
+def _survey(objective, theta, features, bounds, grid_resolution):
+    """Return what the display is made of, but for names."""
+    solution = theta[features]
+
+    def term(u, v):
+        theta[features] = u, v
+        return _profile(objective, theta)
+
+    boundary = _boundary([cost[features] for cost in objective.costs], solution)
+    least = _lowest(term)
+    if bounds is None:
+        shown = np.vstack([boundary, least, np.zeros(2)])
+        bottom, top = shown.min(axis=0), shown.max(axis=0)
+        margin = MARGIN * ((top - bottom).max() or 1.0)
+        bounds = np.column_stack([bottom - margin, top + margin])
+    x, y = (np.linspace(*side, grid_resolution) for side in bounds)
+    return {
+        "x": x,
+        "y": y,
+        "values": np.array([[term(u, v) for u in x] for v in y]),
+        "boundary": boundary,
+        "solution": solution,
+        "least": least,
+        "level": term(*solution),
+    }
+
+
+def _profile(objective, theta):
+    """Return the data term at the weights of theta, with the best intercept there is."""
+    p = objective.p
+    theta = np.append(theta[:p], np.zeros(objective.d - p))
+    value, g = objective.data_term(theta)
+    return value - 0.5 * g[p:] @ g[p:]  # its curvature in the intercept is one
+
+
+def _lowest(term):
+    """Return the lowest point of a quadratic function of two numbers."""
+    zero, ones = term(0.0, 0.0), np.eye(2)
+    ahead, back = ([term(*side) for side in (ones, -ones)[k]] for k in (0, 1))
+    slope = 0.5 * (np.array(ahead) - back)
+    bend = np.array(ahead) + back - 2.0 * zero
+    cross = term(1.0, 1.0) - zero - slope.sum() - 0.5 * bend.sum()
+    return -np.linalg.lstsq([[bend[0], cross], [cross, bend[1]]], slope, rcond=None)[0]
+
+
+def _boundary(costs, solution):
+    """Return the points ``r (cos, sin)`` whose penalty is that of the solution."""
+    level = costs[0] @ np.abs(solution) + 0.5 * costs[1] @ solution**2
+    turn = np.linspace(0.0, 2.0 * np.pi, 361)[:-1]
+    rays = np.column_stack([np.cos(turn), np.sin(turn)])
+    linear, square = np.abs(rays) @ costs[0], rays**2 @ costs[1]
+    root = linear + np.sqrt(linear**2 + 2.0 * square * level)
+    return rays * np.divide(2.0 * level, root, out=np.zeros_like(root), where=root > 0.0)[:, None]

@@ -1,0 +1,98 @@
+"""How the pictures look: colours that everyone can tell apart, on light and on dark paper.
+
+Lines take the mid tones of Okabe and Ito, areas an even colour map, and everything else
+follows `matplotlib.rcParams`. matplotlib is imported by the functions, when something is drawn.
+"""
+
+import numpy as np
+
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", ":", "-.")  # a further round of colours changes the dashes
+COLOUR_MAP = "viridis"
+GREY = "0.55"
+
+
+def pyplot():
+    """Return `matplotlib.pyplot`, or say what brings it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Displays draw with matplotlib, which is not installed. The extra `plot` brings it: "
+            'pip install "skgd[plot]".'
+        ) from error
+    return plt
+
+
+def canvas(ax=None, **options):
+    """Return the axes to draw on: those given, or new ones in a figure of their own."""
+    plt = pyplot()
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot(**options)
+    return ax
+
+
+def canvases(ax, n, **options):
+    """Return n axes to draw on: those given, or new ones side by side."""
+    plt = pyplot()
+    if ax is None:
+        size = (max(6.4, 3.6 * n), 4.0)
+        ax = plt.subplots(1, n, layout="constrained", figsize=size, **options)[1]
+    axes = np.ravel(np.asarray(ax, dtype=object))
+    if len(axes) != n:
+        raise ValueError(f"The display has {n} panels; got {len(axes)} axes.")
+    return axes
+
+
+def is_dark():
+    """Whether the text is light, as on dark paper."""
+    pyplot()
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    return float(np.dot(to_rgb(rcParams["text.color"]), (0.2126, 0.7152, 0.0722))) > 0.5
+
+
+def ink():
+    """Return the colour of text."""
+    pyplot()
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
+
+
+def line_look(k):
+    """Return the colour and the dashes of the k-th line."""
+    return {"color": LINES[k % len(LINES)], "linestyle": DASHES[k // len(LINES) % len(DASHES)]}
+
+
+def ramp(n):
+    """Return n colours from early, close to the paper, to late, close to the ink."""
+    colours = pyplot().get_cmap(COLOUR_MAP)
+    return colours(np.linspace(0.3, 0.95, n) if is_dark() else np.linspace(0.74, 0.05, n))
+
+
+def halo(width):
+    """Return the effect that sets a line of mid tone off from what lies beneath it."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="white")]
+
+
+def merged(defaults, given, kind="Line2D"):
+    """Return keywords for an artist: the defaults, and what is given in their stead.
+
+    Short names such as ``lw`` count as the long ones.
+    """
+    from matplotlib import collections, lines
+    from matplotlib.cbook import normalize_kwargs
+
+    artist = {"Line2D": lines.Line2D, "Collection": collections.Collection}[kind]
+    return {**defaults, **normalize_kwargs(given or {}, artist)}
+
+
+def one_of(name, value, allowed):
+    """Return a choice, if it is one of those that there are."""
+    if value in allowed:
+        return value
+    raise ValueError(f"The {name!r} parameter must be one of {list(allowed)}. Got {value!r}.")

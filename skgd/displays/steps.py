@@ -1,0 +1,187 @@
+"""The learning rate over the updates."""
+
+import numpy as np
+
+from skgd.displays.given import descent_in, named, written
+from skgd.displays.look import canvas, line_look, merged
+from skgd.schedules import SCHEDULES
+
+
+class StepDisplay:
+    """The learning rate at each update, of schedules or of fits.
+
+    Make it with `from_schedules`, `from_estimator` or `from_estimators`. All parameters are kept
+    as attributes.
+
+    Parameters
+    ----------
+    names : list of str
+    rates : list of ndarray
+        For each name, the rate of every update.
+
+    Attributes
+    ----------
+    lines_ : list of matplotlib Line2D
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skgd.displays import StepDisplay
+    >>> from skgd.schedules import Step
+    >>> display = StepDisplay.from_schedules(["cosine", Step(every=2)], n_epochs=5)
+    >>> display.names
+    ['cosine', 'Step(every=2)']
+    >>> display.rates[1]
+    array([1.  , 1.  , 0.5 , 0.5 , 0.25])
+    """
+
+    def __init__(self, *, names, rates):
+        self.names, self.rates = names, rates
+
+    @classmethod
+    def from_schedules(
+        cls,
+        schedules,
+        *,
+        n_epochs=100,
+        updates_per_epoch=1,
+        learning_rate=1.0,
+        ax=None,
+        **plot_options,
+    ):
+        """Draw what schedules make of a rate.
+
+        Parameters
+        ----------
+        schedules : dict, or list, of str or Schedule
+            Those without a name are called after what differs from the defaults.
+        n_epochs : int, default=100
+        updates_per_epoch : int, default=1
+            Batches; one on the full batch.
+        learning_rate : float, default=1.0
+            What is multiplied.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        StepDisplay
+
+        Raises
+        ------
+        ValueError
+            For schedules that react to the descent.
+        """
+        if not isinstance(schedules, dict):
+            schedules = {written(s): s for s in schedules}
+        n = n_epochs * updates_per_epoch
+        rates = [
+            learning_rate * _multipliers(schedule, n_epochs, n, updates_per_epoch)
+            for schedule in schedules.values()
+        ]
+        return cls(names=list(schedules), rates=rates).plot(ax, **plot_options)
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **plot_options):
+        """Draw the rate of one fit.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or a pipeline or search that ends with one
+        name : str, default=None
+            None for that of its class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        StepDisplay
+        """
+        name = type(descent_in(estimator)).__name__ if name is None else name
+        return cls.from_estimators({name: estimator}, ax=ax, **plot_options)
+
+    @classmethod
+    def from_estimators(cls, estimators, *, ax=None, **plot_options):
+        """Draw the rates of several fits.
+
+        Parameters
+        ----------
+        estimators : dict, or list of fitted estimators or of (name, estimator)
+            Those without a name are called after the parameters in which they differ.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        StepDisplay
+        """
+        found = {name: _of_fit(descent_in(e)) for name, e in named(estimators).items()}
+        return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
+
+    def plot(self, ax=None, *, yscale="linear", line_kwargs=None):
+        """Draw the rates over the updates.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        yscale : {"linear", "log"}, default="linear"
+        line_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all lines.
+
+        Returns
+        -------
+        StepDisplay
+            This one.
+        """
+        ax = canvas(ax)
+        self.lines_ = []
+        for k, (name, rates) in enumerate(zip(self.names, self.rates)):
+            look = {"linewidth": 2.0, "label": name, "drawstyle": "steps-mid", **line_look(k)}
+            updates = np.arange(1, len(rates) + 1)
+            self.lines_ += ax.plot(updates, rates, **merged(look, line_kwargs))
+        ax.set(xlabel="update", ylabel="learning rate (per update)", yscale=yscale)
+        if yscale == "linear":
+            ax.set_ylim(bottom=0.0)
+        if len(self.names) > 1:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
+    """Return the multiplier of the rate at each update."""
+    schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+    if schedule.patience() is not None:
+        raise ValueError(
+            f"{type(schedule).__name__} reacts to the objective: only the history of a fit knows "
+            "its rates."
+        )
+    times = np.arange(n_updates)
+    if schedule.per == "epoch":
+        times = times // updates_per_epoch
+    return schedule.lasting(max_iter).multiplier(times)
+
+
+def _of_fit(descent):
+    """Return the rate of every update of a fit."""
+    if np.ndim(descent.t_):
+        raise ValueError(f"The display takes one target; the fit has {len(descent.t_)}.")
+    t, epochs = int(descent.t_), int(descent.n_iter_)
+    if t == 0:
+        return np.empty(0)
+    batches = t // epochs
+    history = vars(descent).get("history_") or {}
+    if "learning_rate" in history and len(history["learning_rate"]) == epochs + 1:
+        schedule = descent.schedule
+        schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+        if schedule.patience() is not None:
+            return np.repeat(np.asarray(history["learning_rate"])[1:], batches)[:t]
+    return descent.learning_rate_ * _multipliers(descent.schedule, descent.max_iter, t, batches)

@@ -1,0 +1,292 @@
+"""The objective over two directions, and the paths of descents upon it."""
+
+import numpy as np
+
+from skgd.displays.look import COLOUR_MAP, canvas, halo, ink, line_look, merged, one_of
+from skgd.displays.plane import survey
+
+
+class LossSurfaceDisplay:
+    """The objective over two parameters, or over the plane in which descents have moved most.
+
+    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_x,), ndarray of shape (n_y,)
+        Where the objective was asked.
+    values : ndarray of shape (n_y, n_x)
+        The objective at ``origin + x directions[0] + y directions[1]``.
+    axis_names : tuple of two str
+    origin : ndarray of shape (d,)
+        In the order of the estimator's ``objective``: the weights, then the other parameters.
+    directions : ndarray of shape (2, d)
+        Of unit length, at a right angle.
+    paths : dict of ndarray of shape (n_points, 2)
+        For each name, x and y of the points of a descent, the start first.
+    minima : ndarray of shape (n_minima, 2)
+        Those that are known; of more than two parameters, none.
+    diverged : dict of bool, default=None
+        Whether a path leads out because its descent has diverged.
+
+    Attributes
+    ----------
+    contour_ : matplotlib QuadContourSet, or Poly3DCollection
+        The surface.
+    colorbar_ : matplotlib Colorbar or None
+    lines_, starts_, ends_ : list of matplotlib Line2D
+        One for each path.
+    minima_ : matplotlib Line2D or None
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    FitDisplay : The curves that points of a path stand for.
+    DescentAnimation : Both, in motion.
+
+    References
+    ----------
+    Li et al., "Visualizing the loss landscape of neural nets" (2018), section 7: the plane of a
+    path's leading directions.
+
+    Examples
+    --------
+    >>> from skgd import GDGaborRegressor
+    >>> from skgd.datasets import load_gabor
+    >>> from skgd.displays import LossSurfaceDisplay
+    >>> problem = load_gabor()
+    >>> X, y = problem.data, problem.target
+    >>> plain = GDGaborRegressor(
+    ...     init=problem.bad_start, optimizer="gd", max_iter=9999, record_path=True
+    ... )
+    >>> display = LossSurfaceDisplay.from_estimator(plain.fit(X, y), X, y)
+    >>> display.axis_names
+    ('offset (rad)', 'frequency (0.06 rad per unit)')
+    >>> display.minima.round(1).tolist()
+    [[-5.9, 16.7]]
+    """
+
+    def __init__(
+        self, *, x, y, values, axis_names, origin, directions, paths, minima, diverged=None
+    ):
+        self.x, self.y, self.values, self.axis_names = x, y, values, axis_names
+        self.origin, self.directions = origin, directions
+        self.paths, self.minima, self.diverged = paths, minima, diverged
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, name="path", **options):
+        """Draw the surface that one estimator has descended on, and its path.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or a pipeline or search that ends with one
+            With ``record_path=True``.
+        X, y : array-like
+            The data of the fit; y has one dimension.
+        name : str, default="path"
+        **options : dict
+            As in `from_estimators`.
+
+        Returns
+        -------
+        LossSurfaceDisplay
+        """
+        return cls.from_estimators({name: estimator}, X, y, **options)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        parameters=None,
+        bounds=None,
+        grid_resolution=61,
+        ax=None,
+        **plot_options,
+    ):
+        """Draw one surface, and the paths of several estimators.
+
+        Parameters
+        ----------
+        estimators : dict, or list of fitted estimators or of (name, estimator)
+            With ``record_path=True``, and one objective; those that have diverged will do.
+        X, y, sample_weight : array-like
+            The data of the fits; y has one dimension.
+        parameters : tuple of two int, default=None
+            Which parameters span the plane, in the order of the estimator's ``objective``; the
+            others stay where the first estimator has ended that has not diverged. None for all,
+            where there are two, and for the two leading directions of the paths where there are
+            more.
+        bounds : array-like of shape (2, 2), default=None
+            The lowest and the highest x, and those of y. None for what shows all starts and
+            minima, and the paths of descents that have not diverged; where all have, their first
+            steps.
+        grid_resolution : int, default=61
+            Values of x, and of y.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure. A surface needs axes of three dimensions.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        LossSurfaceDisplay
+
+        Raises
+        ------
+        ValueError
+            For estimators without a path, of a single parameter, or with different objectives.
+        """
+        found = survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
+        return cls(**found).plot(ax, **plot_options)
+
+    def plot(
+        self,
+        ax=None,
+        *,
+        kind="contour",
+        levels=16,
+        colorbar="auto",
+        contour_kwargs=None,
+        line_kwargs=None,
+    ):
+        """Draw the surface, the paths, their starts (dots) and ends (stars), and the minima.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure. A surface needs axes of three dimensions.
+        kind : {"contour", "surface"}, default="contour"
+            Seen from above, or in three dimensions.
+        levels : int or array-like, default=16
+            How many levels, closer together where it is low; or which.
+        colorbar : bool or "auto", default="auto"
+            "auto" draws one for contours.
+        contour_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.contourf`, or for ``plot_surface``.
+        line_kwargs : dict, default=None
+            For `matplotlib.axes.Axes.plot`, of all paths.
+
+        Returns
+        -------
+        LossSurfaceDisplay
+            This one.
+        """
+        deep = one_of("kind", kind, ("contour", "surface")) == "surface"
+        ax = canvas(ax, projection="3d" if deep else None)
+        given = not np.isscalar(levels)
+        low, high = np.nanmin(self.values), np.nanmax(self.values)
+        if not given:
+            levels = low + (high - low) * np.linspace(0.0, 1.0, levels) ** 2
+        self._ground(ax, deep, levels, {"extend": "max" if given else "neither"}, contour_kwargs)
+        self.colorbar_ = None
+        if not deep if colorbar == "auto" else colorbar:
+            self.colorbar_ = self._scale(ax, levels)
+        self._tracks(ax, deep, line_kwargs)
+        self._minima(ax, deep)
+        ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
+        ax.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
+        if deep:
+            _furnish(ax)
+        if len(self.paths) > 1 or self.minima_:
+            ax.legend(**({"loc": "upper left", "bbox_to_anchor": (0.0, 1.0)} if deep else {}))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def heights(self, points):
+        """Return the surface's height at points of the plane, interpolated; NaN beyond its edge.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, 2)
+
+        Returns
+        -------
+        ndarray of shape (n_points,)
+        """
+        from scipy.interpolate import RegularGridInterpolator
+
+        between = RegularGridInterpolator(
+            (self.y, self.x), self.values, bounds_error=False, fill_value=np.nan
+        )
+        return between(points[:, ::-1])
+
+    def _ground(self, ax, deep, levels, ends, options):
+        """Draw the surface."""
+        from matplotlib.colors import PowerNorm
+
+        look, options = {"norm": PowerNorm(0.5, levels[0], levels[-1])}, options or {}
+        if "colors" not in options:
+            look["cmap"] = COLOUR_MAP
+        if deep:
+            ax.computed_zorder = False  # paths lie upon the surface
+            look |= {"antialiased": False, "rcount": 61, "ccount": 61}
+            grid = np.meshgrid(self.x, self.y)
+            self.contour_ = ax.plot_surface(*grid, self.values, **{**look, **options})
+        else:
+            look |= {"levels": levels, "alpha": 0.65, **ends}
+            self.contour_ = ax.contourf(self.x, self.y, self.values, **{**look, **options})
+
+    def _scale(self, ax, levels):
+        """Draw the scale of the levels, with as many digits as tell them apart."""
+        shown = np.asarray(levels)[::3]
+        digits = int(2 - np.floor(np.log10(np.ptp(levels) or 1.0)))
+        bar = ax.figure.colorbar(self.contour_, ax=ax, label="objective")
+        bar.set_ticks(
+            shown, labels=[f"{round(float(level), digits) + 0.0:.6g}" for level in shown]
+        )
+        return bar
+
+    def _tracks(self, ax, deep, line_kwargs):
+        """Draw the paths, their starts and ends."""
+        self.lines_, self.starts_, self.ends_ = [], [], []
+        for k, (name, path) in enumerate(self.paths.items()):
+            path = self._inside(path)
+            track = (*path.T, self.heights(path)) if deep else path.T
+            look = {"linewidth": 2.0, "label": name, "zorder": 4, **line_look(k)}
+            look = merged({**look, "path_effects": halo(4.0)}, line_kwargs)
+            (line,) = ax.plot(*track, **look)
+            mark = {"linestyle": "none", "color": line.get_color(), "zorder": 5}
+            mark |= {"markeredgecolor": ink(), "clip_on": deep}
+            start, end = ([side[[i]] for side in track] for i in (0, -1))
+            lost = self.diverged is not None and self.diverged.get(name, False)
+            self.lines_.append(line)
+            self.starts_ += ax.plot(*start, marker="o", markersize=7, **mark)
+            end_look = (
+                {"marker": "X", "markersize": 9} if lost else {"marker": "*", "markersize": 14}
+            )
+            self.ends_ += ax.plot(*end, **end_look, **mark)
+
+    def _inside(self, path):
+        """Return a path up to where it leaves the picture, if it does."""
+        ends = np.array([self.x[[0, -1]], self.y[[0, -1]]]).T
+        with np.errstate(invalid="ignore"):
+            inside = ((path >= ends[0]) & (path <= ends[1])).all(axis=1)
+        return path if inside.all() or not inside[0] else path[: np.argmin(inside)]
+
+    def _minima(self, ax, deep):
+        """Draw the minima."""
+        self.minima_ = None
+        if len(self.minima):
+            sides = (*self.minima.T, self.heights(self.minima)) if deep else self.minima.T
+            look = {"marker": "+", "markersize": 17, "markeredgewidth": 1.5, "linestyle": "none"}
+            look |= {"color": ink(), "zorder": 3, "label": "minimum"}
+            (self.minima_,) = ax.plot(*sides, **look)
+
+
+def _furnish(ax):
+    """Set up axes of three dimensions: quiet walls, and room for the labels."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_zlabel("objective", labelpad=8)
+    ax.view_init(elev=40, azim=-60)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(MaxNLocator(4))
+        axis.set_pane_color((0.5, 0.5, 0.5, 0.1))
+    ax.xaxis.labelpad = ax.yaxis.labelpad = 8
+    ax.grid(False)
+    ax.set_box_aspect(None, zoom=1.0)

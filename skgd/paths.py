@@ -1,0 +1,154 @@
+"""Paths: the coefficients as the strength of the penalty falls."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skgd.descent import Quadratic, Shortcut, WorkingSet
+from skgd.linear import GDRegressor
+from skgd.models import Linear
+from skgd.objective import Objective, column_means
+from skgd.schedules import Constant
+
+
+class Path(NamedTuple):
+    """The minima for a sequence of alphas.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Falling.
+    coefs : ndarray of shape (n_features, n_alphas)
+    intercepts : ndarray of shape (n_alphas,)
+        Zeros without an intercept.
+    gaps : ndarray of shape (n_alphas,)
+        How far each can be from its minimum, at most, in the unit of the objective.
+    n_iters : ndarray of shape (n_alphas,)
+        How often the data were looked at for each.
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    gaps: np.ndarray
+    n_iters: np.ndarray
+
+
+def path(
+    X,
+    y,
+    *,
+    penalty="l1",
+    l1_ratio=0.5,
+    alphas=None,
+    n_alphas=100,
+    eps=1e-3,
+    fit_intercept=True,
+    sample_weight=None,
+    tol=1e-4,
+    max_iter=1000,
+):
+    """Return the minima over a falling sequence of alphas, each begun at the one before.
+
+    The columns that have once been of use, and their products, are kept from alpha to alpha.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    penalty : {"l1", "elasticnet", "l2"} or Penalty, default="l1"
+    l1_ratio : float, default=0.5
+        Share of the l1 term in ``penalty="elasticnet"``.
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        In any order; None for ``n_alphas`` in equal ratios from the smallest that leaves no
+        weight down to ``eps`` times that.
+    n_alphas : int, default=100
+    eps : float, default=1e-3
+    fit_intercept : bool, default=True
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+    tol : float, default=1e-4
+        Of the scaled residual, as in `GDRegressor`.
+    max_iter : int, default=1000
+        Looks at the data for each alpha, at most.
+
+    Returns
+    -------
+    Path
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where ``max_iter`` was not enough.
+
+    See Also
+    --------
+    sklearn.linear_model.lasso_path : The same, by coordinate descent on the rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> import skgd
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> found = skgd.path(X, y, n_alphas=5, eps=0.01, tol=1e-8)
+    >>> found.alphas.round(3)
+    array([2.148, 0.679, 0.215, 0.068, 0.021])
+    >>> (found.coefs != 0.0).sum(axis=0)
+    array([0, 4, 5, 7, 8])
+    >>> bool((found.gaps < 1e-6).all())
+    True
+    """
+    model = GDRegressor(
+        penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
+    )
+    model._validate_params()
+    X, y, weight, _ = model._checked(X, y, sample_weight)
+    if y.ndim != 1:
+        raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
+    centre, level = None, 0.0
+    if fit_intercept:
+        centre, level = column_means(X, weight), weight @ y / len(y)
+    parts, null, rest = model._parts(), model._null(y, weight, fit_intercept), y - level
+    kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
+    known = {**kinds, "centre": centre, "null": null}
+    problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
+    alphas = _grid(problem, n_alphas, eps) if alphas is None else np.sort(alphas)[::-1]
+    coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
+    columns, way = None, None
+    for k, alpha in enumerate(alphas):
+        problem.turn(Objective(X, rest, weight, alpha=alpha, **known))
+        columns = columns or (None if problem.smooth else WorkingSet(problem))
+        way = _follow(problem, columns, way, parts["optimizer"], max_iter)
+        coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
+        looks.append(way.epoch)
+        if not way.outcome.settled:
+            warnings.warn(
+                f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
+                f"the data: the scaled residual is {way.residual:.1e}, and tol is {tol:.1e}.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+    intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
+    return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))
+
+
+def _grid(problem, n_alphas, eps):
+    """Return alphas in equal ratios, from the smallest that leaves no weight."""
+    costs = problem.a > 0.0
+    if not costs.any():
+        raise ValueError("Without an l1 part no alpha leaves no weight: give alphas.")
+    largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
+    return np.geomspace(largest, largest * eps, n_alphas)
+
+
+def _follow(problem, columns, last, optimizer, max_iter):
+    """Return the way to the minimum from where the last one has ended."""
+    way = Shortcut(problem.objective, optimizer, Constant(), problem.tol)
+    slopes = None
+    if last is not None and columns is not None:
+        way.answer, slopes = last.answer, last.slopes
+        if slopes is None:
+            slopes = problem.gather(problem.objective.y - problem.project(way.answer))
+    way.follow(problem, columns, max_iter, slopes)
+    return way

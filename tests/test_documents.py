@@ -1,0 +1,42 @@
+"""What README.md and the examples say is true."""
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SITE = ast.parse((ROOT / "doc" / "conf.py").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_readme_prints_what_it_says_it_prints(block):
+    said = re.findall(r"^print\(.*\)  # (.*)$", block, flags=re.MULTILINE)
+    assert said
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(block, {})
+    assert printed.getvalue().splitlines() == said
+
+
+def test_files_that_readme_links_to_exist():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_the_gallery_shows_every_example_once():
+    lists = {node.targets[0].id: node.value for node in SITE.body if isinstance(node, ast.Assign)}
+    assert sorted(ast.literal_eval(lists["EXAMPLES"])) == [path.name for path in EXAMPLES]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_has_a_sentence_for_a_title(path):
+    title, line = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n")[:2]
+    assert line == "=" * len(title)
+    assert len(title.split()) > 4

@@ -1,0 +1,90 @@
+"""Paths of coefficients, held against scikit-learn's and against single fits."""
+
+import numpy as np
+import pytest
+from conftest import make_regression
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge, enet_path, lasso_path
+
+import skgd
+from skgd import GDRegressor
+
+
+def make_wide(n=40, p=90):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p)) + rng.uniform(-2.0, 2.0, p)
+    return X, 5.0 + X[:, :6] @ rng.standard_normal(6) + 0.3 * rng.standard_normal(n)
+
+
+PROBLEMS = {"tall": lambda: make_regression(n=60, p=5), "wide": make_wide}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_path_of_the_lasso_is_scikit_learns(problem):
+    X, y = PROBLEMS[problem]()
+    Z, t = X - X.mean(axis=0), y - y.mean()
+    largest = np.abs(Z.T @ t).max() / len(y)
+    alphas = np.geomspace(largest, 0.01 * largest, 12)
+    coefs = lasso_path(Z, t, alphas=alphas, tol=1e-12, max_iter=100_000)[1]
+    found = skgd.path(X, y, n_alphas=12, eps=0.01, tol=1e-11)
+    np.testing.assert_allclose(found.alphas, alphas, rtol=1e-10)
+    np.testing.assert_allclose(found.coefs, coefs, atol=1e-6)
+    np.testing.assert_allclose(found.intercepts, y.mean() - X.mean(axis=0) @ coefs, atol=1e-6)
+    assert (found.gaps <= 1e-9 * y.var()).all()
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_path_of_the_elastic_net_is_scikit_learns(problem):
+    X, y = PROBLEMS[problem]()
+    options = {"penalty": "elasticnet", "l1_ratio": 0.4, "fit_intercept": False}
+    largest = np.abs(X.T @ y).max() / len(y) / 0.4
+    alphas = np.geomspace(largest, 1e-3 * largest, 8)
+    coefs = enet_path(X, y, l1_ratio=0.4, alphas=alphas, tol=1e-12, max_iter=100_000)[1]
+    found = skgd.path(X, y, n_alphas=8, tol=1e-11, **options)
+    np.testing.assert_allclose(found.alphas, alphas, rtol=1e-10)
+    np.testing.assert_allclose(found.coefs, coefs, atol=1e-6)
+    assert not found.intercepts.any()
+
+
+def test_every_point_of_a_path_is_a_fit():
+    X, y = make_wide()
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, 40)
+    X[np.abs(X) < 1.0] = 0.0
+    for rows in (X, sparse.csr_matrix(X)):
+        found = skgd.path(rows, y, alphas=[0.02, 0.5, 0.1], sample_weight=weight, tol=1e-10)
+        assert found.alphas.tolist() == [0.5, 0.1, 0.02]
+        for k, alpha in enumerate(found.alphas):
+            model = GDRegressor(penalty="l1", alpha=alpha, tol=1e-10).fit(rows, y, weight)
+            np.testing.assert_allclose(found.coefs[:, k], model.coef_, atol=1e-8)
+            np.testing.assert_allclose(found.intercepts[k], model.intercept_, atol=1e-8)
+
+
+def test_a_path_of_ridges_needs_its_alphas():
+    X, y = make_wide()
+    found = skgd.path(X, y, penalty="l2", alphas=[1.0, 0.1], tol=1e-10)
+    for k, alpha in enumerate(found.alphas):
+        np.testing.assert_allclose(
+            found.coefs[:, k], Ridge(alpha=40 * alpha).fit(X, y).coef_, atol=1e-7
+        )
+    with pytest.raises(ValueError, match="give alphas"):
+        skgd.path(X, y, penalty="l2")
+
+
+def test_at_the_largest_alpha_nothing_is_in_and_below_it_something():
+    X, y = make_wide()
+    found = skgd.path(X, y, n_alphas=3, eps=0.9, tol=1e-8)
+    assert not found.coefs[:, 0].any()
+    assert found.coefs[:, 1].any()
+
+
+def test_where_looks_run_out_the_path_says_at_which_alpha():
+    X, y = make_wide()
+    with pytest.warns(ConvergenceWarning, match="At alpha=0.01 the path has not converged"):
+        skgd.path(X, y, alphas=[0.01], max_iter=1, tol=1e-9)
+
+
+def test_more_targets_than_one_are_refused():
+    X, y = make_wide()
+    with pytest.raises(ValueError, match="one target at a time"):
+        skgd.path(X, np.column_stack([y, y]))
