@@ -181,6 +181,15 @@ def test_the_minimum_is_scikit_learns(form, penalty, alpha, intercept):
     np.testing.assert_allclose(model.intercept_, peer.intercept_, atol=1e-6)
 
 
+def test_where_nothing_is_left_to_do_one_look_says_so():
+    X, y = make_wide()
+    steepest = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    model = fit("l1", 1.0, X, y, alpha=1.001 * steepest)
+    assert (model.n_iter_, model.converged_, len(model.loss_curve_)) == (1, True, 2)
+    assert not model.coef_.any()
+    assert fit("l1", 1.0, X, y, alpha=0.99 * steepest, tol=1e-6).coef_.any()
+
+
 def test_columns_given_twice_share_one_minimum():
     X, y = make_wide()
     model = fit("l1", 1.0, np.c_[X, X], y, alpha=0.05, tol=1e-10)

@@ -44,18 +44,27 @@ class Prices:
 def smooth(problem, record, epochs):
     """Go to the minimum from zero."""
     prices = Prices(problem)
-    if prices.factor > max(CHEAP, FEW * prices.way):
-        travel = _along_rows if prices.by_rows else _along_columns
-        for _ in range(3):
-            begin = record.residual
-            w, hopeful = travel(problem, record, epochs, prices)
-            travel = _along_columns
-            residual = problem.objective.y - problem.project(w)
-            left = record.see(problem, w, problem.gather(residual), residual)
-            if record.done(epochs) or not hopeful or left.max() > STALLED * begin:
-                break
+    cheap = prices.factor <= max(CHEAP, FEW * prices.way)
+    if cheap:
+        _refine(problem, record, epochs, prices.by_rows)
+        prices.factor = np.inf
+    if not record.done(epochs):
+        _travel(problem, record, epochs, prices)
     if not record.done(epochs) and np.isfinite(prices.factor):
         _refine(problem, record, epochs, prices.by_rows)
+
+
+def _travel(problem, record, epochs, prices):
+    """Take conjugate gradients to the tolerance, and again for what rounding has left."""
+    travel = _along_columns if record.answer.any() or not prices.by_rows else _along_rows
+    for _ in range(3):
+        begin = record.residual
+        w, hopeful = travel(problem, record, epochs, prices)
+        travel = _along_columns
+        residual = problem.objective.y - problem.project(w)
+        left = record.see(problem, w, problem.gather(residual), residual)
+        if record.done(epochs) or not hopeful or left.max() > STALLED * begin:
+            break
 
 
 def _hopeless(history, tol, prices):

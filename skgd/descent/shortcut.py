@@ -122,7 +122,9 @@ class Shortcut:
         """
         self._seconds.append(time.perf_counter())
         self.see(problem, self.answer, problem.q if slopes is None else slopes, None)
-        if columns is None:
+        if self.outcome is not Outcome.RUNNING:  # at the start: one look, as for every descent
+            self.note(*self.columns[0][:4], 0.0, self.answer)
+        elif columns is None:
             smooth(problem, self, epochs)
         else:
             columns.minimise(self, epochs)
