@@ -1,5 +1,8 @@
 """Parameters by name: parts from their tables, and the fields of parts behind two underscores."""
 
+import inspect
+from functools import cache
+
 from sklearn.base import BaseEstimator
 
 from skgd.losses import LOSSES
@@ -26,7 +29,7 @@ class NamedParts(BaseEstimator):
         -------
         dict
         """
-        params = super().get_params(deep=False)
+        params = {name: getattr(self, name) for name in _names(type(self))}
         for name in [name for name in TABLES if deep and name in params]:
             try:
                 part = self._part(name, params[name], params)
@@ -72,3 +75,9 @@ class NamedParts(BaseEstimator):
         """Return the four parts by name."""
         params = vars(self)  # which get_params finds by inspection, at the cost of a small fit
         return {kind: self._part(kind, params[kind], params) for kind in TABLES}
+
+
+@cache
+def _names(cls):
+    """Return the names of the parameters of a class, which inspection finds too slowly."""
+    return sorted(inspect.signature(cls.__init__).parameters.keys() - {"self"})

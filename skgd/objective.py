@@ -318,8 +318,8 @@ def column_squares(X, weight, centre):
     """Return the weighted mean of every column's square about the centre."""
     n, p = X.shape
     if sparse.issparse(X):
-        squares = np.repeat(weight, np.diff(X.indptr)) * np.square(X.data, dtype=float)
-        squares = np.bincount(X.indices, squares, p).astype(float, copy=False)
+        squared = np.square(X.data, dtype=float), X.indices, X.indptr
+        squares = sparse.csr_matrix(squared, shape=X.shape).T @ weight
         if centre is not None:
             squares -= n * centre * (2.0 * column_means(X, weight) - centre)
         return np.maximum(squares / n, 0.0)
