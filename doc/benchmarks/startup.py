@@ -21,15 +21,17 @@ wall, processor = perf_counter(), process_time()
 print(perf_counter() - wall, process_time() - processor)
 """
 IMPORT = CLOCKS.format(code="import {module}")
-FIT = CLOCKS.format(code="GDRegressor().fit(X, y)")
-FITS = (
-    """
+MODELS = {
+    "the defaults": "GDRegressor()",
+    "l1": "GDRegressor(penalty='l1', alpha=1.0)",
+    "nesterov": "GDRegressor(optimizer='nesterov')",
+    "batches of one": "GDRegressor(optimizer='gd', batch_size=1, random_state=0)",
+}
+DATA = """
 from sklearn.datasets import load_diabetes
 from skgd import GDRegressor
 X, y = load_diabetes(return_X_y=True)
 """
-    + 2 * FIT
-)
 
 
 def run(code, cache=None):
@@ -48,13 +50,14 @@ def import_times():
     return map(list, zip(*rounds[1:]))  # the first reads the disk
 
 
-def fit_times():
+def fit_times(model):
     """Return the times of a cold fit, a warm one, and the second in a process."""
     cold, warm, second = [], [], []
+    fits = DATA + 2 * CLOCKS.format(code=f"{model}.fit(X, y)")
     for _ in range(ROUNDS):
         with TemporaryDirectory() as cache:
-            cold.append(run(FITS, cache)[0])
-            times = run(FITS, cache)
+            cold.append(run(fits, cache)[0])
+            times = run(fits, cache)
             warm.append(times[0])
             second.append(times[1])
     return cold, warm, second
@@ -69,18 +72,21 @@ def line(name, times, goal=""):
 
 def main():
     """Measure and print the table."""
-    print(heading("Start-up, with the defaults on load_diabetes"))
+    print(heading("Start-up, on load_diabetes"))
     peer, own = import_times()
     added = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(peer, own)]
-    cold, warm, second = fit_times()
     lines = [
         line("import sklearn.linear_model", peer),
         line("import skgd", own),
         line("what skgd adds", added, "+0.3"),
-        line("first fit, cold", cold, "2"),
-        line("first fit, warm", warm, "0.3"),
-        line("second fit in a process", second),
     ]
+    for name, model in MODELS.items():
+        cold, warm, second = fit_times(model)
+        lines += [
+            line(f"{name}: first fit, cold", cold, "2"),
+            line(f"{name}: first fit, warm", warm, "0.3"),
+            line(f"{name}: second fit in a process", second),
+        ]
     print(table(("seconds", "least", "median", "most", "processor", "goal"), lines))
 
 
