@@ -228,6 +228,12 @@ ASKED = [
     {"batch_size": 8},
     {"init": np.zeros(6)},
     {"record_path": True},
+    {"center": False},
+    {"warm_start": True},
+    {"average": True},
+    {"clip_norm": 1e3},
+    {"clip_value": 1e3},
+    {"early_stopping": True},
     {"tol": None, "max_iter": 3},
     {"loss": "huber"},
 ]
@@ -239,6 +245,13 @@ def test_who_asks_about_the_descent_gets_one(asked):
     model = GDRegressor(random_state=0, **asked).fit(X, y)
     assert np.isfinite(model.learning_rate_)
     assert np.isnan(GDRegressor().fit(X, y).learning_rate_)
+
+
+def test_who_validates_gets_a_descent():
+    X, y = make_regression(n=60, p=5)
+    model = GDRegressor().fit(X[:50], y[:50], X_val=X[50:], y_val=y[50:])
+    assert np.isfinite(model.learning_rate_)
+    assert len(model.history_["validation_score"]) == model.n_iter_ + 1
 
 
 def test_a_descent_that_is_asked_for_is_nesterovs():

@@ -1,0 +1,83 @@
+"""Paths of lasso coefficients over 100 alphas, beside scikit-learn's and celer's.
+
+Everyone gets the same grid, and the loosest tolerance of a ladder with which the relative
+duality gap is at most 1e-6 at every alpha, computed here in the same way for all.
+
+    OMP_NUM_THREADS=1 python doc/benchmarks/paths.py
+"""
+
+import warnings
+from functools import partial
+
+import numpy as np
+from celer import celer_path
+from clock import take_turns
+from machine import heading, stay_in_one_thread, table
+from sklearn.linear_model import lasso_path
+from solution import LADDER, Judge, correlated, cubic_diabetes
+
+import skgd
+
+TARGET = 1e-6
+ROUNDS = 3
+PROBLEMS = {
+    "diabetes cubed, 442 x 285": cubic_diabetes,
+    "2,000 x 2,000, correlated 0.9": partial(correlated, 2_000, 2_000, 0.9, 100),
+    "1,000 x 10,000, correlated 0.6": partial(correlated, 1_000, 10_000, 0.6, 100),
+    "100,000 x 100": partial(correlated, 100_000, 100, 0.0, 30),
+    "toy, 100 x 10": partial(correlated, 100, 10, 0.3, 5),
+}
+
+
+def ours(X, y, alphas, tol):
+    """Return the coefficients of our path."""
+    return skgd.path(X, y, alphas=alphas, tol=tol, max_iter=100_000).coefs
+
+
+def theirs(path, X, y, alphas, tol):
+    """Return the coefficients of a path without an intercept, on centred data."""
+    return path(X - X.mean(axis=0), y - y.mean(), alphas=alphas, tol=tol)[1]
+
+
+def celers(X, y, alphas, tol):
+    """Return the coefficients of celer's path."""
+    return theirs(partial(celer_path, pb="lasso"), np.asfortranarray(X), y, alphas, tol)
+
+
+def loosest(path, X, y, alphas, judge):
+    """Return the loosest tolerance with which all gaps are small enough; None for none."""
+    for tol in LADDER:
+        coefs = path(X, y, alphas, tol)
+        gaps = [
+            judge.gap(w, judge.level - X.mean(axis=0) @ w, 1.0, alpha)
+            for w, alpha in zip(coefs.T, alphas)
+        ]
+        if max(gaps) <= TARGET:
+            return tol
+    return None
+
+
+def main():
+    """Measure and print the table."""
+    stay_in_one_thread()
+    warnings.simplefilter("ignore")
+    print(heading("Paths over 100 alphas, in one thread"))
+    paths = {"skgd.path": ours, "lasso_path": partial(theirs, lasso_path), "celer_path": celers}
+    lines = []
+    for name, problem in PROBLEMS.items():
+        X, y = problem()
+        judge = Judge(X, y)
+        alphas = np.geomspace(1.0, 1e-2, 100) * judge.steepest
+        runs = {}
+        for who, path in paths.items():
+            tol = loosest(path, X, y, alphas, judge)
+            if tol is not None:
+                runs[who] = partial(path, X, y, alphas, tol)
+        times = take_turns(runs, ROUNDS)
+        best = {who: f"{1e3 * min(times[who]):.0f}" if who in times else "" for who in paths}
+        lines.append((name, *best.values()))
+    print(table(("ms", *paths), lines))
+
+
+if __name__ == "__main__":
+    main()
