@@ -224,21 +224,25 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         if sparse.issparse(X) and not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
+        y = self._targets(y)
         if sample_weight is None:
-            return X, _in_range(np.asarray(y, dtype=float), "y"), np.ones(len(y)), float(len(y))
+            return X, y, np.ones(len(y)), float(len(y))
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         largest = weight.max()
         weight = weight / largest
-        total, y = float(largest) * float(weight.sum()), _in_range(np.asarray(y, dtype=float), "y")
-        loss = self._parts()["loss"]
+        return X, y, weight / weight.mean(), float(largest) * float(weight.sum())
+
+    def _targets(self, y):
+        """Return y as numbers that the loss has a meaning for."""
+        y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._parts()["loss"]
         if y.min() < loss.lowest:
             raise ValueError(
                 f"Some values of y are below {loss.lowest:g}, the lowest that the loss "
                 f"{type(loss).__name__} has a meaning for."
             )
-        return X, y, weight / weight.mean(), total
+        return y
 
     def _rows(self, X):
         """Return the rows to predict for, if there is something to predict by."""
