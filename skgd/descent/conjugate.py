@@ -11,7 +11,7 @@ Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems
 import numpy as np
 from scipy.linalg import lapack
 
-from skgd.descent.quadratic import OFF
+from skgd.descent.quadratic import BLOCK, OFF
 
 PRODUCTS = 35e9  # a second, on the way to a Gram matrix; half of them in its factor
 DENSE, SPARSE = 3.5e9, 0.8e9  # entries a second, on the way through the data
@@ -204,8 +204,11 @@ def _by_rows(problem):
     if problem.sparse:
         K = (X @ X.T).toarray()
     elif centre is not None and problem.off >= OFF:
-        X, centre = X - centre, None
-        K = X @ X.T
+        K, step = np.zeros((objective.n, objective.n)), max(1, BLOCK // objective.n)
+        for start in range(0, objective.p, step):
+            part = X[:, start : start + step] - centre[start : start + step]
+            K += part @ part.T
+        centre = None
     else:
         K = X @ X.T
     K = K.astype(float, copy=False)
