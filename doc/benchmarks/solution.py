@@ -96,12 +96,12 @@ PENALTIES = {
 }
 
 
-def contestants(share, alpha, n, weights, single):
+def contestants(share, alpha, total, weights, single):
     """Return what makes the estimator of each contestant, given a tolerance."""
     most = {"max_iter": 300 if single else 100_000}  # rounding keeps some from small tolerances
     if share == 0.0:
         peers = {
-            f"Ridge {solver}": partial(Ridge, n * alpha, solver=solver)
+            f"Ridge {solver}": partial(Ridge, total * alpha, solver=solver)
             for solver in ("auto", "cholesky", "lsqr", "sparse_cg")
         }
         ours = partial(GDRegressor, penalty="l2", alpha=alpha, max_iter=100_000)
@@ -191,7 +191,8 @@ def race(data, judge, share, part, target):
     X, y, *weights = data
     alpha = judge.alpha(share, part)
     fits = {}
-    for name, make in contestants(share, alpha, len(y), weights, X.dtype == np.float32).items():
+    total = weights[0].sum() if weights else len(y)  # what Ridge multiplies alpha by
+    for name, make in contestants(share, alpha, total, weights, X.dtype == np.float32).items():
         many = sparse.issparse(X) or X.shape[1] > X.shape[0]
         if many and name in ("Lasso, Gram", "ElasticNet, Gram", "Ridge cholesky"):
             continue
