@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
 
 from skgd.descent import Quadratic, Shortcut, WorkingSet
 from skgd.linear import GDRegressor
@@ -113,7 +114,7 @@ def path(
     kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
     known = {**kinds, "centre": centre, "null": null}
     problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
-    alphas = _grid(problem, n_alphas, eps) if alphas is None else np.sort(alphas)[::-1]
+    alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     columns, way = None, None
     for k, alpha in enumerate(alphas):
@@ -133,11 +134,21 @@ def path(
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))
 
 
+def _given(alphas):
+    """Return the alphas that were given, the largest first."""
+    alphas = np.sort(check_array(alphas, ensure_2d=False, dtype=float, input_name="alphas"))[::-1]
+    if alphas.ndim != 1 or alphas[-1] < 0.0:
+        raise ValueError(f"alphas must be a list of numbers that are not negative; got {alphas}.")
+    return alphas
+
+
 def _grid(problem, n_alphas, eps):
     """Return alphas in equal ratios, from the smallest that leaves no weight."""
     costs = problem.a > 0.0
     if not costs.any():
         raise ValueError("Without an l1 part no alpha leaves no weight: give alphas.")
+    if not problem.q.any():
+        raise ValueError("No column has a product with y, so every weight is zero: give alphas.")
     largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
     return np.geomspace(largest, largest * eps, n_alphas)
 

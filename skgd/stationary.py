@@ -84,7 +84,7 @@ def polish(objective, theta, max_iter=100):
     and attacking the saddle point problem" (2014).
     """
     free, slope = _smooth_part(objective, theta)
-    unit = 1.0 / np.sqrt(objective.column_curvature[free])
+    unit = _unit(objective.column_curvature[free])
     end, least = theta, 1e-16 * objective.null
     mean, farthest = objective.weight / objective.n, np.sqrt(2.0 * objective.null)
     for _ in range(max_iter if free.size else 0):
@@ -131,7 +131,7 @@ def describe(objective, theta, n_starts=1, settled=False):
     H = objective.hessian(theta)[np.ix_(free, free)]
     eigenvalues = np.full(objective.d, np.nan)
     eigenvalues[: free.size] = linalg.eigvalsh(H) if free.size else []
-    unit = 1.0 / np.sqrt(objective.column_curvature[free])
+    unit = _unit(objective.column_curvature[free])
     bends = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
     kind = _kind(bends)
     if not settled:
@@ -158,12 +158,17 @@ def _smooth_part(objective, theta):
     return np.flatnonzero(free), slope
 
 
+def _unit(curvature):
+    """Return the step over which each parameter bends the curve by one; one where it is flat."""
+    return 1.0 / np.sqrt(np.where(curvature > 0.0, curvature, 1.0))
+
+
 def _gain(objective, theta, g, free):
     """Return how much a damped Gauss-Newton step would lower the objective to first order."""
     if free.size == 0:
         return 0.0
     J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
-    unit = 1.0 / np.sqrt(objective.column_curvature[free] + np.square(J).sum(axis=0))
+    unit = _unit(objective.column_curvature[free] + np.square(J).sum(axis=0))
     smooth = np.zeros(objective.d)
     smooth[: objective.p] = objective.penalty_bends(theta)
     normal = (unit * J).T @ (unit * J) + np.diag(unit**2 * smooth[free] + 1e-10)

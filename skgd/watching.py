@@ -96,7 +96,13 @@ class Beginning(NamedTuple):
             context, among, most = watching.context, watching.among, estimator.max_iter
             context = context.subcontext(among, max_subtasks=most) if among else context
             watchers.append(Callbacks(estimator, self.show, context, watching.seen, descent))
-        return lambda descent: [watch(descent) for watch in watchers]
+
+        def watch_all(descent):
+            if descent.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
+                for watch in watchers:
+                    watch(descent)
+
+        return watch_all
 
 
 class Validation:
@@ -111,6 +117,11 @@ class Validation:
         self.best = self.bar = -np.inf
         self.stale = 0
         self(descent)
+        if not np.isfinite(self.bar):
+            raise ValueError(
+                f"The validation score of the start is {descent.scores[0]} on {len(held.y)} rows. "
+                "Hold out more of them (R^2 needs two), or choose another scoring."
+            )
 
     def __call__(self, descent):
         """Score the present parameters; stop a descent that no longer improves the score."""

@@ -309,6 +309,14 @@ def test_zero_weights_hide_their_rows_from_the_search(packet):
     np.testing.assert_allclose(found, alone, atol=1e-8)
 
 
+def test_a_column_of_zeros_has_no_frequency(packet):
+    X, y = packet
+    model = GDGaborRegressor(random_state=0).fit(np.column_stack([X, 0.0 * X]), y)
+    alone = GDGaborRegressor(random_state=0).fit(0.0 * X, y)
+    assert np.isfinite(model.predict(np.column_stack([X, X]))).all()
+    assert np.isfinite(alone.predict(X)).all()
+
+
 def test_single_precision_is_kept(packet):
     X, y = packet
     double = GDGaborRegressor(n_init=3, n_screen=300, max_iter=100, random_state=0).fit(X, y)

@@ -88,3 +88,20 @@ def test_more_targets_than_one_are_refused():
     X, y = make_wide()
     with pytest.raises(ValueError, match="one target at a time"):
         skgd.path(X, np.column_stack([y, y]))
+
+
+@pytest.mark.parametrize(
+    ("y", "given", "message"),
+    [
+        (np.ones(40), {}, "every weight is zero: give alphas"),
+        (None, {"alphas": [0.1, -1.0]}, "not negative"),
+        (None, {"alphas": [[0.1, 1.0]]}, "a list of numbers"),
+        (None, {"alphas": [0.1, np.nan]}, "NaN"),
+        (None, {"alphas": []}, "0 sample"),
+    ],
+    ids=["constant", "negative", "table", "nan", "empty"],
+)
+def test_alphas_that_make_no_sense_are_refused(y, given, message):
+    X, target = make_wide()
+    with pytest.raises(ValueError, match=message):
+        skgd.path(X, target if y is None else y, **given)

@@ -158,6 +158,18 @@ def test_half_a_validation_set_is_refused(given, message):
         GDRegressor().fit(X, Y, **given)
 
 
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+def test_a_validation_set_without_a_score_is_refused():
+    with pytest.raises(ValueError, match="score of the start is nan on 1 rows"):
+        GDRegressor().fit(X, Y, X_val=X_VAL[:1], y_val=Y_VAL[:1])
+
+
+def test_where_a_validated_fit_diverges_the_message_is_of_the_rate():
+    model = GDRegressor(optimizer="gd", learning_rate=1e9, batch_size=1, random_state=0)
+    with pytest.raises(ValueError, match="Lower the learning rate"):
+        model.fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+
+
 def test_partial_fit_does_not_validate():
     with pytest.raises(ValueError, match="early_stopping should be False with partial_fit"):
         GDRegressor(early_stopping=True).partial_fit(X, Y)
