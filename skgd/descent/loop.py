@@ -29,13 +29,14 @@ from skgd.descent.state import (
 )
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
-# at their turn, and a busy processor drops requests, so these are asked for twice.
-NEXT, AHEAD, SOON = 4, 16, 8
+# at their turn. Long ones are asked for piece by piece, several rows at a time, which keeps more
+# of the memory busy; and all once more, as a busy processor drops requests.
+NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
 GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
 
 FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
 REDUCES = ANCHORS = False
-project = project_both = spread = fetch = entry = None
+project = project_both = spread = fetch = pieces_of = entry = None
 predict = bend = pull = value = slope = None
 prepare = step = extrapolate = None
 omega_of = smooth = prox = None
@@ -106,6 +107,7 @@ def _slots_of_data(model, loss, rows):
         "project_both": fuse(rows.project_both),
         "spread": fuse(rows.spread),
         "fetch": fuse(rows.fetch),
+        "pieces_of": fuse(rows.pieces),
         "entry": fuse(rows.entry),
         "predict": fuse(model.value),
         "bend": fuse(model.slope),
@@ -213,6 +215,7 @@ def accumulate(parts, data, state, theta, answer, g, start, stop):
     centre, p, order = data.centre, data.width, state.order
     total, pulls, scale = 0.0, 0.0, 1.0 / (stop - start)
     shift, shift_answer, zoom = 0.0, 0.0, 1.0
+    pieces = 1 if FULL else pieces_of(rows)
     if LAZY:
         zoom = state.idle.clock[0]
     for j in range(centre.size):
@@ -221,10 +224,11 @@ def accumulate(parts, data, state, theta, answer, g, start, stop):
     for k in range(start, stop):
         i = k if FULL else order[k]
         if FULL and k + NEXT < stop:
-            fetch(rows, k + NEXT)
+            fetch(rows, k + NEXT, 0, 1)
         if not FULL and k + AHEAD < order.size:
-            fetch(rows, order[k + AHEAD])
-            fetch(rows, order[k + SOON])
+            for q in range(pieces):
+                fetch(rows, order[k + AHEAD - APART * q], q, pieces)
+            fetch(rows, order[k + SOON], 0, 1)
             prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
             prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
         if FULL and not LOOKS_AHEAD:

@@ -2,7 +2,7 @@
 
 `project` computes ``z = w . x_i``, `project_both` does so for two vectors in one pass, and
 `spread` adds ``c * x_i`` to a vector. They are written once for each storage, and compiled
-into every loop.
+into every loop. `fetch` asks for the k-th of so many pieces of a row ahead of its turn.
 """
 
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+LONG = 32  # entries of a row, beyond which it is asked for in pieces
 REACH = 256  # entries of a row to ask for; what follows comes by itself
 
 
@@ -39,9 +40,13 @@ class DenseRows(NamedTuple):
         for j in range(self.X.shape[1]):
             g[j] += c * self.X[i, j]
 
-    def fetch(self, i):
+    def pieces(self):
+        return 4 if self.X.shape[1] > LONG else 1
+
+    def fetch(self, i, k, pieces):
         p = self.X.shape[1]
-        prefetch(self.X, i * p, i * p + (p if p < REACH else REACH))
+        many = p if p < REACH else REACH
+        prefetch(self.X, i * p + k * many // pieces, i * p + (k + 1) * many // pieces)
 
     def entry(self, i, j):
         return self.X[i, j]
@@ -74,7 +79,10 @@ class CsrRows(NamedTuple):
         for k in range(self.indptr[i], self.indptr[i + 1]):
             g[self.indices[k]] += c * self.data[k]
 
-    def fetch(self, i):
+    def pieces(self):
+        return 1
+
+    def fetch(self, i, k, pieces):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])
         prefetch(self.indices, self.indptr[i], self.indptr[i + 1])
 
