@@ -14,6 +14,7 @@ except ImportError:
 
 try:
     from sklearn.utils._param_validation import Interval, StrOptions
+    from sklearn.utils._param_validation import validate_parameter_constraints as check_parameters
 except ImportError:
 
     def Interval(*args, **kwargs):
@@ -21,6 +22,9 @@ except ImportError:
         return object
 
     StrOptions = Interval
+
+    def check_parameters(constraints, params, caller_name):
+        """Leave the parameters as they are."""
 
 
 try:
@@ -56,6 +60,7 @@ __all__ = [
     "CallbackSupport",
     "Interval",
     "StrOptions",
+    "check_parameters",
     "check_sample_weight",
     "fit_context",
     "open_context",

@@ -142,7 +142,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
 
     def _go_on(self, descent, objective, epochs, begin):
         """Take up a descent where it was left, on new data or the same."""
-        descent.schedule = self._parts()["schedule"].lasting(self.max_iter)
+        descent.schedule = self._named("schedule").lasting(self.max_iter)
         descent.tol, descent.n_iter_no_change = self._tol(epochs), self.n_iter_no_change
         if epochs is None:
             descent.best, descent.stale = np.inf, 0.0
@@ -166,7 +166,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _left(self, d, again):
         """Return the descents of the last call, if they can be gone on with; else None."""
         left = vars(self).get("_descents") if again else None
-        same = self._parts()["optimizer"], self.batch_size, self.sampling, d
+        same = self._named("optimizer"), self.batch_size, self.sampling, d
         if not left or left[0].settings != same or left[0].average != int(self.average):
             return None
         clips = self.clip_norm or np.inf, self.clip_value or np.inf
@@ -236,7 +236,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
 
     def _targets(self, y):
         """Return y as numbers that the loss has a meaning for."""
-        y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._parts()["loss"]
+        y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._named("loss")
         if y.min() < loss.lowest:
             raise ValueError(
                 f"Some values of y are below {loss.lowest:g}, the lowest that the loss "
@@ -257,7 +257,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
 
         The unit of what a fit can gain; positive even where a constant is all there is.
         """
-        loss, n = self._parts()["loss"], len(y)
+        loss, n = self._named("loss"), len(y)
         if loss.quadratic:
             mean = weight @ y / n if level else 0.0
             square, spread = weight @ y**2 / n, weight @ (y - mean) ** 2 / n

@@ -1,10 +1,11 @@
 """Parameters by name: parts from their tables, and the fields of parts behind two underscores."""
 
 import inspect
-from functools import cache
+from functools import cache, lru_cache
 
 from sklearn.base import BaseEstimator
 
+from skgd._sklearn import check_parameters
 from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.part import Part
@@ -29,7 +30,7 @@ class NamedParts(BaseEstimator):
         -------
         dict
         """
-        params = {name: getattr(self, name) for name in _names(type(self))}
+        params = {name: getattr(self, name) for name in _defaults(type(self))}
         for name in [name for name in TABLES if deep and name in params]:
             try:
                 part = self._part(name, params[name], params)
@@ -64,20 +65,38 @@ class NamedParts(BaseEstimator):
             setattr(self, name, part.replace(**{field: params[key]}))
         return self
 
+    def _validate_params(self):
+        """Check the parameters, as scikit-learn does, but for those that are their defaults."""
+        params, defaults = self.get_params(deep=False), _defaults(type(self))
+        changed = {name: params[name] for name in params if params[name] is not defaults[name]}
+        check_parameters(self._parameter_constraints, changed, type(self).__name__)
+
     def _part(self, kind, value, params):
         """Return the part that a name stands for, with the parameters that share its fields."""
         if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
             return value
         cls = TABLES[kind][value]
-        return cls(**{field: params[field] for field in cls._fields if field in params})
+        fields = [field for field in cls._fields if field in params]
+        return _made(cls, tuple(fields), *[params[field] for field in fields])
 
     def _parts(self):
         """Return the four parts by name."""
+        return {kind: self._named(kind) for kind in TABLES}
+
+    def _named(self, kind):
+        """Return the part of one kind."""
         params = vars(self)  # which get_params finds by inspection, at the cost of a small fit
-        return {kind: self._part(kind, params[kind], params) for kind in TABLES}
+        return self._part(kind, params[kind], params)
+
+
+@lru_cache(typed=True)
+def _made(cls, fields, *values):
+    """Return the part with these fields, which is made once: parts do not change."""
+    return cls(**dict(zip(fields, values)))
 
 
 @cache
-def _names(cls):
-    """Return the names of the parameters of a class, which inspection finds too slowly."""
-    return sorted(inspect.signature(cls.__init__).parameters.keys() - {"self"})
+def _defaults(cls):
+    """Return the parameters of a class and their defaults, which inspection finds too slowly."""
+    found = inspect.signature(cls.__init__).parameters
+    return {name: found[name].default for name in sorted(found.keys() - {"self"})}

@@ -119,7 +119,7 @@ def path(
     columns, way = None, None
     for k, alpha in enumerate(alphas):
         problem.turn(Objective(X, rest, weight, alpha=alpha, **known))
-        columns = columns or (None if problem.smooth else WorkingSet(problem))
+        columns = columns or (None if problem.smooth else WorkingSet(problem, lasting=True))
         way = _follow(problem, columns, way, parts["optimizer"], max_iter)
         coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
         looks.append(way.epoch)

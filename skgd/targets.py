@@ -68,7 +68,7 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
 
     def _is_centred(self):
         """Whether the intercept is solved for, rather than descended to."""
-        solvable = self.fit_intercept and self._parts()["loss"].quadratic
+        solvable = self.fit_intercept and self._named("loss").quadratic
         if self.center != "auto":
             if self.center and self.fit_intercept and not solvable:
                 raise ValueError("center=True needs the squared error; leave it at 'auto'.")

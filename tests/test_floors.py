@@ -43,7 +43,7 @@ ALLOWED = {
     # floor 3
     "skgd._sklearn": {"numpy", "sklearn"},
     "skgd.datasets": {"numpy", "sklearn", "skgd.models"},
-    "skgd.naming": {"sklearn.base", "skgd.part", *PARTS},
+    "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
     "skgd.verdict": {"numpy", "sklearn", "skgd.descent"},
     "skgd.watching": {"numpy", "sklearn", "skgd.descent"},
     "skgd.estimator": {"numpy", "scipy", "sklearn", "skgd.naming", *ESTIMATORS_USE},

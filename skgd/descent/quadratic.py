@@ -4,6 +4,8 @@ With ``G = X^T S X / n`` and ``q = X^T S y / n`` the slope at w is ``q - G w``, 
 gap and scaled residual follow from the slope alone.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 
@@ -72,7 +74,7 @@ class Quadratic:
         largest = np.finfo(self.objective.X.dtype).max
         return self.objective.n * float(self.squares.max()) * self.off < 0.1 * largest
 
-    @property
+    @cached_property
     def off(self):
         """How far the squares of a column are above those about its centre, at most."""
         if self.objective.centre is None:

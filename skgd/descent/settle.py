@@ -12,8 +12,8 @@ from scipy.linalg import lapack
 from skgd.descent.compiled import undisturbed
 from skgd.descent.kernels import sweeps_of
 
-SHORT, LONG = 4, 64  # sweeps between two exact steps
-FEWEST = 40  # columns over which long sweeps cost no more than a call
+SHORT, LONG = 4, 256  # sweeps between two exact steps
+FEWEST = 100  # columns over which long sweeps cost no more than a call
 ROUNDS = 200  # of sweeps and an exact step
 LARGEST = 1500  # support for which equations are solved exactly
 SMALL, DENSE = 100, 0.7  # support, and its share, from which the rest is left out of sweeps

@@ -20,7 +20,8 @@ from skgd.descent.settle import DenseGram, SparseGram, settle
 FIRST, MANY = 64, 512  # columns that a set begins with, at most; sparse ones
 GROWTH, FAST = 0.5, 2.0  # columns that may come in, over those that are in use; sparse ones
 FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
-SOON = 5e7  # products, which are there as soon as a round or two would be
+SOON = 5e7  # products, which are there as soon as a few rounds would be
+NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
 LARGEST = 4000  # columns in a dense set, beyond which another way is better
 PRODUCTS = 1000  # sparse columns, beyond which descent goes by the residuals
 SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
@@ -36,18 +37,24 @@ class WorkingSet:
     Parameters
     ----------
     problem : Quadratic
+    lasting : bool
+        Whether it will serve for lower costs too.
     """
 
-    def __init__(self, problem):
+    def __init__(self, problem, lasting=False):
         self.problem = problem
         n, p = problem.objective.X.shape
         self.chosen, self.exactness = np.empty(0, dtype=np.intp), 0.0
         self.columns, self.gram, self._room = None, None, np.empty((0, 0))
         self._csc = None
-        cheap = p <= n and n * p**2 <= SOON
+        cheap = p <= n and n * p**2 <= SOON and (lasting or not self._is_near())
         if p <= FEW or 2 * p <= min(n, 2 * WHOLE) or (cheap and not problem.sparse):
             G, self.exactness = problem.gram()
             self.chosen, self.gram = np.arange(p), DenseGram(G)
+
+    def _is_near(self):
+        """Whether the costs leave few columns in use."""
+        return bool((np.abs(self.problem.q) <= NEAR * self.problem.a).all())
 
     @property
     def whole(self):
@@ -115,6 +122,7 @@ class WorkingSet:
         if not self.chosen.size:
             able = np.union1d(able, np.flatnonzero(w)) if w.any() else able
         first, growth = (MANY, FAST) if self.problem.sparse else (FIRST, GROWTH)
+        first = min(first, max(FEW, left.size // 8))
         most = max(first, int(growth * np.count_nonzero(w)))
         if able.size > most:
             able = able[np.argpartition(outside[able], -most)[-most:]]
