@@ -80,6 +80,11 @@ class Objective:
         elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
         return None if elastic is None else (elastic[0] * strength, elastic[1] * strength)
 
+    @cached_property
+    def _columns(self):
+        """The columns as rows, in no room of their own."""
+        return self.X.T
+
     @property
     def quadratic(self):
         """Whether the data term is a quadratic function, with closed forms and a dual."""
@@ -96,8 +101,10 @@ class Objective:
 
     def _gather(self, u):
         u = u / self.n
-        g = _product(self.X.T, u)
-        return g if self.centre is None else g - u.sum() * self.centre
+        g = _product(self._columns, u)
+        if self.centre is not None:
+            g -= u.sum() * self.centre
+        return g
 
     def predict(self, theta):
         """Return f for every row."""

@@ -9,11 +9,11 @@ Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems
 """
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from skgd.descent.quadratic import BLOCK, OFF
 
-PRODUCTS = 35e9  # a second, on the way to a Gram matrix; half of them in its factor
+PRODUCTS = 35e9  # a second, on the way to a Gram matrix, and to a factor
 DENSE, SPARSE = 3.5e9, 0.8e9  # entries a second, on the way through the data
 CHEAP = 0.004  # seconds in which a factor is found that nobody waits for
 LARGEST = 10_000  # unknowns, beyond which there is no factor
@@ -36,7 +36,7 @@ class Prices:
         single = 2.0 if X.dtype == np.float32 else 1.0
         self.way = 2.0 * entries / (speed * single)
         self.factor = entries * (entries / n / m * p if problem.sparse else m) / PRODUCTS / single
-        self.factor += m**3 / (1.5 * PRODUCTS)
+        self.factor += m**3 / (3.0 * PRODUCTS)
         if m > LARGEST:
             self.factor = np.inf
 
@@ -123,7 +123,7 @@ def _along_rows(problem, record, epochs, prices):
     weight, b, unit = problem.objective.weight / problem.objective.n, problem.b[0], problem.unit
     enough, history = 0.9 * problem.tol, []
     u, r = np.zeros(weight.size), problem.objective.y.copy()
-    d, pulled, sent = r.copy(), np.zeros(unit.size), record.slopes.copy()
+    d, w, sent = r.copy(), np.zeros(unit.size), record.slopes.copy()
     rr = weight @ (r * r)
     while rr > 0.0:
         bent = problem.project(sent)
@@ -131,42 +131,42 @@ def _along_rows(problem, record, epochs, prices):
         bent += d
         length = rr / ((weight * d) @ bent)
         u += length * d
-        r -= length * bent
-        move = length * sent
-        pulled += move
-        before, rr = rr, weight @ (r * r)
-        d *= rr / before
-        d += r
-        last, sent = sent, problem.gather(d)
-        last *= rr / before
-        slope = np.subtract(sent, last, out=last)
+        bent *= length
+        r -= bent
+        step = length / b * sent
+        w += step
+        slope = problem.gather(r)
         left = float(np.abs(unit * slope).max())
         history.append(left)
         if left <= enough or record.ends(epochs):
             break
         if _hopeless(history, enough, prices):
-            return pulled / b, False
-        omega, rest = 0.5 * (pulled @ pulled) / b, u + r
+            return w, False
+        omega, rest = 0.5 * b * (w @ w), u + r
         total = 0.5 * (weight @ (rest * rest)) + omega
-        sizes = np.sqrt(slope @ slope), np.sqrt(move @ move) / b
-        record.note(total, left, omega, *sizes, pulled / b)
-    return pulled / b, True
+        record.note(total, left, omega, np.sqrt(slope @ slope), np.sqrt(step @ step), w)
+        before, rr = rr, weight @ (r * r)
+        d *= rr / before
+        d += r
+        sent *= rr / before
+        sent += slope
+    return w, True
 
 
 def _refine(problem, record, epochs, by_rows):
     """Solve by a Cholesky factor, and again for what rounding has left."""
-    solve, exactness, G = (_by_rows if by_rows else _by_columns)(problem)
+    solve, exactness, product = (_by_rows if by_rows else _by_columns)(problem)
     if solve is None:
         return
     w, slopes, residual = record.answer, record.slopes, None
     while not record.done(epochs):
         step = solve(slopes - problem.b * w)
         w = w + step
-        if G is None or exactness > problem.tol or residual is not None:
+        if product is None or exactness > problem.tol or residual is not None:
             residual = problem.objective.y - problem.project(w)
             slopes = problem.gather(residual)
         else:
-            slopes = slopes - G @ step
+            slopes = slopes - product(step)
         before = record.residual
         left = float(record.see(problem, w, slopes, residual).max())
         if residual is None and not record.done(epochs):
@@ -177,21 +177,30 @@ def _refine(problem, record, epochs, by_rows):
 
 
 def _by_columns(problem):
-    """Return what solves for a step, how exact slopes from G are, and G."""
-    G, exactness = problem.gram()
-    root = np.sqrt(G.diagonal() + problem.b)
+    """Return what solves for a step, how exact slopes from G are, and what multiplies by G.
+
+    One triangle of the scaled ``A + B`` makes room for the factor; the other remains.
+    """
+    H, exactness = problem.gram()
+    root = np.sqrt(H.diagonal() + problem.b)
     root[root == 0.0] = 1.0
-    H = G / root
+    H /= root
     H /= root[:, None]
     H[range(root.size), range(root.size)] += problem.b / root**2
+    diagonal = H.diagonal().copy()
     factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
     if failed or factor.diagonal().min() < SINGULAR:
         return None, 0.0, None
-    return (
-        lambda g: lapack.dpotrs(factor, g / root, lower=0)[0] / root,
-        exactness,
-        G,
-    )
+    diagonal -= factor.diagonal()
+
+    def solve(g):
+        return lapack.dpotrs(factor, g / root, lower=0)[0] / root
+
+    def product(w):
+        v = root * w
+        return root * (blas.dsymv(1.0, factor, v, lower=1) + diagonal * v) - problem.b * w
+
+    return solve, exactness, product
 
 
 def _by_rows(problem):

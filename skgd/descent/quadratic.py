@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import blas
 
 from skgd.descent.compiled import undisturbed
 from skgd.descent.kernels import survey_of
@@ -153,7 +154,7 @@ class Quadratic:
             return G / n, 32.0 * np.finfo(float).eps
         G /= n
         if centre is not None:
-            G -= np.outer(centre, centre)
+            G = blas.dger(-1.0, centre, centre, a=G.T, overwrite_a=1).T
         return G, 32.0 * eps * off
 
     def left(self, w, slopes):
