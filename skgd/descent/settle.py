@@ -20,6 +20,8 @@ SMALL, DENSE = 100, 0.7  # support, and its share, from which the rest is left o
 WORTH = 10  # columns for which a sweep costs a tenth of an exact step
 FEW = 0.1  # of the support, which may have changed since it was last solved for
 DROPS = 4  # equations solved in a row
+MANY, FIXED = 300, 0.01  # of the support: too many to solve for soon, and how much may change
+STEPS, SURE = 15, 0.3  # conjugate gradients in a row, and to what share of the tolerance
 NUDGE = 1e-12  # of the largest curvature, which is added where columns depend on each other
 
 
@@ -114,18 +116,24 @@ def settle(gram, q, w, problem, tol):
 
 
 def polish(gram, q, w, problem, tol, h=None):
-    """Do the same by sweeps over all and, where the signs last, exact steps."""
+    """Do the same by sweeps over all and, where the signs last, by steps that keep to them."""
     h = q - gram.product(w) if h is None else h
     most, done, before = SHORT, 0, w != 0.0
     for _ in range(ROUNDS):
         if gram.sweep(w, h, problem, tol, most) < most:
             return
-        kept, done, most = w != 0.0, done + most, min(2 * most, LONG)
+        kept, done, arrived = w != 0.0, done + most, None
         size, changed = np.count_nonzero(kept), np.count_nonzero(kept != before)
         if size <= min(LARGEST, WORTH * done) and changed <= 1 + FEW * size:
-            if leap(gram, w, h, kept, problem):
-                return
-            h, kept, done = q - gram.product(w), w != 0.0, 0
+            arrived, done = leap(gram, w, h, kept, problem), 0
+        elif size > MANY and changed <= FIXED * size:
+            arrived = glide(gram, w, h, kept, problem, tol)
+        elif size <= MANY:
+            most = min(2 * most, LONG)
+        if arrived:
+            return
+        if arrived is not None:
+            h, kept = q - gram.product(w), w != 0.0
         before = kept
 
 
@@ -156,7 +164,8 @@ def leap(gram, w, h, kept, problem):
             break
         crossing = bound[left] & ((now[left] + step) * signs[left] <= 0.0)
         if crossing.any():
-            step = _shorter(H[np.ix_(left, left)], slope[left], now[left], step, crossing)
+            bend = H[np.ix_(left, left)].__matmul__
+            step = _shorter(bend, slope[left], now[left], step, crossing)
         now[left] += step
         slope -= H[:, left] @ step
         arrived = not crossing.any()
@@ -167,12 +176,47 @@ def leap(gram, w, h, kept, problem):
     return arrived
 
 
-def _shorter(H, slope, now, step, crossing):
+def glide(gram, w, h, kept, problem, tol):
+    """Go towards the same minimum by a few conjugate gradients, where its equations are many.
+
+    Returns
+    -------
+    bool
+        Whether it is reached: never, as far as anyone has looked.
+    """
+    a, b, floor, unit = problem
+    signs, bound = np.sign(w), (a > 0.0) | (floor == 0.0)
+    slope = np.where(kept, h - b * w - a * signs, 0.0)
+    scale = kept / np.where(kept, gram.diagonal + b, 1.0)
+
+    def bend(move):
+        return np.where(kept, gram.product(move) + b * move, 0.0)
+
+    r, d, step = slope.copy(), scale * slope, np.zeros(w.size)
+    rz = r @ d
+    for _ in range(STEPS):
+        bent = bend(d)
+        if not d @ bent > 0.0:
+            break
+        length = rz / (d @ bent)
+        step += length * d
+        r -= length * bent
+        if np.abs(unit * r).max() <= SURE * tol:
+            break
+        before, rz = rz, r @ (scale * r)
+        d *= rz / before
+        d += scale * r
+    crossing = kept & bound & ((w + step) * signs <= 0.0)
+    w += _shorter(bend, slope, w, step, crossing) if crossing.any() else step
+    return False
+
+
+def _shorter(bend, slope, now, step, crossing):
     """Return the better of two steps: until the first weight is zero, or with all zero at once."""
     shares = -now[crossing] / step[crossing]
     first = shares.min()
     short = first * step
     short[np.flatnonzero(crossing)[shares == first]] = -now[crossing][shares == first]
     clipped = np.where(crossing, -now, step)
-    gains = [slope @ move - 0.5 * move @ (H @ move) for move in (short, clipped)]
+    gains = [slope @ move - 0.5 * move @ bend(move) for move in (short, clipped)]
     return clipped if gains[1] >= gains[0] else short

@@ -22,6 +22,7 @@ GROWTH, FAST = 0.5, 2.0  # columns that may come in, over those that are in use;
 FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
 SOON = 5e7  # products, which are there as soon as a few rounds would be
 NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
+ROOMY = 1.0  # columns after zeros are dropped and others let in, over those before
 LARGEST = 4000  # columns in a dense set, beyond which another way is better
 PRODUCTS = 1000  # sparse columns, beyond which descent goes by the residuals
 SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
@@ -111,7 +112,7 @@ class WorkingSet:
             slopes, before = problem.gather(residual), left.max()
             left = record.see(problem, w, slopes, residual)
             stalled = STALLED if self.gram is not None else 1.0
-            if not grown and left.max() > stalled * before:
+            if not grown and left[self.chosen].max() > max(problem.tol, stalled * before):
                 return
 
     def _admit(self, left, w):
@@ -128,8 +129,20 @@ class WorkingSet:
             able = able[np.argpartition(outside[able], -most)[-most:]]
         able.sort()
         if able.size:
+            self._drop(w, able.size)
             self._extend(able)
         return able.size > 0
+
+    def _drop(self, w, k):
+        """Drop the columns at zero where that makes room for so many more."""
+        m, kept = self.chosen.size, np.flatnonzero(w[self.chosen])
+        full = not self.problem.sparse and m + k > len(self._room)
+        if not full or kept.size + k > min(ROOMY * m, len(self._room)):
+            return
+        for i, j in enumerate(kept):  # in place: new pages cost more than a thousand short copies
+            self._room[i, : kept.size] = self._room[j, kept]
+            self.columns[i] = self.columns[j]
+        self.chosen = self.chosen[kept]
 
     def _extend(self, new):
         if self.problem.sparse:
@@ -152,7 +165,8 @@ class WorkingSet:
             room[:m, :m] = self._room[:m, :m]
             self._room = room
         G = self._room[: m + k, : m + k]
-        G[m:] = weighted @ self.columns[: m + k].T / objective.n
+        np.matmul(weighted, self.columns[: m + k].T, out=G[m:])
+        G[m:] /= objective.n
         G[:m, m:] = G[m:, :m].T
         self.gram = DenseGram(G)
 

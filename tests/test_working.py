@@ -1,0 +1,95 @@
+"""The working set and the steps within it: what is kept, what is let in, and that both descend."""
+
+import numpy as np
+import pytest
+
+from skgd import GDRegressor
+from skgd.descent.settle import DenseGram, glide, leap
+from skgd.descent.working import WorkingSet
+
+
+def make_correlated(n, p, support, seed=0):
+    """Return columns of which each is correlated 0.6 with the last, and a target of some."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = 0.6 * X[:, j - 1] + 0.8 * X[:, j]
+    w = np.zeros(p)
+    w[rng.choice(p, support, replace=False)] = rng.standard_normal(support)
+    return X, X @ w + 0.3 * (X @ w).std() * rng.standard_normal(n)
+
+
+def lasso(X, y, share, tol=1e-4):
+    """Return an estimator with an l1 cost of some share of the one that leaves nothing."""
+    steepest = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    return GDRegressor(penalty="l1", alpha=share * steepest, tol=tol, max_iter=10_000)
+
+
+@pytest.mark.parametrize("tol", 10.0 ** -np.arange(4, 10))
+def test_columns_at_odds_after_all_others_are_settled_are_let_in(tol):
+    X, y = make_correlated(60, 600, 20)
+    model = lasso(X, y, 0.01, tol).fit(X, y)
+    assert model.converged_
+    assert model.n_iter_ <= 25
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeypatch):
+    sets, sizes, extend = [], [], WorkingSet._extend
+
+    def extended(self, new):
+        extend(self, new)
+        sets.append(self)
+        sizes.append((self.chosen.size, new.size))
+
+    monkeypatch.setattr(WorkingSet, "_extend", extended)
+    X, y = make_correlated(150, 2000, 40)
+    weight = np.random.default_rng(1).uniform(0.1, 2.0, len(y)) if weighted else np.ones(len(y))
+    model = lasso(X, y, 0.01, 1e-6).fit(X, y, weight)
+    assert model.converged_
+    assert sizes[-1][0] < sum(new for _, new in sizes)  # some were dropped
+    chosen, share = sets[-1].chosen, weight / weight.sum()
+    assert np.unique(chosen).size == chosen.size
+    assert set(np.flatnonzero(model.coef_)) <= set(chosen)
+    seen = X[:, chosen] - share @ X[:, chosen]
+    np.testing.assert_allclose(sets[-1].gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
+
+
+def equations(seed, m=40, at_zero=8):
+    """Return products, slopes, weights of which some are zero, and limits."""
+    rng = np.random.default_rng(seed)
+    R = rng.standard_normal((3 * m, m))
+    w = rng.standard_normal(m)
+    w[rng.choice(m, at_zero, replace=False)] = 0.0
+    limits = np.full(m, 0.3), np.full(m, 0.1), np.full(m, -np.inf), np.ones(m)
+    return DenseGram(R.T @ R / (3 * m)), rng.standard_normal(m), w, limits
+
+
+def value(gram, q, w, limits):
+    return 0.5 * w @ gram.G @ w - q @ w + limits[0] @ np.abs(w) + 0.5 * limits[1] @ w**2
+
+
+def test_a_glide_ends_where_the_equations_are_solved():
+    gram, q, w, limits = equations(0)
+    signs = np.sign(w)
+    kept = signs != 0.0
+    H = gram.G[np.ix_(kept, kept)] + np.diag(limits[1][kept])
+    far = np.zeros(w.size)  # with slopes there for which the same signs are right
+    far[kept] = np.linalg.solve(H, (gram.G @ w + limits[1] * w)[kept])
+    q = gram.G @ far + limits[1] * far + limits[0] * signs
+    for step in (leap, lambda *args: glide(*args, tol=1e-3)):
+        v = 1.2 * w
+        step(gram, v, q - gram.product(v), kept, limits)
+        np.testing.assert_allclose(v[kept], far[kept], atol=1e-3)
+        assert not v[~kept].any()
+
+
+@pytest.mark.parametrize("step", [leap, lambda *args: glide(*args, tol=1e-9)])
+@pytest.mark.parametrize("seed", range(10))
+def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
+    gram, q, w, limits = equations(seed)
+    v = w.copy()
+    step(gram, v, q - gram.product(v), v != 0.0, limits)
+    assert value(gram, q, v, limits) < value(gram, q, w, limits)
+    assert (v * w >= 0.0).all()
+    assert np.count_nonzero(v) < np.count_nonzero(w)  # these slopes would turn some around
