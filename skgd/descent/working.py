@@ -17,8 +17,8 @@ from skgd.descent.compiled import undisturbed
 from skgd.descent.kernels import column_sweep
 from skgd.descent.settle import DenseGram, SparseGram, settle
 
-FIRST, MANY = 64, 512  # columns that a set begins with, at most; sparse ones
-GROWTH, FAST = 0.5, 2.0  # columns that may come in, over those that are in use; sparse ones
+FIRST, MANY = 128, 512  # columns that a set begins with, at most; sparse ones
+GROWTH, FAST = 0.4, 2.0  # columns that may come in, over those that are in use; sparse ones
 FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
 SOON = 5e7  # products, which are there as soon as a few rounds would be
 NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
