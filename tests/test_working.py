@@ -44,7 +44,7 @@ def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeyp
         sizes.append((self.chosen.size, new.size))
 
     monkeypatch.setattr(WorkingSet, "_extend", extended)
-    monkeypatch.setattr(working, "FIRST", 32)  # little room, that there is something to drop
+    monkeypatch.setattr(working, "FIRST", 16)  # little room, that there is something to drop
     X, y = make_correlated(150, 2000, 40)
     weight = np.random.default_rng(1).uniform(0.1, 2.0, len(y)) if weighted else np.ones(len(y))
     model = lasso(X, y, 0.01, 1e-6).fit(X, y, weight)
