@@ -5,19 +5,17 @@ through the same compiled functions as the descent; what concerns the matrix alo
 linear algebra.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
 from skgd.descent.state import Data, Parts, State
-
-SMALLEST = 1e-145  # entry of X whose square is told from zero
-TINY = SMALLEST**2
-BLOCK = 2**17  # entries of a dense matrix that are looked at together: they fit the cache
+from skgd.matrix import column_squares, in_range, lanczos_bound, product, row_squares
 
 
 class Objective:
@@ -67,12 +65,25 @@ class Objective:
         self.model, self.loss, self.penalty, self.alpha = model, loss, penalty, float(alpha)
         self.shares, self.positive, self.centre, self.null = shares, positive, centre, null
         (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_others()
-        strength, floor = np.zeros(self.d), np.full(self.d, -np.inf)
-        strength[: self.p] = self.alpha if shares is None else self.alpha * shares
+        floor = np.full(self.d, -np.inf)
         floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
-        self.data = Data(rows_of(X), y, weight, shift, strength, floor, self.p)
+        self.data = Data(rows_of(X), y, weight, shift, self._strength(), floor, self.p)
         self._known = (None,)
+
+    def turned(self, alpha):
+        """Return the objective for another alpha, with all that is known of the data term."""
+        other = copy(self)
+        other.alpha, other._known = float(alpha), (None,)
+        other.data = self.data._replace(strength=other._strength())
+        vars(other).pop("costs", None)
+        return other
+
+    def _strength(self):
+        """Return the strength of the penalty on each parameter."""
+        strength = np.zeros(self.d)
+        strength[: self.p] = self.alpha if self.shares is None else self.alpha * self.shares
+        return strength
 
     @cached_property
     def costs(self):
@@ -92,7 +103,7 @@ class Objective:
 
     def project(self, v):
         """Return ``(x_i - centre) . v`` for every row, v having p entries."""
-        z = _product(self.X, v)
+        z = product(self.X, v)
         return z if self.centre is None else z - self.centre @ v
 
     def gather(self, u):
@@ -101,7 +112,7 @@ class Objective:
 
     def _gather(self, u):
         u = u / self.n
-        g = _product(self._columns, u)
+        g = product(self._columns, u)
         if self.centre is not None:
             g -= u.sum() * self.centre
         return g
@@ -190,13 +201,13 @@ class Objective:
         if not self._unbounded:
             spans = np.array(self.model.spans(self.loss, self._targets))
         bends = self.weight * spans[0] if spans.size else self._bends
-        squares = _known(column_squares, self.X, bends, self.centre)
+        squares = in_range(column_squares, self.X, bends, self.centre)
         return np.concatenate([self.model.stretch**2 * squares, self.weight.mean() * spans])
 
     @cached_property
     def row_curvature(self):
         """The largest curvature of a single row's loss."""
-        squares = self.model.stretch**2 * _known(row_squares, self.X, self.centre)
+        squares = self.model.stretch**2 * in_range(row_squares, self.X, self.centre)
         return float((self._bends * (squares + (self.d > self.p))).max())
 
     @cached_property
@@ -292,101 +303,3 @@ def _dual(target, square, slopes, a, b, positive):
         return value - 0.5 * (np.maximum(c * slopes - a, 0.0) ** 2 / b).sum() if b.size else value
 
     return max(map(dual, candidates))
-
-
-def _product(X, v):
-    """Return ``X v`` in float64, with v brought into the range of X's numbers."""
-    largest = np.abs(v).max(initial=0.0)
-    if X.dtype == v.dtype or largest == 0.0:
-        return X @ v
-    return (X @ (v / largest).astype(X.dtype)).astype(float) * largest
-
-
-def _known(squares_of, X, *args):
-    """Return sums of squares of X, if they are within the range of numbers."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = squares_of(X, *args)
-    largest = squares.max(initial=0.0)
-    entry = np.sqrt(largest) if largest > TINY else float(abs(X).max())
-    if entry == 0.0 or SMALLEST < entry < np.inf:
-        return squares
-    raise ValueError(
-        f"The entries of X are too {'small' if entry <= SMALLEST else 'large'} for their squares "
-        "to be numbers. Scale the features, for instance with StandardScaler."
-    )
-
-
-def column_means(X, weight):
-    """Return the weighted mean of every column."""
-    return _product(X.T, weight) / X.shape[0]
-
-
-def column_squares(X, weight, centre):
-    """Return the weighted mean of every column's square about the centre."""
-    n, p = X.shape
-    if sparse.issparse(X):
-        squared = np.square(X.data, dtype=float), X.indices, X.indptr
-        squares = sparse.csr_matrix(squared, shape=X.shape).T @ weight
-        if centre is not None:
-            squares -= n * centre * (2.0 * column_means(X, weight) - centre)
-        return np.maximum(squares / n, 0.0)
-    squares = np.zeros(p)
-    for rows in _blocks(X):
-        block = X[rows] if centre is None else X[rows] - centre
-        squares += weight[rows] @ np.square(block, dtype=float)
-    return squares / n
-
-
-def row_squares(X, centre):
-    """Return the squared length of every row, seen from the centre."""
-    if sparse.issparse(X):
-        squares = np.asarray(X.multiply(X).sum(axis=1), dtype=float).ravel()
-        if centre is not None:
-            squares += -2.0 * (X @ centre) + centre @ centre
-        return squares
-    squares = np.empty(X.shape[0])
-    for rows in _blocks(X):
-        block = X[rows] if centre is None else X[rows] - centre
-        squares[rows] = np.einsum("ij,ij->i", block, block, dtype=float)
-    return squares
-
-
-def _blocks(X):
-    step = max(1, BLOCK // X.shape[1])
-    return [slice(start, start + step) for start in range(0, X.shape[0], step)]
-
-
-def lanczos_bound(multiply, d, precision=0.01, most=40):
-    """Return an upper bound of the largest eigenvalue of a positive semidefinite matrix.
-
-    Parameters
-    ----------
-    multiply : callable
-        The matrix times a vector.
-    d : int
-        Its order.
-    precision : float
-        How far above the largest eigenvalue the bound may be, as a share of it.
-    most : int
-        How many products to spend.
-
-    References
-    ----------
-    Golub and Van Loan, "Matrix computations", section 10.1: a Ritz value and the norm of its
-    residual.
-    """
-    v = np.random.default_rng(0).standard_normal(d)
-    basis, diagonal, off = [v / np.linalg.norm(v)], [], []
-    while True:
-        u = multiply(basis[-1])
-        diagonal.append(basis[-1] @ u)
-        for _ in range(2):  # rounding undoes the orthogonality of one pass
-            for b in basis:
-                u = u - (b @ u) * b
-        beta = linalg.norm(u)  # which does not overflow
-        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
-        residual = beta * abs(vectors[-1, -1])
-        if residual <= precision * values[-1] or len(basis) >= min(d, most):
-            return float(max(values[-1], 0.0) + residual)
-        off.append(beta)
-        basis.append(u / beta)

@@ -9,8 +9,9 @@ from sklearn.utils import check_array
 
 from skgd.descent import Quadratic, Shortcut, WorkingSet
 from skgd.linear import GDRegressor
+from skgd.matrix import column_means
 from skgd.models import Linear
-from skgd.objective import Objective, column_means
+from skgd.objective import Objective
 from skgd.schedules import Constant
 
 
@@ -118,7 +119,7 @@ def path(
     coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     columns, way = None, None
     for k, alpha in enumerate(alphas):
-        problem.turn(Objective(X, rest, weight, alpha=alpha, **known))
+        problem.turn(problem.objective.turned(alpha))
         columns = columns or (None if problem.smooth else WorkingSet(problem, lasting=True))
         way = _follow(problem, columns, way, parts["optimizer"], max_iter)
         coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from skgd.estimator import DescentEstimator
+from skgd.matrix import column_means
 from skgd.models import Linear
-from skgd.objective import column_means
 from skgd.verdict import judge
 
 

@@ -22,7 +22,7 @@ FILES = {
 A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
-    *("skgd._sklearn", "skgd.part", "skgd.descent", "skgd.objective", *PARTS),
+    *("skgd._sklearn", "skgd.part", "skgd.descent", "skgd.matrix", "skgd.objective", *PARTS),
     *("skgd.screening", "skgd.stationary", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
@@ -34,7 +34,8 @@ ALLOWED = {
     "skgd.descent": {"numpy", "scipy"},
     "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent"},
     "skgd.descent.history": {"numpy", "pandas", "skgd.descent"},
-    "skgd.objective": {"numpy", "scipy", "skgd.descent"},
+    "skgd.matrix": {"numpy", "scipy"},
+    "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.matrix"},
     # floor 2
     "skgd.table": set(),
     "skgd.reference": {"numpy", "scipy", "sklearn.base", "skgd.objective", "skgd.table"},

@@ -9,8 +9,9 @@ from scipy import optimize, sparse
 
 from skgd import GDRegressor
 from skgd.losses import SquaredError
+from skgd.matrix import column_means, column_squares, row_squares
 from skgd.models import Linear
-from skgd.objective import Objective, column_means, column_squares, row_squares
+from skgd.objective import Objective
 from skgd.penalties import ElasticNet
 
 PENALTIES = {None: (0.0, 0.0), "l1": (1.0, 0.0), "l2": (0.0, 1.0), "elasticnet": (0.3, 0.7)}
@@ -113,6 +114,24 @@ def test_without_intercept_the_objective_has_one_parameter_less():
     expected = f_of(np.append(w, 0.0), X, y, weight, 0.0, 0.0)
     np.testing.assert_allclose(target.value(w), expected, rtol=1e-12)
     assert target.value_and_gradient(w)[1].shape == (4,)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shares", [None, np.array([1.0, 0.0, 2.0, 0.5])])
+def test_an_objective_turned_to_another_alpha_is_that_of_the_alpha(form, shares):
+    X, y, weight = make_weighted()
+    known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
+    known |= {"shares": shares, "centre": column_means(form(X), weight / weight.mean())}
+    first = Objective(form(X), y, weight / weight.mean(), alpha=0.2, **known)
+    w = np.array([0.3, 0.0, -1.0, 2.0])
+    before = first.value(w), first.dual_gap(w), first.column_curvature
+    turned = first.turned(1.5)
+    fresh = Objective(form(X), y, weight / weight.mean(), alpha=1.5, **known)
+    assert (turned.value(w), turned.dual_gap(w)) == (fresh.value(w), fresh.dual_gap(w))
+    assert turned.column_curvature is first.column_curvature
+    np.testing.assert_array_equal(turned.costs, fresh.costs)
+    np.testing.assert_array_equal(turned.column_curvature, fresh.column_curvature)
+    assert (first.value(w), first.dual_gap(w)) == before[:2]
 
 
 def test_each_target_has_an_objective():

@@ -42,16 +42,18 @@ class Quadratic:
         self.objective, self.tol = objective, tol
         self.square = float(objective.weight @ objective.y**2 / objective.n)
         self.squares, self.q = self._survey()
+        self.b = None
         self.turn(objective)
 
     def turn(self, objective):
         """Turn to other costs on the same data."""
-        self.objective = objective
+        before, self.objective = self.b, objective
         self.a, self.b = objective.costs
         self.floor = objective.data.floor[: objective.p]
         self.smooth = not self.a.any() and not objective.positive
         objective.column_curvature = self.squares
-        self.tau, self.unit, self.rounding = residual_scale(objective)
+        if before is None or not np.array_equal(before, self.b):
+            self.tau, self.unit, self.rounding = residual_scale(objective)
 
     @property
     def sparse(self):

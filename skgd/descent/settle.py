@@ -122,17 +122,15 @@ def polish(gram, q, w, problem, tol, h=None):
     for _ in range(ROUNDS):
         if gram.sweep(w, h, problem, tol, most) < most:
             return
-        kept, done, arrived = w != 0.0, done + most, None
+        kept, done = w != 0.0, done + most
         size, changed = np.count_nonzero(kept), np.count_nonzero(kept != before)
+        most = SHORT if size > MANY else min(2 * most, LONG)
         if size <= min(LARGEST, WORTH * done) and changed <= 1 + FEW * size:
-            arrived, done = leap(gram, w, h, kept, problem), 0
+            if leap(gram, w, h, kept, problem):
+                return
+            h, kept, done = q - gram.product(w), w != 0.0, 0
         elif size > MANY and changed <= FIXED * size:
-            arrived = glide(gram, w, h, kept, problem, tol)
-        elif size <= MANY:
-            most = min(2 * most, LONG)
-        if arrived:
-            return
-        if arrived is not None:
+            glide(gram, w, h, kept, problem, tol)
             h, kept = q - gram.product(w), w != 0.0
         before = kept
 
@@ -177,13 +175,7 @@ def leap(gram, w, h, kept, problem):
 
 
 def glide(gram, w, h, kept, problem, tol):
-    """Go towards the same minimum by a few conjugate gradients, where its equations are many.
-
-    Returns
-    -------
-    bool
-        Whether it is reached: never, as far as anyone has looked.
-    """
+    """Go towards the same minimum by a few conjugate gradients, where its equations are many."""
     a, b, floor, unit = problem
     signs, bound = np.sign(w), (a > 0.0) | (floor == 0.0)
     slope = np.where(kept, h - b * w - a * signs, 0.0)
@@ -208,7 +200,6 @@ def glide(gram, w, h, kept, problem, tol):
         d += scale * r
     crossing = kept & bound & ((w + step) * signs <= 0.0)
     w += _shorter(bend, slope, w, step, crossing) if crossing.any() else step
-    return False
 
 
 def _shorter(bend, slope, now, step, crossing):

@@ -46,7 +46,7 @@ class Shortcut:
 
     def __init__(self, objective, optimizer, schedule, tol):
         self.objective, self.tol = objective, tol
-        self.optimizer, self.schedule = optimizer.resolved(full_batch=True), schedule
+        self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
         self.epoch, self.outcome = 0, Outcome.RUNNING
         self.columns, self.scores, self._seconds = [], [], []
@@ -187,6 +187,7 @@ class Shortcut:
             self.epoch = len(self.columns) - 1
         self.stop(outcome)
         self.answer, self.rate, self.slopes = descent.answer, descent.rate, None
+        self.optimizer = descent.optimizer
 
     def _relay(self, descent):
         """Show an epoch of the descent that goes on."""

@@ -22,7 +22,6 @@ GROWTH, FAST = 0.4, 2.0  # columns that may come in, over those that are in use;
 FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
 SOON = 5e7  # products, which are there as soon as a few rounds would be
 NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
-ROOMY = 1.0  # columns after zeros are dropped and others let in, over those before
 LARGEST = 4000  # columns in a dense set, beyond which another way is better
 PRODUCTS = 1000  # sparse columns, beyond which descent goes by the residuals
 SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
@@ -137,7 +136,7 @@ class WorkingSet:
         """Drop the columns at zero where that makes room for so many more."""
         m, kept = self.chosen.size, np.flatnonzero(w[self.chosen])
         full = not self.problem.sparse and m + k > len(self._room)
-        if not full or kept.size + k > min(ROOMY * m, len(self._room)):
+        if not full or kept.size + k > m:
             return
         for i, j in enumerate(kept):  # in place: new pages cost more than a thousand short copies
             self._room[i, : kept.size] = self._room[j, kept]
