@@ -5,7 +5,6 @@ through the same compiled functions as the descent; what concerns the matrix alo
 linear algebra.
 """
 
-from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -73,8 +72,8 @@ class Objective:
 
     def turned(self, alpha):
         """Return the objective for another alpha, with all that is known of the data term."""
-        other = copy(self)
-        other.alpha, other._known = float(alpha), (None,)
+        other = Objective.__new__(Objective)
+        vars(other).update(vars(self), alpha=float(alpha), _known=(None,))
         other.data = self.data._replace(strength=other._strength())
         vars(other).pop("costs", None)
         return other
@@ -257,7 +256,7 @@ class Objective:
         if not self.quadratic or self.costs is None:
             return np.inf
         known, *rest = self._known
-        if known is not None and np.array_equal(theta, known):
+        if known is theta or (known is not None and np.array_equal(theta, known)):
             primal, *measures = rest
         else:
             y, mean = self.y, self.weight / self.n
@@ -293,7 +292,7 @@ def _dual(target, square, slopes, a, b, positive):
     inside = (a[steep] / slopes[steep]).min(initial=np.inf)
     soft = b > 0.0
     hard = steep & ~soft
-    feasible = (a[hard] / slopes[hard]).min(initial=np.inf)
+    feasible = (a[hard] / slopes[hard]).min(initial=np.inf) if soft.any() else inside
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
     candidates = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
     slopes, a, b = slopes[soft], a[soft], b[soft]

@@ -95,3 +95,24 @@ def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
     assert value(gram, q, v, limits) < value(gram, q, w, limits)
     assert (v * w >= 0.0).all()
     assert np.count_nonzero(v) < np.count_nonzero(w)  # these slopes would turn some around
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_leap_that_may_drop_all_weights_ends_where_no_slope_is_left(seed):
+    gram, q, w, limits = equations(seed)
+    v = w.copy()
+    assert leap(gram, v, q - gram.product(v), v != 0.0, limits, drops=w.size)
+    slopes = q - gram.product(v) - limits[1] * v - limits[0] * np.sign(v)
+    assert 0 < np.count_nonzero(v) < np.count_nonzero(w)
+    np.testing.assert_allclose(slopes[v != 0.0], 0.0, atol=1e-9)
+
+
+def test_many_columns_that_depend_on_each_other_are_settled_in_one_look():
+    rng = np.random.default_rng(0)
+    t = np.linspace(-1.0, 1.0, 80)
+    X = np.cos(np.arange(1, 13) * np.arccos(t)[:, None]) + 1e-3 * rng.standard_normal((80, 12))
+    X = np.c_[X, X + 1e-3 * rng.standard_normal(X.shape)]
+    y = np.abs(t) + 0.01 * rng.standard_normal(80)
+    model = lasso(X, y, 1e-4, 1e-8).fit(X, y)
+    assert model.converged_
+    assert model.n_iter_ <= 3

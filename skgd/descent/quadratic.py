@@ -68,8 +68,9 @@ class Quadratic:
     @property
     def extreme(self):
         """Whether sums of squares may leave the range of float32."""
-        most = self.squares.max(initial=0.0) * self.off * self.objective.n
-        return self.objective.X.dtype == np.float32 and not 1e-30 < most < 1e36
+        if self.objective.X.dtype != np.float32:
+            return False
+        return not 1e-30 < self.squares.max(initial=0.0) * self.off * self.objective.n < 1e36
 
     @property
     def in_range(self):

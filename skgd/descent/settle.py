@@ -17,9 +17,9 @@ FEWEST = 100  # columns over which long sweeps cost no more than a call
 ROUNDS = 200  # of sweeps and an exact step
 LARGEST = 1500  # support for which equations are solved exactly
 SMALL, DENSE = 100, 0.7  # support, and its share, from which the rest is left out of sweeps
-WORTH = 10  # columns for which a sweep costs a tenth of an exact step
+WORTH = 2  # columns for which a sweep costs half a percent of an exact step
 FEW = 0.1  # of the support, which may have changed since it was last solved for
-DROPS = 4  # equations solved in a row
+DROPS = 4  # equations solved in a row, at first
 MANY, FIXED = 300, 0.01  # of the support: too many to solve for soon, and how much may change
 STEPS, SURE = 15, 0.3  # conjugate gradients in a row, and to what share of the tolerance
 NUDGE = 1e-12  # of the largest curvature, which is added where columns depend on each other
@@ -118,7 +118,7 @@ def settle(gram, q, w, problem, tol):
 def polish(gram, q, w, problem, tol, h=None):
     """Do the same by sweeps over all and, where the signs last, by steps that keep to them."""
     h = q - gram.product(w) if h is None else h
-    most, done, before = SHORT, 0, w != 0.0
+    most, done, drops, before = SHORT, 0, DROPS, w != 0.0
     for _ in range(ROUNDS):
         if gram.sweep(w, h, problem, tol, most) < most:
             return
@@ -126,16 +126,16 @@ def polish(gram, q, w, problem, tol, h=None):
         size, changed = np.count_nonzero(kept), np.count_nonzero(kept != before)
         most = SHORT if size > MANY else min(2 * most, LONG)
         if size <= min(LARGEST, WORTH * done) and changed <= 1 + FEW * size:
-            if leap(gram, w, h, kept, problem):
+            if leap(gram, w, h, kept, problem, drops):
                 return
-            h, kept, done = q - gram.product(w), w != 0.0, 0
+            h, kept, done, drops = q - gram.product(w), w != 0.0, 0, 2 * drops
         elif size > MANY and changed <= FIXED * size:
             glide(gram, w, h, kept, problem, tol)
             h, kept = q - gram.product(w), w != 0.0
         before = kept
 
 
-def leap(gram, w, h, kept, problem):
+def leap(gram, w, h, kept, problem, drops=DROPS):
     """Go to the minimum over the weights that are not zero, or drop those in the way.
 
     Each step solves the equations of the weights that are left. Where weights would change their
@@ -154,7 +154,7 @@ def leap(gram, w, h, kept, problem):
     slope = h[kept] - b[kept] * now - a[kept] * signs
     nudge = NUDGE * H.diagonal().max(initial=0.0)
     left, arrived = np.arange(kept.size), False
-    for _ in range(DROPS):
+    for _ in range(drops):
         part = H[np.ix_(left, left)] if left.size < kept.size else H.copy()
         part[range(left.size), range(left.size)] += nudge
         _, step, failed = lapack.dposv(part, slope[left], overwrite_a=1)
