@@ -57,14 +57,14 @@ def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeyp
     np.testing.assert_allclose(sets[-1].gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
 
 
-def equations(seed, m=40, at_zero=8):
+def equations(seed, m=40, at_zero=8, rows=120):
     """Return products, slopes, weights of which some are zero, and limits."""
     rng = np.random.default_rng(seed)
-    R = rng.standard_normal((3 * m, m))
+    R = rng.standard_normal((rows, m))
     w = rng.standard_normal(m)
     w[rng.choice(m, at_zero, replace=False)] = 0.0
     limits = np.full(m, 0.3), np.full(m, 0.1), np.full(m, -np.inf), np.ones(m)
-    return DenseGram(R.T @ R / (3 * m)), rng.standard_normal(m), w, limits
+    return DenseGram(R.T @ R / rows), rng.standard_normal(m), w, limits
 
 
 def value(gram, q, w, limits):
@@ -99,9 +99,11 @@ def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_leap_that_may_drop_all_weights_ends_where_no_slope_is_left(seed):
-    gram, q, w, limits = equations(seed)
-    v = w.copy()
+    gram, q, w, limits = equations(seed, rows=20)
+    few, v = w.copy(), w.copy()
+    assert not leap(gram, few, q - gram.product(few), few != 0.0, limits, drops=4)
     assert leap(gram, v, q - gram.product(v), v != 0.0, limits, drops=w.size)
+    assert value(gram, q, v, limits) < value(gram, q, few, limits) < value(gram, q, w, limits)
     slopes = q - gram.product(v) - limits[1] * v - limits[0] * np.sign(v)
     assert 0 < np.count_nonzero(v) < np.count_nonzero(w)
     np.testing.assert_allclose(slopes[v != 0.0], 0.0, atol=1e-9)
