@@ -77,7 +77,11 @@ class NamedParts(BaseEstimator):
             return value
         cls = TABLES[kind][value]
         fields = [field for field in cls._fields if field in params]
-        return _made(cls, tuple(fields), *[params[field] for field in fields])
+        values = [params[field] for field in fields]
+        try:
+            return _made(cls, tuple(fields), *values)
+        except TypeError:  # not hashable, of which the part itself has more to say
+            return cls(**dict(zip(fields, values)))
 
     def _parts(self):
         """Return the four parts by name."""

@@ -5,6 +5,7 @@ import pickle
 import pytest
 from sklearn.base import clone
 
+from skgd import GDRegressor
 from skgd.optimizers import Adam, Momentum, Nesterov, Normalized, Optimizer
 from skgd.part import Part
 from skgd.schedules import Exponential, WarmUp
@@ -74,3 +75,9 @@ def test_a_field_without_default_is_asked_for():
 
     with pytest.raises(TypeError, match=r"Asking needs a value for \['size'\]"):
         Asking()
+
+
+def test_a_shared_field_that_cannot_be_hashed_is_refused_in_the_parts_own_words():
+    model = GDRegressor(penalty="elasticnet", l1_ratio=[0.5])
+    with pytest.raises((TypeError, ValueError), match="'l1_ratio' parameter of ElasticNet"):
+        model.set_params(penalty__l1_ratio=0.3)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.linear_model import Lasso
 
+import skgd
 from skgd import GDRegressor
-from skgd.descent import working
+from skgd.descent import settle, working
 from skgd.descent.settle import DenseGram, glide, leap
 from skgd.descent.working import WorkingSet
 
@@ -55,6 +58,41 @@ def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeyp
     assert set(np.flatnonzero(model.coef_)) <= set(chosen)
     seen = X[:, chosen] - share @ X[:, chosen]
     np.testing.assert_allclose(sets[-1].gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
+
+
+def test_a_path_through_a_set_that_drops_columns_is_that_of_single_fits(monkeypatch):
+    dropped, drop = [], WorkingSet._drop
+
+    def counted(self, w, k):
+        m = self.chosen.size
+        drop(self, w, k)
+        dropped.append(m - self.chosen.size)
+
+    monkeypatch.setattr(WorkingSet, "_drop", counted)
+    monkeypatch.setattr(working, "FIRST", 16)
+    X, y = make_correlated(150, 2000, 40)
+    found = skgd.path(X, y, n_alphas=6, eps=0.01, tol=1e-8)
+    assert sum(dropped) > 0
+    for alpha, coef in zip(found.alphas, found.coefs.T):
+        fit = GDRegressor(penalty="l1", alpha=alpha, tol=1e-8).fit(X, y)
+        np.testing.assert_allclose(coef, fit.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_set_settled_by_glides_has_lassos_minimum(form, monkeypatch):
+    glides = []
+    monkeypatch.setattr(settle, "MANY", 20)
+    monkeypatch.setattr(settle, "FIXED", 0.3)
+    monkeypatch.setattr(settle, "glide", lambda *args: glides.append(glide(*args)))
+    X, y = make_correlated(150, 300, 40)
+    if form is not np.asarray:
+        X = X * (np.random.default_rng(2).random(X.shape) < 0.03)
+        y = y + X @ np.random.default_rng(3).standard_normal(300)
+    model = lasso(X, y, 0.02, 1e-9).fit(form(X), y)
+    assert model.converged_
+    assert glides
+    theirs = Lasso(alpha=model.alpha, tol=1e-13, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-6)
 
 
 def equations(seed, m=40, at_zero=8, rows=120):
