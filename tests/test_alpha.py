@@ -14,7 +14,7 @@ alphas = pytest.mark.parametrize("alpha", [1e-3, 0.1, 1.0])
 problem = make_regression(n=60, p=6, seed=7, sparse_truth=True)
 
 
-def agree(model, neighbour, weight):
+def assert_agree(model, neighbour, weight):
     """Fit both and compare coefficients and intercept."""
     X, y = problem
     model.set_params(tol=1e-10, max_iter=10_000).fit(X, y, weight)
@@ -29,7 +29,7 @@ def agree(model, neighbour, weight):
 def test_l1_is_lasso_with_the_same_alpha(alpha, fit_intercept, weight):
     model = GDRegressor(penalty="l1", alpha=alpha, fit_intercept=fit_intercept)
     lasso = Lasso(alpha=alpha, fit_intercept=fit_intercept, tol=1e-14, max_iter=100_000)
-    agree(model, lasso, weight)
+    assert_agree(model, lasso, weight)
     np.testing.assert_array_equal(model.coef_ == 0.0, lasso.coef_ == 0.0)
 
 
@@ -40,7 +40,7 @@ def test_l1_is_lasso_with_the_same_alpha(alpha, fit_intercept, weight):
 def test_elasticnet_is_elastic_net_with_the_same_alpha(alpha, l1_ratio, fit_intercept, weight):
     shared = {"alpha": alpha, "l1_ratio": l1_ratio, "fit_intercept": fit_intercept}
     model = GDRegressor(penalty="elasticnet", **shared)
-    agree(model, ElasticNet(**shared, tol=1e-14, max_iter=100_000), weight)
+    assert_agree(model, ElasticNet(**shared, tol=1e-14, max_iter=100_000), weight)
 
 
 @weighted
@@ -49,14 +49,14 @@ def test_elasticnet_is_elastic_net_with_the_same_alpha(alpha, l1_ratio, fit_inte
 def test_l2_is_ridge_with_alpha_times_the_sum_of_weights(alpha, fit_intercept, weight):
     total = 60 if weight is None else weight.sum()
     ridge = Ridge(alpha=total * alpha, fit_intercept=fit_intercept, solver="cholesky")
-    agree(GDRegressor(alpha=alpha, fit_intercept=fit_intercept), ridge, weight)
+    assert_agree(GDRegressor(alpha=alpha, fit_intercept=fit_intercept), ridge, weight)
 
 
 @weighted
 @intercepts
 def test_no_penalty_is_linear_regression(fit_intercept, weight):
     model = GDRegressor(penalty=None, alpha=1.0, fit_intercept=fit_intercept)
-    agree(model, LinearRegression(fit_intercept=fit_intercept), weight)
+    assert_agree(model, LinearRegression(fit_intercept=fit_intercept), weight)
 
 
 @pytest.mark.parametrize(("l1_ratio", "name"), [(1.0, "l1"), (0.0, "l2")])
