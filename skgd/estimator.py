@@ -112,7 +112,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         parts = self._parts()
         unasked = epochs is None and not (begin and begin.validates)
         if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
-            way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol)
+            way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol, start)
             return self._run(way, epochs, begin)
         descent = Descent(
             objective,
@@ -135,7 +135,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _may_be_cut_short(self, parts):
         """Whether nothing is asked about the way to the minimum."""
         free = isinstance(parts["optimizer"], Auto) and isinstance(parts["schedule"], Constant)
-        asked = self.record_path or self.warm_start or self.average or self.early_stopping
+        asked = self.record_path or self.average or self.early_stopping
         whole = self.batch_size is None and self.init is None and self.tol is not None
         limited = self.clip_norm is not None or self.clip_value is not None
         return free and whole and self.learning_rate == "auto" and not (asked or limited)

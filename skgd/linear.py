@@ -43,7 +43,7 @@ class GDRegressor(TargetByTarget):
         from `skgd.optimizers`. Nested names such as ``optimizer__beta`` work in `set_params` and
         in grids. ``"auto"`` is the fastest certified way to the minimum: for the squared error,
         where nothing is asked about the way (no rate, schedule, batch, start, path, average,
-        clipping, validation or ``warm_start``), working sets, products of columns and conjugate
+        clipping or validation), working sets, products of columns and conjugate
         gradients take the place of a rule; else it is ``"nesterov"``.
     learning_rate : float or "auto", default="auto"
         The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full

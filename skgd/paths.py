@@ -156,11 +156,7 @@ def _grid(problem, n_alphas, eps):
 
 def _follow(problem, columns, last, optimizer, max_iter):
     """Return the way to the minimum from where the last one has ended."""
-    way = Shortcut(problem.objective, optimizer, Constant(), problem.tol)
-    slopes = None
-    if last is not None and columns is not None:
-        way.answer, slopes = last.answer, last.slopes
-        if slopes is None:
-            slopes = problem.gather(problem.objective.y - problem.project(way.answer))
+    start, slopes = (None, None) if last is None else (last.answer, last.slopes)
+    way = Shortcut(problem.objective, optimizer, Constant(), problem.tol, start)
     way.follow(problem, columns, max_iter, slopes)
     return way

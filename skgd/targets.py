@@ -42,15 +42,15 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
 
     def _descents_for(self, objectives, begins, again, going, epochs):
         """Descend for each target, from where the last call ended or anew."""
-        left = self._left(objectives[0].d, again)
+        left, fitted = self._left(objectives[0].d, again), np.size(self.t_) if going else None
+        if going and fitted != len(objectives):
+            raise ValueError(f"y has {len(objectives)} targets; the fit so far has {fitted}.")
         if left is None:
             starts, seed = self._starts(len(objectives), objectives[0].p, going), self._seed()
             return [
                 self._descend(objective, start[: objective.d], seed, epochs, begin)
                 for objective, start, begin in zip(objectives, starts, begins)
             ]
-        if len(left) != len(objectives):
-            raise ValueError(f"y has {len(objectives)} targets; the fit so far has {len(left)}.")
         return [self._go_on(d, o, epochs, begin) for d, o, begin in zip(left, objectives, begins)]
 
     def _means(self, X, targets, weight, total, going):

@@ -229,7 +229,6 @@ ASKED = [
     {"init": np.zeros(6)},
     {"record_path": True},
     {"center": False},
-    {"warm_start": True},
     {"average": True},
     {"clip_norm": 1e3},
     {"clip_value": 1e3},

@@ -25,7 +25,7 @@ from skgd.descent.working import WorkingSet
 
 
 class Shortcut:
-    """A way to the minimum, begun at zero, which looks like a descent from outside.
+    """A way to the minimum, which looks like a descent from outside.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class Shortcut:
         Of the descent that goes on where the shortcut ends too early.
     tol : float
         Of the scaled residual.
+    start : ndarray of shape (d,) or None
+        Where it begins; None for zero.
 
     Attributes
     ----------
@@ -44,13 +46,14 @@ class Shortcut:
         NaN: there is none.
     """
 
-    def __init__(self, objective, optimizer, schedule, tol):
+    def __init__(self, objective, optimizer, schedule, tol, start=None):
         self.objective, self.tol = objective, tol
         self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
         self.epoch, self.outcome = 0, Outcome.RUNNING
         self.columns, self.scores, self._seconds = [], [], []
-        self.answer, self.slopes = np.zeros(objective.d), None
+        start = np.zeros(objective.d) if start is None else start
+        self.answer, self.slopes = np.maximum(start, objective.data.floor), None
         self.last, self._watch = 0, None
 
     @staticmethod
@@ -111,17 +114,23 @@ class Shortcut:
         ----------
         problem : Quadratic
         columns : WorkingSet or None
-            None for smooth problems, which begin at zero.
+            None for smooth problems.
         epochs : int
         slopes : ndarray of shape (p,) or None
-            Of the data at the answer; None at zero.
+            Of the data at the answer, where they are known.
 
         Returns
         -------
         Outcome
         """
         self._seconds.append(time.perf_counter())
-        self.see(problem, self.answer, problem.q if slopes is None else slopes, None)
+        residual = None
+        if not self.answer.any():
+            slopes = problem.q
+        elif slopes is None:
+            residual = problem.objective.y - problem.project(self.answer)
+            slopes = problem.gather(residual)
+        self.see(problem, self.answer, slopes, residual)
         if self.outcome is not Outcome.RUNNING:  # at the start: one look, as for every descent
             self.note(*self.columns[0][:4], 0.0, self.answer)
         elif columns is None:
