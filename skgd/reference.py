@@ -245,8 +245,9 @@ def compare(estimator, X, y, sample_weight=None):
     Returns
     -------
     Comparison
-        The descent, then the closed form where there is one or Levenberg and Marquardt's for
-        sums of squares, then L-BFGS. Where the descent had many starts, so have the others, and
+        The descent, or the direct solver where ``optimizer="auto"`` has taken no step; then the
+        closed form where there is one or Levenberg and Marquardt's for sums of squares; then
+        L-BFGS. Where the descent had many starts, so have the others, and
         the iterations and seconds of all are counted.
 
     Examples
@@ -257,7 +258,7 @@ def compare(estimator, X, y, sample_weight=None):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> rows = compare(GDRegressor(alpha=0.01, tol=1e-10), X, y)
     >>> [row.method for row in rows]
-    ['descent (auto)', 'closed form', 'L-BFGS']
+    ['direct solver', 'closed form', 'L-BFGS']
     >>> bool(abs(rows[0].objective - rows[1].objective) < 1e-6)
     True
     """
@@ -268,15 +269,22 @@ def compare(estimator, X, y, sample_weight=None):
     seconds = time.perf_counter() - begin
     fitted = estimator if hasattr(estimator, "n_iter_") else timed
     objective, theta = fitted.objective(X, y, sample_weight), fitted.parameters()
-    rule = fitted.optimizer
-    name = f"descent ({rule if isinstance(rule, str) else type(rule).__name__})"
-    rows = [Solution(name, theta, objective.value(theta), int(fitted.n_iter_), seconds)]
+    rows = [Solution(_name(fitted), theta, objective.value(theta), int(fitted.n_iter_), seconds)]
     starts = fitted.starting_points()
     second_order = closed_form if objective.quadratic else levenberg_marquardt
     for method in (second_order, lbfgs):
         with suppress(ValueError):
             rows.append(_best_of(method, objective, starts))
     return Comparison(rows)
+
+
+def _name(fitted):
+    """Return what an estimator has done: gone straight to the minimum, or descended by a rule."""
+    if np.isnan(fitted.learning_rate_):
+        return "direct solver"
+    rule, batch = fitted.optimizer, fitted.batch_size
+    rule = rule if isinstance(rule, str) else type(rule).__name__
+    return f"descent ({rule})" if batch is None else f"descent ({rule}, batches of {batch})"
 
 
 def _best_of(method, objective, starts):

@@ -76,6 +76,13 @@ def test_the_default_alphas_end_where_lasso_keeps_nothing(problem):
     assert (np.isfinite(shown.checks["l1"]).all(axis=1)).sum() == 10
 
 
+def test_features_have_the_names_that_are_given(problem):
+    names = ["age", "sex", "bmi", "bp", "s1"]
+    shown = CoefficientPathDisplay.from_data(*problem, alphas=[0.1, 1.0], names=names)
+    legend = [text.get_text() for text in shown.axes_[-1].get_legend().get_texts()]
+    assert legend == [*names, "scikit-learn"]
+
+
 def test_panels_and_axes_are_as_many(problem):
     _, axes = plt.subplots(1, 2)
     options = {"alphas": [0.1, 1.0], "check": False}
@@ -244,8 +251,9 @@ def test_a_map_has_a_row_for_each_candidate(problem):
     np.testing.assert_array_equal(drawn[:, :2], shown.values[:, :2])
     assert np.isnan(drawn[:, 2]).all()
     (cells,) = (c for c in shown.ax_.collections if c.get_hatch())
-    corners = [path.get_extents().min.tolist() for path in cells.get_paths()]
-    assert corners == [[1.5, -0.5], [1.5, 0.5]]
+    corners = np.array([path.get_extents().min for path in cells.get_paths()])
+    border = np.sqrt(rates[1] * rates[2])  # half-way on the logarithmic axis
+    np.testing.assert_allclose(corners, [[border, -0.5], [border, 0.5]])
     names = [text.get_text() for text in shown.ax_.get_yticklabels()]
     assert names == ["gd", "Momentum(beta=0.5)"]
 
@@ -308,6 +316,45 @@ def test_of_what_is_not_shown_the_best_is_taken():
     np.testing.assert_array_equal(by_alpha.diverged, [[False, False], [True, False]])
     by_rule = LearningRateDisplay.from_search(search, parameter="optimizer")
     np.testing.assert_array_equal(by_rule.values, [[0.1, 0.6], [0.2, 0.7]])
+
+
+def test_a_map_says_over_what_it_takes_the_best():
+    params = [{"learning_rate": r, "alpha": a, "l1_ratio": s} for r in (0.1, 1.0)
+              for a in (0.0, 2.0) for s in (0.1, 0.9)]  # fmt: skip
+    search = searched(params, np.arange(8.0))
+    shown = LearningRateDisplay.from_search(search, parameter="alpha")
+    assert shown.best_over == ["l1_ratio"]
+    assert shown.colorbar_.ax.get_ylabel() == "mean test score (best l1_ratio)"
+    one = searched(params[::2], np.arange(4.0))
+    shown = LearningRateDisplay.from_search(one)
+    assert shown.colorbar_.ax.get_ylabel() == "mean test score"
+
+
+def test_the_star_stands_at_what_the_search_has_chosen():
+    params = [{"learning_rate": r, "alpha": a} for r in (0.1, 1.0) for a in (0.0, 2.0)]
+    search = searched(params, [0.3, 0.5, 0.5, 0.1])
+    assert LearningRateDisplay.from_search(search).best == (0, 1)
+    search.best_index_ = 1
+    shown = LearningRateDisplay.from_search(search)
+    np.testing.assert_allclose(shown.best_.get_xydata(), [[0.1, 1.0]])
+    assert shown.best_.get_label() == "chosen by the search"
+    params[1]["learning_rate"] = "auto"  # which is not on the map
+    assert LearningRateDisplay.from_search(search).best == (0, 1)
+
+
+@pytest.mark.parametrize("rates", [np.geomspace(3.17e-4, 4.1, 13), np.geomspace(0.11, 3.3, 5),
+                                   [0.31, 0.47, 0.52]], ids=str)  # fmt: skip
+def test_ticks_of_rates_are_round(rates):
+    params = [{"learning_rate": r} for r in rates]
+    shown = LearningRateDisplay.from_search(searched(params, np.arange(len(rates))))
+    shown.figure_.canvas.draw()
+    left, right = shown.ax_.get_xlim()
+    texts = [
+        t.get_text() for t in shown.ax_.get_xticklabels() if left < t.get_position()[0] < right
+    ]
+    assert len(texts) >= 3
+    assert all(len(text.strip("0.").replace("e-", "")) <= 2 for text in texts)
+    assert not any(t.get_text() for t in shown.ax_.get_xticklabels(minor=True))
 
 
 def test_what_was_not_tried_is_not_marked():

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,13 @@ def test_an_example_has_a_sentence_for_a_title(path):
     title, line = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n")[:2]
     assert line == "=" * len(title)
     assert len(title.split()) > 4
+
+
+@pytest.mark.skipif(not (ROOT / ".gitignore").exists(), reason="no checkout")
+def test_what_an_example_writes_is_ignored_by_git():
+    text = "".join(path.read_text(encoding="utf-8") for path in EXAMPLES)
+    written = re.findall(r'\.save(?:fig)?\("([^"]+)"', text)
+    assert {"diabetes.png", "descent.gif"} <= set(written)
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    for folder in ("/", "/examples/"):  # from which examples are run
+        assert [n for n in written if not any(fnmatch(folder + n, p) for p in ignored)] == []

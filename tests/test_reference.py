@@ -8,6 +8,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
+from skgd.optimizers import Adam
 from skgd.penalties import Penalty
 from skgd.reference import Solution, closed_form, compare, lbfgs, levenberg_marquardt
 
@@ -243,8 +244,8 @@ def test_lbfgs_says_which_penalties_it_can(problem):
 @pytest.mark.parametrize(
     ("penalty", "methods"),
     [
-        ("l2", ["descent (auto)", "closed form", "L-BFGS"]),
-        ("l1", ["descent (auto)", "L-BFGS"]),
+        ("l2", ["direct solver", "closed form", "L-BFGS"]),
+        ("l1", ["direct solver", "L-BFGS"]),
     ],
 )
 def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods):
@@ -260,6 +261,21 @@ def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods)
         np.testing.assert_allclose(row.theta, rows[0].theta, rtol=0.0, atol=1e-7)
     assert rows[0].n_iter == model.n_iter_
     assert [row.n_iter is None for row in rows] == [name == "closed form" for name in methods]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "direct solver"),
+        ({"optimizer": "gd"}, "descent (gd)"),
+        ({"optimizer": Adam(beta1=0.8)}, "descent (Adam)"),
+        ({"optimizer": "gd", "batch_size": 32}, "descent (gd, batches of 32)"),
+        ({"learning_rate": 0.1}, "descent (auto)"),
+    ],
+)
+def test_a_row_is_called_after_what_was_done(problem, options, name):
+    model = GDRegressor(tol=1e-2, **options).fit(*problem)
+    assert compare(model, *problem)[0].method == name
 
 
 def test_an_unfitted_model_is_compared_by_a_clone(problem):

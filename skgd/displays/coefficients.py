@@ -74,6 +74,7 @@ class CoefficientPathDisplay:
         penalties=("l2", "l1"),
         estimator=None,
         check=True,
+        names=None,
         ax=None,
         **plot_options,
     ):
@@ -94,6 +95,8 @@ class CoefficientPathDisplay:
         check : bool, default=True
             Whether to fit `Ridge`, `Lasso` and `ElasticNet` too, at about ten of the alphas. Their
             loss is the squared error.
+        names : list of str, default=None
+            Of the features; None for those that X has.
         ax : array of matplotlib Axes, default=None
             One for each penalty; None for a new figure.
         **plot_options : dict
@@ -118,7 +121,8 @@ class CoefficientPathDisplay:
                 for k in checked:
                     rival = _rival(fits[k], y, sample_weight)
                     checks[penalty][k] = rival.fit(X, y, sample_weight).coef_
-        display = cls(alphas=alphas, coefs=coefs, checks=checks, names=feature_names(fits[0]))
+        names = feature_names(fits[0]) if names is None else list(names)
+        display = cls(alphas=alphas, coefs=coefs, checks=checks, names=names)
         return display.plot(ax, **plot_options)
 
     def plot(self, ax=None, *, legend="auto", line_kwargs=None):

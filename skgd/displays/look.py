@@ -66,6 +66,24 @@ def line_look(k):
     return {"color": LINES[k % len(LINES)], "linestyle": DASHES[k // len(LINES) % len(DASHES)]}
 
 
+def round_ticks(axis, low, high):
+    """Put the ticks of a logarithmic axis, which shows low to high, at round numbers.
+
+    At powers of ten; over less than two of them also at two and five times each; and over a small
+    part of one at even steps.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    decades = np.log10(high) - np.log10(low)
+    if decades > 0.7:
+        axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.0 else (1.0, 2.0, 5.0)))
+    else:
+        axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    axis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def ramp(n):
     """Return n colours from early, close to the paper, to late, close to the ink."""
     colours = pyplot().get_cmap(COLOUR_MAP)

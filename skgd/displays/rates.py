@@ -1,21 +1,13 @@
 """Which learning rates work: the end of a descent over its rate."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
-from skgd.displays.given import (
-    FAILED,
-    descent_in,
-    optimum,
-    seen_by_descent,
-    single_objective,
-    written,
-)
-from skgd.displays.look import COLOUR_MAP, LINES, canvas, ink, merged
+from skgd.displays.given import descent_in, seen_by_descent, written
+from skgd.displays.look import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
+from skgd.displays.sweeps import fitted, searched, sweep
 
+FAR = 690.0  # of which the exponential is a number that can be drawn
 WIDEST = 2.0  # scores are coloured down to so many times the distance from best to median
 
 
@@ -40,11 +32,16 @@ class LearningRateDisplay:
         Objectives are best when low, scores when high.
     above_minimum : bool, default=False
         Whether each objective counts from its minimum.
+    best_over : sequence of str, default=()
+        The parameters that are not shown, of which each value is the best.
+    chosen : tuple of int or None, default=None
+        Place of what a search has chosen, if it is shown.
 
     Attributes
     ----------
     best : tuple of int
-        Place of the best value in ``values``, among those that have not diverged.
+        Place in ``values`` of what a search has chosen or, without one, of the best value among
+        those that have not diverged.
     line_ : matplotlib Line2D or None
         Of a single row.
     mesh_ : matplotlib QuadMesh or None
@@ -80,10 +77,13 @@ class LearningRateDisplay:
         candidates=None,
         show="objective",
         above_minimum=False,
+        best_over=(),
+        chosen=None,
     ):
         self.learning_rates, self.values, self.diverged = learning_rates, values, diverged
         self.parameter, self.candidates = parameter, candidates
         self.show, self.above_minimum = show, above_minimum
+        self.best_over, self.chosen = best_over, chosen
 
     @classmethod
     def from_estimator(
@@ -130,11 +130,11 @@ class LearningRateDisplay:
             raise ValueError("parameter and candidates go together.")
         model, data = descent_in(estimator), (seen_by_descent(estimator, X), y, sample_weight)
         if learning_rates is None:
-            automatic = _fitted(clone(model).set_params(learning_rate="auto", max_iter=1), *data)
+            automatic = fitted(clone(model).set_params(learning_rate="auto", max_iter=1), *data)
             learning_rates = automatic.learning_rate_ * np.geomspace(1e-3, 10.0, 13)
         rates = np.sort(np.asarray(learning_rates, dtype=float))
         changes = [{}] if parameter is None else [{parameter: value} for value in candidates]
-        ends = [_sweep(clone(model).set_params(**c), rates, data, above_minimum) for c in changes]
+        ends = [sweep(clone(model).set_params(**c), rates, data, above_minimum) for c in changes]
         values, diverged = np.moveaxis(np.array(ends), 1, 0)
         flat = 0 if parameter is None else slice(None)
         display = cls(
@@ -171,47 +171,13 @@ class LearningRateDisplay:
         -------
         LearningRateDisplay
         """
-        results = search.cv_results_
-        scores = np.asarray(results[f"mean_test_{metric or 'score'}"], dtype=float)
-        tried = results["params"]
-        key = _only_key(tried, "learning_rate")
-        others = [k for k in _varied(tried) if k != key]
-        if parameter is None and len(others) > 1:
-            raise ValueError(f"The search varies {others}: choose one with parameter=.")
-        second = others[0] if others else None
-        second = _only_key(tried, parameter) if parameter is not None else second
-        cells, rates, candidates = {}, set(), []
-        for params, score in zip(tried, scores):
-            if key not in params or isinstance(params[key], str):
-                continue
-            row = params.get(second)
-            candidates += [] if _place(candidates, row) is not None else [row]
-            rates.add(float(params[key]))
-            cells.setdefault((_place(candidates, row), float(params[key])), []).append(score)
-        rates = sorted(rates)
-        shape = len(candidates), len(rates)
-        values, diverged = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-        for (row, rate), found in cells.items():
-            found = np.array(found)[np.isfinite(found)]
-            place = row, rates.index(rate)
-            values[place], diverged[place] = found.max(initial=-np.inf), not found.size
-        values[diverged] = np.nan
-        flat = 0 if second is None else slice(None)
-        display = cls(
-            learning_rates=np.array(rates),
-            values=values[flat],
-            diverged=diverged[flat],
-            parameter=None
-            if second is None
-            else second.removeprefix(key[: -len("learning_rate")]),
-            candidates=None if second is None else candidates,
-            show="score",
-        )
-        return display.plot(ax, **plot_options)
+        return cls(**searched(search, parameter, metric)).plot(ax, **plot_options)
 
     @property
     def best(self):
-        """Place of the best value, among those that have not diverged."""
+        """Place of what was chosen, or of the best value that has not diverged."""
+        if self.chosen is not None:
+            return self.chosen
         sound = np.where(self.diverged, np.nan, self.values)
         if np.isnan(sound).all():
             raise ValueError("Every descent has diverged.")
@@ -234,12 +200,14 @@ class LearningRateDisplay:
             This one.
         """
         ax = canvas(ax)
+        ends = _edges(self.learning_rates)[[0, -1]]
+        ax.set(xscale="log", xlim=ends, xlabel="learning rate (per update)")
+        round_ticks(ax.xaxis, *ends)
         self.line_ = self.mesh_ = self.hatches_ = self.best_ = self.colorbar_ = None
         if self.values.ndim == 1:
             self._line(ax, line_kwargs)
         else:
             self._map(ax, mesh_kwargs or {})
-        ax.set_xlabel("learning rate (per update)")
         handles = [a for a in (self.best_, self.hatches_) if a is not None]
         ax.legend(
             handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False
@@ -251,14 +219,13 @@ class LearningRateDisplay:
         sound = np.where(self.diverged, np.nan, self.values)
         look = {"linewidth": 2.0, "marker": "o", "markersize": 5, "color": LINES[0]}
         (self.line_,) = ax.plot(self.learning_rates, sound, **merged(look, options))
-        ax.set_xscale("log")
         norm = self._norm(sound)
         if norm.__class__.__name__ == "LogNorm":
             ax.set_yscale("log")
         elif self.show == "score" and (sound < norm.vmin).any():
             ax.set_ylim(norm.vmin, norm.vmax + 0.05 * (norm.vmax - norm.vmin))
-        edges = _edges(np.log(self.learning_rates))
-        spans = [np.exp(edges[[k, k + 1]]) for k in np.flatnonzero(self.diverged)]
+        edges = _edges(self.learning_rates)
+        spans = [edges[[k, k + 1]] for k in np.flatnonzero(self.diverged)]
         for low, high in spans:
             self.hatches_ = ax.axvspan(low, high, **_hatched(), label="diverged")
         if not np.isnan(sound).all():
@@ -270,20 +237,22 @@ class LearningRateDisplay:
         from matplotlib.patches import Patch, Rectangle
 
         sound = np.where(self.diverged, np.nan, self.values)
-        m, k = sound.shape
+        edges, m = _edges(self.learning_rates), len(sound)
         norm = self._norm(sound)
         look = {"cmap": COLOUR_MAP, "norm": norm, **options}
-        self.mesh_ = ax.pcolormesh(np.arange(k + 1) - 0.5, np.arange(m + 1) - 0.5, sound, **look)
+        self.mesh_ = ax.pcolormesh(edges, np.arange(m + 1) - 0.5, sound, **look)
         extend = "min" if self.show == "score" and (sound < norm.vmin).any() else "neither"
         self.colorbar_ = ax.figure.colorbar(self.mesh_, ax=ax, label=self._label(), extend=extend)
-        cells = [Rectangle((j - 0.5, i - 0.5), 1, 1) for i, j in np.argwhere(self.diverged)]
+        widths = np.diff(edges)
+        cells = [
+            Rectangle((edges[j], i - 0.5), widths[j], 1) for i, j in np.argwhere(self.diverged)
+        ]
         if cells:
             ax.add_collection(PatchCollection(cells, **_hatched()))
             self.hatches_ = Patch(**_hatched(), label="diverged")
         if not np.isnan(sound).all():
-            self._star(ax, *self.best[::-1])
-        shown = np.arange(0, k, -(-k // 7))
-        ax.set_xticks(shown, labels=[_rounded(self.learning_rates[j]) for j in shown])
+            row, column = self.best
+            self._star(ax, self.learning_rates[column], row)
         ax.set_yticks(range(m), labels=[written(value) for value in self.candidates])
         ax.set_ylabel(self.parameter.replace("__", " "))
 
@@ -291,11 +260,13 @@ class LearningRateDisplay:
         look = {"marker": "*", "markersize": 15, "linestyle": "none", "zorder": 5}
         look |= {"color": LINES[4], "markeredgecolor": "black"}
         name = "highest" if self.show == "score" else "lowest"
+        name = name if self.chosen is None else "chosen by the search"
         (self.best_,) = ax.plot(x, y, label=name, **look)
 
     def _label(self):
         start = "mean test score" if self.show == "score" else "final objective"
-        return f"{start}{' above its minimum' * self.above_minimum}"
+        over = f" (best {', '.join(self.best_over)})" if self.best_over else ""
+        return f"{start}{' above its minimum' * self.above_minimum}{over}"
 
     def _norm(self, sound):
         """Return how values become colours: objectives by their logarithm where they can."""
@@ -317,59 +288,10 @@ def _hatched():
     return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}
 
 
-def _fitted(model, X, y, sample_weight):
-    """Return the model after its fit, which may diverge."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
-            return model.fit(X, y, sample_weight)
-        except ValueError:
-            if vars(model).get("stop_reason_") in FAILED:
-                return model
-            raise
-
-
-def _sweep(model, rates, data, above_minimum):
-    """Return where the model ends at each rate, NaN for nowhere, and whether it has diverged."""
-    fits = [_fitted(clone(model).set_params(learning_rate=rate), *data) for rate in rates]
-    ends = np.array([fit.loss_curve_[-1] for fit in fits])
-    diverged = np.array([fit.stop_reason_ in FAILED for fit in fits])
-    if above_minimum:
-        sound = [fit for fit, lost in zip(fits, diverged) if not lost]
-        best = min(sound, key=lambda fit: fit.loss_curve_[-1], default=None)
-        start = None if best is None else best.parameters()
-        lowest = optimum(single_objective(model, *data), start).objective
-        ends = ends - min([lowest, *(fit.loss_curve_[-1] for fit in sound)])
-    return np.where(np.isfinite(ends), ends, np.nan), diverged
-
-
-def _varied(tried):
-    """Return the names of all parameters that take more than one value."""
-    keys = sorted(set().union(*tried))
-    return [k for k in keys if len({repr(params.get(k)) for params in tried}) > 1]
-
-
-def _only_key(tried, name):
-    """Return the one parameter that has a name, perhaps within a pipeline."""
-    keys = sorted(set().union(*tried))
-    found = [k for k in keys if k == name] or [k for k in keys if k.endswith("__" + name)]
-    if len(found) != 1:
-        raise ValueError(f"The search has {len(found)} parameters {name!r}, among {keys}.")
-    return found[0]
-
-
-def _place(values, value):
-    """Return where a value stands in a list, by what it is written as; None if nowhere."""
-    written = [repr(v) for v in values]
-    return written.index(repr(value)) if repr(value) in written else None
-
-
-def _rounded(rate):
-    return f"{float(f'{rate:.2g}'):g}"
-
-
-def _edges(centres):
-    """Return the borders of cells around ascending centres."""
+def _edges(rates):
+    """Return the borders of cells around ascending rates, half-way on a logarithmic axis."""
+    centres = np.log(rates)
     middle = 0.5 * (centres[1:] + centres[:-1])
     first, last = np.diff(centres)[[0, -1]] if len(centres) > 1 else (1.0, 1.0)
-    return np.concatenate([[centres[0] - 0.5 * first], middle, [centres[-1] + 0.5 * last]])
+    ends = centres[0] - 0.5 * first, centres[-1] + 0.5 * last
+    return np.exp(np.clip(np.concatenate([ends[:1], middle, ends[1:]]), -FAR, FAR))

@@ -1,0 +1,104 @@
+"""Where descents end over their learning rate: sweeps of fits, and what searches have found."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skgd.displays.given import FAILED, optimum, single_objective
+
+
+def fitted(model, X, y, sample_weight):
+    """Return the model after its fit, which may diverge."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            return model.fit(X, y, sample_weight)
+        except ValueError:
+            if vars(model).get("stop_reason_") in FAILED:
+                return model
+            raise
+
+
+def sweep(model, rates, data, above_minimum):
+    """Return where the model ends at each rate, NaN for nowhere, and whether it has diverged."""
+    fits = [fitted(clone(model).set_params(learning_rate=rate), *data) for rate in rates]
+    ends = np.array([fit.loss_curve_[-1] for fit in fits])
+    diverged = np.array([fit.stop_reason_ in FAILED for fit in fits])
+    if above_minimum:
+        sound = [fit for fit, lost in zip(fits, diverged) if not lost]
+        best = min(sound, key=lambda fit: fit.loss_curve_[-1], default=None)
+        start = None if best is None else best.parameters()
+        lowest = optimum(single_objective(model, *data), start).objective
+        ends = ends - min([lowest, *(fit.loss_curve_[-1] for fit in sound)])
+    return np.where(np.isfinite(ends), ends, np.nan), diverged
+
+
+def searched(search, parameter, metric):
+    """Return what `LearningRateDisplay` is made of, from the parameters of `from_search`."""
+    results = search.cv_results_
+    scores = np.asarray(results[f"mean_test_{metric or 'score'}"], dtype=float)
+    tried = results["params"]
+    key = _only_key(tried, "learning_rate")
+    others = [k for k in _varied(tried) if k != key]
+    if parameter is None and len(others) > 1:
+        raise ValueError(f"The search varies {others}: choose one with parameter=.")
+    second = others[0] if others else None
+    second = _only_key(tried, parameter) if parameter is not None else second
+    places = [_cell(params, key, second) for params in tried]
+    rates = sorted({place[1] for place in places if place})
+    candidates = _distinct([place[0] for place in places if place])
+    values = np.full((len(candidates), len(rates)), np.nan)
+    diverged = np.zeros(values.shape, dtype=bool)
+    cells = [place and (_place(candidates, place[0]), rates.index(place[1])) for place in places]
+    for cell in set(filter(None, cells)):
+        found = scores[[k for k, other in enumerate(cells) if other == cell]]
+        diverged[cell] = not np.isfinite(found).any()
+        values[cell] = np.nan if diverged[cell] else found[np.isfinite(found)].max()
+    best = vars(search).get("best_index_")
+    chosen = None if best is None else cells[best]
+    prefix, lone = key.removesuffix("learning_rate"), second is None
+    flat = 0 if lone else slice(None)
+    return {
+        "learning_rates": np.array(rates),
+        "values": values[flat],
+        "diverged": diverged[flat],
+        "parameter": None if lone else second.removeprefix(prefix),
+        "candidates": None if lone else candidates,
+        "show": "score",
+        "best_over": [name.removeprefix(prefix) for name in others if name != second],
+        "chosen": chosen[1:] if lone and chosen is not None else chosen,
+    }
+
+
+def _cell(params, key, second):
+    """Return a candidate's row and rate; None where its rate is no number."""
+    rate = params.get(key, "auto")
+    return None if isinstance(rate, str) else (params.get(second), float(rate))
+
+
+def _distinct(values):
+    """Return the values, those that are written alike once."""
+    return list({repr(value): value for value in values}.values())
+
+
+def _varied(tried):
+    """Return the names of all parameters that take more than one value."""
+    keys = sorted(set().union(*tried))
+    return [k for k in keys if len({repr(params.get(k)) for params in tried}) > 1]
+
+
+def _only_key(tried, name):
+    """Return the one parameter that has a name, perhaps within a pipeline."""
+    keys = sorted(set().union(*tried))
+    found = [k for k in keys if k == name] or [k for k in keys if k.endswith("__" + name)]
+    if len(found) != 1:
+        raise ValueError(f"The search has {len(found)} parameters {name!r}, among {keys}.")
+    return found[0]
+
+
+def _place(values, value):
+    """Return where a value stands in a list, by what it is written as; None if nowhere."""
+    written = [repr(v) for v in values]
+    return written.index(repr(value)) if repr(value) in written else None
