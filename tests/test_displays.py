@@ -96,7 +96,18 @@ def steps(ax=None):
     return StepDisplay.from_schedules(["cosine", "step"], n_epochs=5, ax=ax)
 
 
-MAKERS = [curve, surface, fit_of_line, coefficients, geometry, rates, rate_map, steps]
+RATE = "learning rate (per update)"
+LABELS = {
+    curve: ("epoch", "objective"),
+    surface: ("intercept (y)", "slope (y per x)"),
+    fit_of_line: ("x", "y"),
+    coefficients: ("alpha", "coefficient (y per unit of the feature)"),
+    geometry: ("weight of x0 (y per unit)", "weight of x1 (y per unit)"),
+    rates: (RATE, "final objective"),
+    rate_map: (RATE, "alpha"),
+    steps: ("update", RATE),
+}
+MAKERS = list(LABELS)
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -112,12 +123,11 @@ def test_a_display_draws_on_the_axes_it_is_given_and_returns_itself(make):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_a_display_without_axes_has_a_figure_of_its_own_and_names_both_axes(make):
+def test_a_display_without_axes_has_a_figure_of_its_own_and_axes_with_names_and_units(make):
     before = set(plt.get_fignums())
     display = make()
     assert display.figure_.number not in before
-    assert display.ax_.get_xlabel()
-    assert display.ax_.get_ylabel()
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == LABELS[make]
     assert display.plot().figure_ is not make().figure_
 
 

@@ -214,7 +214,8 @@ def test_the_sweep_ends_where_single_fits_end_and_marks_what_diverges(problem):
     star = [[shown.learning_rates[shown.best], shown.values[shown.best]]]
     np.testing.assert_array_equal(shown.best_.get_xydata(), star)
     hatched = [patch for patch in shown.ax_.patches if patch.get_hatch()]
-    spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in hatched]
+    paths = (patch.get_path().transformed(patch.get_patch_transform()) for patch in hatched)
+    spans = [path.get_extents().intervalx for path in paths]
     assert [[low < r < high for low, high in spans].count(True) for r in np.sort(rates)] == [
         *(0, 0, 0, 1, 1),
     ]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from conftest import make_regression
 from scipy import sparse
+from sklearn.preprocessing import StandardScaler
 
 from skgd import GDRegressor
 
@@ -204,16 +205,26 @@ def test_sparse_data_is_never_made_dense(batch_size, center):
 FRAMES = [pd.DataFrame, lambda X, columns: pl.DataFrame(X, schema=columns)]
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars"])
-def test_a_frame_gives_the_fit_of_its_values_and_its_names(frame):
+every_frame = pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars"])
+
+
+@every_frame
+def test_a_frame_gives_the_fit_of_its_values(frame):
+    found = fitted(frame(ZEROS_AND_ONES, columns=list("abcde")))
+    np.testing.assert_allclose(found, fitted(ZEROS_AND_ONES), rtol=0.0, atol=1e-12)
+
+
+@every_frame
+def test_the_names_of_a_frame_are_kept_and_asked_for(frame):
     names = list("abcde")
     X = frame(ZEROS_AND_ONES, columns=names)
+    if not hasattr(StandardScaler().fit(X), "feature_names_in_"):
+        pytest.skip("This version of scikit-learn does not know the names of such a frame.")
     model = GDRegressor(tol=1e-12).fit(X, Y)
     np.testing.assert_array_equal(model.feature_names_in_, names)
-    np.testing.assert_array_equal(model.coef_, fitted(ZEROS_AND_ONES)[:5])
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         from_values = model.predict(ZEROS_AND_ONES)
-    np.testing.assert_array_equal(model.predict(X), from_values)
+    np.testing.assert_allclose(model.predict(X), from_values, rtol=1e-13, atol=1e-13)
     with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
         model.predict(X[names[::-1]])
     with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- f"):

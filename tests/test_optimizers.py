@@ -12,6 +12,8 @@ from skgd import GDRegressor
 from skgd.optimizers import (
     GD,
     OPTIMIZERS,
+    SAGA,
+    SVRG,
     AdaDelta,
     AdaGrad,
     Adam,
@@ -25,28 +27,43 @@ from skgd.optimizers import (
     Optimizer,
     RMSProp,
 )
+from skgd.optimizers.classical import Accelerated
 
+# What every entry of the table runs as, on the full batch and on smaller ones: each rule once.
+RESOLVED = (cls().resolved(full) for cls in OPTIMIZERS.values() for full in (True, False))
 RULES = [
-    *{cls: cls().resolved(full_batch=True) for cls in OPTIMIZERS.values()}.values(),
+    *dict.fromkeys(RESOLVED),
     Nesterov(0.7),
     Momentum(0.6, averaged=True),
     Adam(bias_correction=False),
     Normalized("l2").resolved(full_batch=True),
 ]
+every_rule = pytest.mark.parametrize("rule", RULES, ids=repr)
+
+
+def test_every_entry_of_the_table_is_among_the_rules_that_are_tested():
+    tested = {type(rule) for rule in RULES}
+    as_they_are = {cls for cls in OPTIMIZERS.values() if cls().resolved(False) == cls()}
+    assert as_they_are <= tested
+    assert {SAGA, SVRG, Adam, Nesterov, Accelerated} <= tested
+
+
+def updates_of(rule, gradients):
+    """Yield d and s of every update, of shape (2, p), for gradients of shape (updates, p)."""
+    p = gradients.shape[1]
+    memory, scalars = np.zeros((rule.n_memory, p)), np.zeros(rule.n_scalars)
+    for t, g in enumerate(gradients, start=1):
+        shared = rule.prepare(t, float(g @ g) if rule.needs_norm else 0.0, scalars)
+        steps = [rule.step(float(g[j]), memory, j, shared) for j in range(p)]
+        yield np.transpose(steps)
 
 
 def direction_and_scale(rule, gradients):
-    """Return d and s of every update, for gradients of shape (updates, p)."""
-    p = gradients.shape[1]
-    memory, scalars = np.zeros((rule.n_memory, p)), np.zeros(rule.n_scalars)
-    steps = []
-    for t, g in enumerate(gradients, start=1):
-        shared = rule.prepare(t, float(g @ g) if rule.needs_norm else 0.0, scalars)
-        steps.append([rule.step(float(g[j]), memory, j, shared) for j in range(p)])
-    return np.moveaxis(np.array(steps), 2, 0)
+    """Return d and s of all updates, each of shape (updates, p)."""
+    return np.moveaxis(list(updates_of(rule, gradients)), 1, 0)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@every_rule
 def test_under_a_constant_gradient_the_direction_tends_to_the_gradient(rule):
     g = np.array([3.0, -0.02, 0.5])
     d, s = direction_and_scale(rule, np.tile(g, (3000, 1)))
@@ -54,20 +71,32 @@ def test_under_a_constant_gradient_the_direction_tends_to_the_gradient(rule):
     assert (s > 0.0).all()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_a_rule_forgets_nothing_but_what_is_in_its_memory(rule):
+@every_rule
+def test_two_runs_of_one_rule_in_turns_do_not_disturb_each_other(rule):
+    one, other = np.random.default_rng(0).standard_normal((2, 20, 3))
+    alone = [direction_and_scale(rule.replace(), gradients) for gradients in (one, other)]
+    turns = list(zip(updates_of(rule, one), updates_of(rule, other)))
+    np.testing.assert_array_equal(np.moveaxis(turns, 2, 0), np.stack(alone, axis=2))
+
+
+@every_rule
+def test_a_coordinate_is_moved_by_its_own_gradients_and_the_common_norm_alone(rule):
     gradients = np.random.default_rng(0).standard_normal((20, 3))
-    np.testing.assert_array_equal(
-        direction_and_scale(rule, gradients), direction_and_scale(rule, gradients)
-    )
+    if rule.needs_norm:  # the other gradients are of this length, in another direction
+        others = np.linalg.norm(gradients[:, 1:], axis=1)[:, None] * [0.6, 0.8]
+    else:
+        others = np.random.default_rng(1).standard_normal((20, 2))
+    moved = np.column_stack([others, gradients[:, 0]])
+    expected = direction_and_scale(rule, gradients)[:, :, 0]
+    np.testing.assert_allclose(direction_and_scale(rule, moved)[:, :, 2], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_lazy_rules_take_the_gradient_as_it_is(rule):
+@every_rule
+def test_a_rule_may_wait_exactly_where_its_step_is_the_gradient(rule):
     gradients = np.random.default_rng(0).standard_normal((5, 3))
     d, s = direction_and_scale(rule, gradients)
-    plain = np.array_equal(d, gradients) and np.all(s == 1.0)
-    assert plain or not rule.lazy
+    plain = np.array_equal(d, gradients) and bool(np.all(s == 1.0))
+    assert rule.lazy == (plain and not rule.looks_ahead and not rule.reduces)
 
 
 TORCH = np.load(Path(__file__).parent / "data" / "torch_trajectories.npz")
@@ -181,7 +210,8 @@ def test_nesterov_without_beta_accelerates_on_the_full_batch_only():
     assert Nesterov(0.5).resolved(full_batch=True) == Nesterov(0.5)
 
 
-SETTLING = sorted(set(OPTIMIZERS) - {"sgd", "normalized", "lion"})
+# By its own steps on the full batch: "auto", "saga" and "svrg" run as others there.
+SETTLING = sorted(set(OPTIMIZERS) - {"sgd", "auto", "saga", "svrg", "normalized", "lion"})
 
 
 @pytest.mark.slow

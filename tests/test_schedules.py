@@ -253,7 +253,7 @@ def test_on_the_full_batch_adaptive_counts_by_the_square_of_tol(problem):
     model = fitted(schedule, *problem, 0.05, optimizer="normalized", tol=1e-4)
     assert sum(epochs[:4]) < model.n_iter_ < len(path)
     np.testing.assert_allclose(model.path_, path[: model.n_iter_ + 1], rtol=1e-10, atol=1e-11)
-    best = np.linalg.lstsq(np.column_stack([problem[0], np.ones(40)]), problem[1])[0]
+    best = np.linalg.lstsq(np.column_stack([problem[0], np.ones(40)]), problem[1], rcond=None)[0]
     np.testing.assert_allclose(model.path_[-1], best, atol=1e-3)
 
 
