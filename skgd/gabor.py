@@ -7,8 +7,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import Interval, StrOptions, fit_context
 from skgd.starts import ManyStarts
+from skgd.texts import documented
 
 
+# Docstrings name in braces what `skgd.texts` says of the parameters that estimators share.
+@documented
 class GDGaborRegressor(ManyStarts):
     """A wave packet fitted by gradient descent, from one start or from the best of many.
 
@@ -24,28 +27,37 @@ class GDGaborRegressor(ManyStarts):
 
     Parameters
     ----------
-    loss : {"squared_error"} or Loss, default="squared_error"
-        Of one row; averaged over the rows.
-    penalty : {"l2", "l1", "elasticnet", None} or Penalty, default=None
-        Omega, of the frequency only.
-    alpha : float, default=1e-4
-        Strength of the penalty, beside a mean loss.
-    l1_ratio : float, default=0.5
-        Share of the l1 term in ``penalty="elasticnet"``, in [0, 1].
-    penalty_weights : array-like of shape (n_features,), default=None
-        What ``alpha`` is multiplied by for each frequency. None for ones.
+    {loss}
+    {penalty}
+        The weights are the frequencies.
+    {alpha}
+    {l1_ratio}
+    {penalty_weights}
     fit_amplitude : bool, default=False
         Whether ``a`` is a parameter.
     fit_width : bool, default=False
         Whether ``s``, the width of the envelope in radians of u, is a parameter.
     fit_baseline : bool, default=False
         Whether ``c`` is a parameter.
-    optimizer, learning_rate, schedule, batch_size, sampling, clip_norm, clip_value, average, \
-    max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, scoring
-        As in `GDRegressor`. ``learning_rate="auto"`` rests on a bound of the curvature that holds
-        everywhere for offset and frequency, and for ``|a| <= 2 max |y|``, ``s >= 1`` and
-        ``|c| <= max |y|`` for the others (`skgd.models.Gabor.curvature`); a descent that leaves
-        that region and grows is begun anew at a quarter of the rate.
+    {optimizer}
+        ``"auto"`` is ``"nesterov"``.
+    {learning_rate}
+        The bound of the curvature holds everywhere for offset and frequency, and for
+        ``|a| <= 2 max |y|``, ``s >= 1`` and ``|c| <= max |y|`` for the others
+        (`skgd.models.Gabor.curvature`); a descent that leaves that region and grows is begun
+        anew at a quarter of the rate.
+    {schedule}
+    {batch_size}
+    {sampling}
+    {clip_norm}
+    {clip_value}
+    {average}
+    {max_iter}
+    {tol}
+    {n_iter_no_change}
+    {early_stopping}
+    {validation_fraction}
+    {scoring}
     init : array-like of shape (n_parameters,), default=None
         Where a single descent starts: offset, frequency (one for each column), then those of
         amplitude, width and baseline that are fitted.
@@ -63,14 +75,10 @@ class GDGaborRegressor(ManyStarts):
         ``init``.
     n_jobs : int or None, default=None
         Threads that share the starts; they pay from some ten thousand rows on.
-    record_path : bool or int, default=False
-        Whether to keep the parameters after every update, or after every k-th.
-    warm_start : bool, default=False
-        Whether a further call of `fit` goes on from where the last one ended.
-    random_state : int, RandomState instance or None, default=None
-        Of the random points and of the order of the rows.
-    verbose : int, default=0
-        Whether to print the objective after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ...
+    {record_path}
+    {warm_start}
+    {random_state}
+    {verbose}
 
     Attributes
     ----------
@@ -96,13 +104,19 @@ class GDGaborRegressor(ManyStarts):
         The roots of its diagonal.
     starts_ : ndarray of shape (n_starts, n_parameters)
         Where the descents began.
-    n_iter_, t_, loss_curve_, history_, learning_rate_, stop_reason_, path_
-        The record of the descent that led to the solution, as in `GDRegressor`; polishing is not
-        part of it.
-    converged_ : bool
-        Whether that descent, or the polishing after it, has arrived at a stationary point.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    {n_iter_} : int
+        Those of the descent that led to the solution, as all that follows; polishing is no part
+        of it.
+    {t_} : int
+    {loss_curve_} : ndarray of shape (n_iter_ + 1,)
+    {history_} : dict of ndarray of shape (n_iter_ + 1,)
+    {learning_rate_} : float
+    {converged_} : bool
+        Polishing can be what has arrived.
+    {stop_reason_} : str
+    {path_} : ndarray of shape (t_ // k + 1, n_parameters)
+    {n_features_in_}
+    {feature_names_in_}
 
     See Also
     --------

@@ -8,8 +8,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import StrOptions, fit_context
 from skgd.targets import TargetByTarget
+from skgd.texts import documented
 
 
+# Docstrings name in braces what `skgd.texts` says of the parameters that estimators share.
+@documented
 class GDRegressor(TargetByTarget):
     """Linear regression by gradient descent, with any of the classic rules.
 
@@ -20,74 +23,32 @@ class GDRegressor(TargetByTarget):
 
     Parameters
     ----------
-    loss : {"squared_error"} or Loss, default="squared_error"
-        Of one row; averaged over the rows.
-    penalty : {"l2", "l1", "elasticnet", None} or Penalty, default="l2"
-        Omega: ``|w|^2 / 2``, ``|w|_1``, or ``l1_ratio |w|_1 + (1 - l1_ratio) |w|^2 / 2``. The
-        intercept is never penalised.
-    alpha : float, default=1e-4
-        Strength of the penalty, beside a *mean* loss: that of `Lasso`, `ElasticNet` and
-        `SGDRegressor`; `Ridge` calls ``W * alpha`` alpha.
-    l1_ratio : float, default=0.5
-        Share of the l1 term in ``penalty="elasticnet"``, in [0, 1].
-    fit_intercept : bool, default=True
-        Whether there is a ``b``.
+    {loss}
+    {penalty}
+    {alpha}
+    {l1_ratio}
+    {fit_intercept}
     positive : bool, default=False
         Whether the weights are kept from being negative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        What ``alpha`` is multiplied by for each weight; 0 leaves it unpenalised. None for ones.
-    optimizer : str or Optimizer, default="auto"
-        The rule that turns gradients into steps: ``"gd"`` (also ``"sgd"``), ``"momentum"``,
-        ``"nesterov"``, ``"normalized"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``, ``"adam"``,
-        ``"adamw"``, ``"nadam"``, ``"amsgrad"``, ``"lion"``, ``"saga"``, ``"svrg"``, or an instance
-        from `skgd.optimizers`. Nested names such as ``optimizer__beta`` work in `set_params` and
-        in grids. ``"auto"`` is the fastest certified way to the minimum: for the squared error,
+    {penalty_weights}
+    {optimizer}
+        ``"auto"`` is the fastest certified way to the minimum: for the squared error,
         where nothing is asked about the way (no rate, schedule, batch, start, path, average,
         clipping or validation), working sets, products of columns and conjugate
         gradients take the place of a rule; else it is ``"nesterov"``.
-    learning_rate : float or "auto", default="auto"
-        The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full
-        batch ``1 / L``, L the largest curvature of the smooth part; on smaller batches half the
-        reciprocal of the expected smoothness; for rules that normalise the gradient, a stated
-        fraction of the first Newton step, in the unit of the parameters.
-    schedule : str or Schedule, default="constant"
-        The multiplier of the rate over time: ``"constant"``, ``"step"``, ``"exponential"``,
-        ``"inverse_time"``, ``"inverse_scaling"``, ``"cosine"``, ``"warmup"``, ``"adaptive"``, or
-        an instance from `skgd.schedules`.
-    batch_size : int or None, default=None
-        Rows in an update; None for all (gradient descent), 1 for stochastic gradient descent.
-    sampling : {"shuffle", "replacement", "cyclic"}, default="shuffle"
-        Order of the rows on smaller batches: a new order every epoch, each row drawn at random,
-        or as they stand.
-    clip_norm, clip_value : float, default=None
-        The length to which the gradient of the smooth part is shortened before each update, and
-        the size to which its entries are then cut; in the unit of the gradient, which is that of
-        the objective over that of the parameter. None for no limit.
-    average : bool or int, default=False
-        Whether the answer is the mean of the iterates (Polyak), from the first update on or from
-        the given one, counted from 1. Under the l1 penalty it has exact zeros: those of a
-        proximal step from the mean.
-    max_iter : int, default=1000
-        The largest number of epochs, which are passes over the data.
-    tol : float or None, default=1e-4
-        When to stop. On the full batch: when no entry of the proximal gradient exceeds ``tol``, in
-        a unit that makes it, for a weight, the correlation of its column with what is left to
-        explain. On smaller batches: when ``n_iter_no_change`` epochs in a row have not lowered
-        the objective by ``tol`` times that of the best constant prediction. None does
-        ``max_iter`` epochs exactly.
-    n_iter_no_change : int, default=5
-        Epochs without improvement before a descent on smaller batches, or one with
-        ``early_stopping``, ends.
-    early_stopping : bool, default=False
-        Whether to end when ``n_iter_no_change`` epochs in a row have not raised the validation
-        score by ``tol``, and not for any gain of the objective. Unless `fit` is given a validation
-        set, a random part of the rows is held out. The parameters of the epoch with the best
-        score come back.
-    validation_fraction : float, default=0.1
-        The share of the rows that is held out, in (0, 1).
-    scoring : str, callable or None, default=None
-        The validation score, the higher the better: a scorer of scikit-learn, ``"loss"`` for minus
-        the mean loss, or None for `score`, which is R^2.
+    {learning_rate}
+    {schedule}
+    {batch_size}
+    {sampling}
+    {clip_norm}
+    {clip_value}
+    {average}
+    {max_iter}
+    {tol}
+    {n_iter_no_change}
+    {early_stopping}
+    {validation_fraction}
+    {scoring}
     init : array-like of shape (n_features + 1,) or (n_targets, n_features + 1), default=None
         Where the parameters start: the coefficients and, last, the intercept if there is one.
         None for zeros.
@@ -98,14 +59,10 @@ class GDRegressor(TargetByTarget):
         centres where nothing is asked about the descent itself: for the squared error on the full
         batch, with ``learning_rate="auto"`` and ``init=None``. A centred descent starts from the
         weighted mean of y, so compare rules and batch sizes with ``center=False``.
-    record_path : bool or int, default=False
-        Whether to keep the parameters after every update, or after every k-th.
-    warm_start : bool, default=False
-        Whether a further call of `fit` goes on from where the last one ended.
-    random_state : int, RandomState instance or None, default=None
-        Of the order of the rows.
-    verbose : int, default=0
-        Whether to print the objective after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ...
+    {record_path}
+    {warm_start}
+    {random_state}
+    {verbose}
 
     Attributes
     ----------
@@ -113,37 +70,20 @@ class GDRegressor(TargetByTarget):
         float32 where X is, else float64.
     intercept_ : float or ndarray of shape (n_targets,)
         0.0 without an intercept.
-    n_iter_ : int or ndarray of shape (n_targets,)
-        Epochs done; with ``optimizer="auto"``, looks at the data, or products with it.
-    t_ : int or ndarray of shape (n_targets,)
-        Updates done.
-    loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
-        The objective, penalty included, at the start and after each epoch; that of the iterates
-        where ``average`` is set.
-    history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
-        More of the same kind, by name: ``objective``, ``data_loss``, ``penalty``,
-        ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``
-        and, if there is validation, ``validation_score``. ``history_.to_frame()`` is a pandas
-        DataFrame.
-    learning_rate_ : float or ndarray of shape (n_targets,)
-        The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none.
+    {n_iter_}
+    {t_}
+    {loss_curve_}
+    {history_}
+    {learning_rate_}
     dual_gap_ : float or ndarray of shape (n_targets,)
         The objective minus a lower bound of its minimum: a certificate of how far the fit can be
         from the best, in the unit of the objective. Infinite for losses other than the squared
         error.
-    converged_ : bool or ndarray of shape (n_targets,)
-        Whether the descent ended because there was nothing left to do.
-    stop_reason_ : str or list of str
-        ``"converged"``, ``"plateau"``, ``"overfitting"`` (the validation score no longer
-        improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
-        ``"nonfinite"``.
-    path_ : ndarray of shape (t_ // k + 1, n_features + 1), or list of ndarray
-        The parameters at the start and after every k-th update, the intercept last if there is
-        one; with ``record_path=k``.
-    n_features_in_ : int
-        Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, where X has them.
+    {converged_}
+    {stop_reason_}
+    {path_}
+    {n_features_in_}
+    {feature_names_in_}
 
     See Also
     --------

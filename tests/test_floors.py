@@ -23,7 +23,7 @@ A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.part", "skgd.descent", "skgd.matrix", "skgd.objective", *PARTS),
-    *("skgd.screening", "skgd.stationary", "skgd.verdict", "skgd.watching"),
+    *("skgd.screening", "skgd.stationary", "skgd.texts", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -45,6 +45,7 @@ ALLOWED = {
     "skgd._sklearn": {"numpy", "sklearn"},
     "skgd.datasets": {"numpy", "sklearn", "skgd.models"},
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
+    "skgd.texts": PARTS,
     "skgd.verdict": {"numpy", "sklearn", "skgd.descent"},
     "skgd.watching": {"numpy", "sklearn", "skgd.descent"},
     "skgd.estimator": {"numpy", "scipy", "sklearn", "skgd.naming", *ESTIMATORS_USE},

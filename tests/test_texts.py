@@ -1,0 +1,92 @@
+"""Every parameter of an estimator is documented once, in order, with its default and its names."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skgd
+from skgd.naming import TABLES
+from skgd.texts import TEXTS, documented
+
+ESTIMATORS = [cls for name in skgd.__all__ if inspect.isclass(cls := getattr(skgd, name))]
+estimators = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+
+
+def section(cls, title):
+    """Return the entries of a section of a docstring, as the lines of each name."""
+    text = inspect.cleandoc(cls.__doc__)
+    body = text.split(f"\n{title}\n{'-' * len(title)}\n")[1]
+    body = re.split(r"\n\n\S[^\n]*\n-+\n", body)[0]
+    entries = re.findall(r"^(\S.*)\n((?:(?: .*)?\n?)*)", body, flags=re.MULTILINE)
+    return [(*head.partition(" : ")[::2], text) for head, text in entries]
+
+
+@estimators
+def test_every_parameter_is_documented_once_in_the_order_of_the_signature(cls):
+    documented_names = [name for name, _, _ in section(cls, "Parameters")]
+    assert documented_names == list(inspect.signature(cls).parameters)
+
+
+@estimators
+def test_every_parameter_has_a_type_a_text_and_the_default_of_the_signature(cls):
+    parameters = inspect.signature(cls).parameters
+    for name, kind, text in section(cls, "Parameters"):
+        allowed, _, default = kind.rpartition(", default=")
+        assert allowed
+        assert text.strip()
+        found = {"None": None, "True": True, "False": False}.get(default, default.strip('"'))
+        expected = parameters[name].default
+        numeric = isinstance(expected, (int, float)) and not isinstance(expected, bool)
+        assert (float(found) if numeric else found) == expected
+
+
+@estimators
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_part_lists_every_name_of_its_table(cls, kind):
+    (text,) = (f"{k}\n{t}" for name, k, t in section(cls, "Parameters") if name == kind)
+    said = re.findall(r'``"(\w+)"``', text)
+    assert {name for name in TABLES[kind] if name} <= set(said)
+    assert (None in TABLES[kind]) == bool(re.search(r"\bNone\b", text))
+
+
+@estimators
+def test_nothing_is_left_to_another_page(cls):
+    assert "As in" not in cls.__doc__
+    assert "as in `GD" not in cls.__doc__
+    assert not re.search(r"^ *\{\w+\}", cls.__doc__, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_text_is_used_and_no_estimator_has_another_for_it(name):
+    title = "Attributes" if name.endswith("_") else "Parameters"
+    users = [t for cls in ESTIMATORS for n, _, t in section(cls, title) if n == name]
+    assert users
+    common = inspect.cleandoc(TEXTS[name][1])
+    assert all(inspect.cleandoc("\n" + text).startswith(common) for text in users)
+
+
+def test_a_name_without_a_text_is_an_error():
+    def fit():
+        """Fit.
+
+        {nothing}
+        """
+
+    with pytest.raises(KeyError, match="nothing"):
+        documented(fit)
+
+
+@pytest.mark.parametrize("flag", ["-O", "-OO"])
+def test_the_package_is_imported_without_docstrings(flag):
+    program = "import skgd; skgd.GDRegressor(); print(skgd.GDRegressor.__doc__ is None)"
+    done = subprocess.run(
+        [sys.executable, flag, "-c", program],
+        cwd=Path(skgd.__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, str(flag == "-OO")), done.stderr
