@@ -8,7 +8,7 @@ from conftest import make_regression
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso, Ridge
+from sklearn.linear_model import Lasso
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
@@ -98,15 +98,16 @@ def test_another_rule_begins_anew_where_the_last_has_ended():
     np.testing.assert_allclose(model.coef_, first, atol=1e-5)
 
 
-def test_rows_in_pieces_lead_to_the_fit_of_all():
-    X, y = make_regression(n=600, p=4, noise=0.1)
-    model = GDRegressor(optimizer="gd", alpha=0.1)
-    for _ in range(40):
+@pytest.mark.parametrize("center", [True, False])
+def test_pieces_that_share_their_minimum_lead_to_it(center):
+    X, _ = make_regression(n=600, p=4)
+    truth, y = np.array([1.0, -2.0, 0.5, 0.0]), X @ [1.0, -2.0, 0.5, 0.0] + 3.0
+    model = GDRegressor(optimizer="gd", penalty=None, center=center)
+    for _ in range(100):
         for rows in np.array_split(np.arange(600), 6):
             model.partial_fit(X[rows], y[rows])
-    ridge = Ridge(alpha=600 * 0.1).fit(X, y)
-    np.testing.assert_allclose(model.coef_, ridge.coef_, atol=0.05)
-    np.testing.assert_allclose(model.predict(X).mean(), y.mean(), atol=0.05)
+    np.testing.assert_allclose(model.coef_, truth, atol=1e-8)
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-8)
 
 
 def test_an_automatic_rate_falls_for_rows_that_need_a_lower_one():

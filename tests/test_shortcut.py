@@ -128,11 +128,14 @@ def test_sparse_rows_are_the_same_rows(penalty, share):
 @pytest.mark.parametrize("form", ["tall", "wide"])
 def test_single_precision_is_certified_to_its_own_rounding(form, penalty, share):
     X, y, _ = FORMS[form]()
-    model = fit(penalty, share, X.astype(np.float32), y, tol=1e-5)
-    least, plain = certificates(model, X.astype(np.float32), y, share)
+    X = X.astype(np.float32)
+    model = fit(penalty, share, X, y, tol=1e-7)
+    least, plain = certificates(model, X, y, share)
     assert model.coef_.dtype == np.float32
     assert least - 1e-5 * y.var() <= model.dual_gap_ <= plain + 1e-5 * y.var()
-    np.testing.assert_allclose(model.coef_, fit(penalty, share, X, y).coef_, atol=1e-2)
+    exact = fit(penalty, share, X.astype(float), y, tol=1e-11)
+    size = np.abs(exact.coef_).max()
+    np.testing.assert_allclose(model.coef_, exact.coef_, rtol=0.0, atol=1e-5 * size)
 
 
 @pytest.mark.parametrize(("penalty", "share"), PENALTIES[:2])
@@ -211,14 +214,15 @@ def test_a_perfect_fit_is_found_to_rounding():
     truth = np.array([1.0, -2.0, 0.0, 3.0, 0.5])
     model = fit(None, 1.0, X, X @ truth + 7.0, tol=1e-12)
     np.testing.assert_allclose(model.coef_, truth, atol=1e-11)
-    assert model.dual_gap_ <= 1e-20
+    assert model.dual_gap_ <= 10.0 * np.finfo(float).eps * np.mean((X @ truth + 7.0) ** 2)
 
 
 def test_without_a_penalty_the_answer_of_least_length_is_found():
     X, y = make_wide()
     model = fit(None, 1.0, X, y, tol=1e-12)
     Z = X - X.mean(axis=0)
-    np.testing.assert_allclose(model.coef_, np.linalg.pinv(Z) @ (y - y.mean()), atol=1e-9)
+    least = np.linalg.lstsq(Z, y - y.mean(), rcond=1e-10)[0]  # the rank of Z is one below n
+    np.testing.assert_allclose(model.coef_, least, atol=1e-9)
 
 
 ASKED = [
