@@ -128,7 +128,7 @@ def test_everything_of_interest_is_in_the_picture(line):
         wild.fit(X, y)
     shown = LossSurfaceDisplay.from_estimators({"a": fit, "wild": wild}, X, y, grid_resolution=5)
     alone = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=5)
-    np.testing.assert_array_equal(shown.values, alone.values)
+    np.testing.assert_allclose(shown.values, alone.values, rtol=1e-12)
     for points in (*alone.paths.values(), alone.minima):
         assert ((points > [alone.x[0], alone.y[0]]) & (points < [alone.x[-1], alone.y[-1]])).all()
     ends = [end.get_marker() for end in shown.ends_]
@@ -183,7 +183,7 @@ def test_a_pipeline_shows_the_surface_that_its_last_step_descends_on():
     scaled = StandardScaler().fit_transform(X)
     one = LossSurfaceDisplay.from_estimator(pipe, X, y, grid_resolution=5)
     other = LossSurfaceDisplay.from_estimator(pipe[-1], scaled, y, grid_resolution=5)
-    np.testing.assert_array_equal(one.values, other.values)
+    np.testing.assert_allclose(one.values, other.values, rtol=1e-12)
 
 
 def test_what_has_no_common_surface_is_refused(line):
@@ -248,7 +248,8 @@ def test_a_kept_row_stands_for_as_many_updates_as_were_made(line):
 def test_without_a_path_there_is_the_last_curve(line):
     X, y, fit = line
     shown = FitDisplay.from_estimator(plain(record_path=False).fit(X, y), X, y)
-    np.testing.assert_array_equal(shown.curves, [fit.predict(shown.grid[:, None])])
+    expected = [fit.predict(shown.grid[:, None])]
+    np.testing.assert_allclose(shown.curves, expected, rtol=1e-12, atol=1e-12)
     assert shown.updates is None
 
 
@@ -282,7 +283,7 @@ def test_a_descent_to_infinity_is_shown_as_far_as_it_is_finite(line):
     both = {"sound": fit, "wild": wild}
     surface = LossSurfaceDisplay.from_estimators(both, X, y, grid_resolution=5)
     alone = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=5)
-    np.testing.assert_array_equal(surface.values, alone.values)
+    np.testing.assert_allclose(surface.values, alone.values, rtol=1e-12)
     lone = LossSurfaceDisplay.from_estimator(wild, X, y, grid_resolution=5)
     assert lone.values.max() < 1e4 * wild.loss_curve_[0]
     for shown in (

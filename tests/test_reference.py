@@ -88,7 +88,7 @@ def test_the_closed_form_of_sparse_data_is_that_of_dense(shape, alpha):
 def test_an_elastic_net_without_its_l1_part_has_a_closed_form(problem):
     ridge = closed_form(GDRegressor(alpha=0.2).objective(*problem))
     net = GDRegressor(penalty="elasticnet", l1_ratio=0.0, alpha=0.2).objective(*problem)
-    np.testing.assert_array_equal(closed_form(net).theta, ridge.theta)
+    np.testing.assert_allclose(closed_form(net).theta, ridge.theta, rtol=1e-12)
     free = GDRegressor(penalty="l1", alpha=0.0).objective(*problem)
     np.testing.assert_allclose(
         closed_form(free).theta, theta(LinearRegression().fit(*problem), True), rtol=1e-10
@@ -145,7 +145,7 @@ def test_the_two_references_agree(shape):
     one, other = closed_form(objective), lbfgs(objective)
     np.testing.assert_allclose(one.theta, other.theta, rtol=0.0, atol=1e-6)
     np.testing.assert_allclose(one.objective, other.objective, rtol=1e-12)
-    assert one.objective == objective.value(one.theta)
+    np.testing.assert_allclose(one.objective, objective.value(one.theta), rtol=1e-14)
 
 
 # Levenberg and Marquardt
@@ -257,7 +257,7 @@ def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods)
     np.testing.assert_array_equal(rows[0].theta, theta(model, True))
     objective = model.objective(X, y, WEIGHT)
     for row in rows:
-        assert row.objective == objective.value(row.theta)
+        np.testing.assert_allclose(row.objective, objective.value(row.theta), rtol=1e-14)
         np.testing.assert_allclose(row.theta, rows[0].theta, rtol=0.0, atol=1e-7)
     assert rows[0].n_iter == model.n_iter_
     assert [row.n_iter is None for row in rows] == [name == "closed form" for name in methods]
@@ -282,7 +282,8 @@ def test_an_unfitted_model_is_compared_by_a_clone(problem):
     model = GDRegressor(alpha=0.2)
     before = vars(model).copy()
     rows = compare(model, *problem)
-    np.testing.assert_array_equal(rows[0].theta, theta(GDRegressor(alpha=0.2).fit(*problem), True))
+    expected = theta(GDRegressor(alpha=0.2).fit(*problem), True)
+    np.testing.assert_allclose(rows[0].theta, expected, rtol=1e-12)
     assert vars(model) == before
 
 
@@ -343,7 +344,8 @@ def test_the_gabor_estimator_is_compared_from_the_same_starts(penalty, methods):
     by_name = {"Levenberg-Marquardt": levenberg_marquardt, "L-BFGS": lbfgs}
     for row in others:
         alone = [by_name[row.method](objective, start[[1, 0]]) for start in model.starts_]
-        assert row.objective == min(solution.objective for solution in alone)
+        lowest = min(solution.objective for solution in alone)
+        np.testing.assert_allclose(row.objective, lowest, rtol=1e-12)
         assert row.n_iter == sum(solution.n_iter for solution in alone)
         assert row.objective >= first.objective * (1.0 - 1e-9)
         np.testing.assert_allclose(row.theta, first.theta, atol=1e-4)
