@@ -1,17 +1,20 @@
-"""What every part is: a named, immutable tuple of hyper-parameters.
+"""What every part is: an immutable value made of named hyper-parameters.
 
 Optimizers, schedules, penalties, losses and models are parts. A part remembers
-nothing; the run owns every array. Because a part is a tuple with named fields,
-it passes into compiled code as it is.
+nothing; the run owns every array. Compiled code takes a part for the named tuple of
+its fields. A part is stored as its class and its fields, and checked when it is read.
 """
 
 import inspect
 import math
+from collections import namedtuple
 from numbers import Real
-from operator import itemgetter
+from operator import attrgetter
+
+NoFields = namedtuple("NoFields", ())
 
 
-class Part(tuple):
+class Part:
     """A value made of named hyper-parameters, declared as annotated attributes.
 
     Subclasses write their fields as ``name: float = default`` (or ``bool``, or
@@ -40,8 +43,9 @@ class Part(tuple):
     ValueError: The 'beta' parameter of Momentum must be in [0, 1). Got 1.5 instead.
     """
 
-    __slots__ = ()
+    __slots__ = ("_values",)
     _fields = ()
+    _tuple = NoFields
     _types = {}
     _defaults = {}
     ranges = {}
@@ -52,9 +56,10 @@ class Part(tuple):
             return
         cls._types = cls._types | declared
         cls._fields = tuple(cls._types)
+        cls._tuple = _named_tuple(cls, cls._fields)
         cls._defaults = cls._defaults | {f: cls.__dict__[f] for f in declared if f in cls.__dict__}
-        for place, field in enumerate(cls._fields):
-            setattr(cls, field, property(itemgetter(place)))
+        for field in cls._fields:
+            setattr(cls, field, property(attrgetter(f"_values.{field}")))
 
     def __new__(cls, *args, **kwargs):
         values = dict(zip(cls._fields, args))
@@ -68,7 +73,17 @@ class Part(tuple):
         missing = [field for field in cls._fields if field not in values]
         if missing:
             raise TypeError(f"{cls.__name__} needs a value for {missing}.")
-        return tuple.__new__(cls, [cls._checked(f, values[f]) for f in cls._fields])
+        part = object.__new__(cls)
+        fields = cls._tuple(*(cls._checked(f, values[f]) for f in cls._fields))
+        object.__setattr__(part, "_values", fields)
+        return part
+
+    def __setattr__(self, name, *value):
+        raise AttributeError(
+            f"{type(self).__name__} cannot be changed; replace({name}=...) returns another."
+        )
+
+    __delattr__ = __setattr__
 
     @classmethod
     def _checked(cls, field, value):
@@ -95,7 +110,7 @@ class Part(tuple):
 
     def get_params(self, deep=True):
         """Return the fields and their values, parts inside this part included."""
-        params = dict(zip(self._fields, self))
+        params = self._asdict()
         inner = {name: part for name, part in params.items() if isinstance(part, Part)}
         if deep:
             for name, part in inner.items():
@@ -104,32 +119,34 @@ class Part(tuple):
 
     def replace(self, **changes):
         """Return a new part with some fields changed; ``inner__field`` reaches inside."""
-        own = dict(zip(self._fields, self))
+        own = self._asdict()
         for name, value in changes.items():
             outer, _, rest = name.partition("__")
             own[outer] = own[outer].replace(**{rest: value}) if rest else value
         return type(self)(**own)
 
-    # Compiled code knows a named tuple by this method.
     def _asdict(self):
-        return dict(zip(self._fields, self))
+        return dict(zip(self._fields, self._values))
 
-    def __getnewargs__(self):
-        return tuple(self)
+    def __reduce__(self):
+        return type(self), tuple(self._values)
 
-    # Tuples compare by content only, and Momentum(0.9) is not Nesterov(0.9).
     def __eq__(self, other):
-        return type(self) is type(other) and tuple.__eq__(self, other)
-
-    def __ne__(self, other):
-        return not self == other
+        return type(self) is type(other) and self._values == other._values
 
     def __hash__(self):
-        return hash((type(self), *self))
+        return hash((type(self), self._values))
 
     def __repr__(self):
         fields = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
         return f"{type(self).__name__}({fields})"
+
+
+def _named_tuple(cls, fields):
+    """Return the class of the tuples that compiled code takes for the parts of a class."""
+    made = namedtuple(cls.__name__, fields, module=cls.__module__)
+    made.__qualname__ = f"{cls.__qualname__}._tuple"  # where pickle finds it
+    return made
 
 
 def _within(value, interval):

@@ -27,12 +27,12 @@ ESTIMATORS_USE = {
 }
 ALLOWED = {
     # beneath all
-    "skgd.part": {"inspect", "math", "numbers", "operator"},
+    "skgd.part": {"collections", "inspect", "math", "numbers", "operator"},
     # floor 0: numbers in, numbers out; never each other
     **dict.fromkeys(PARTS, A_PART),
     # floor 1: parts are arguments
     "skgd.descent": {"numpy", "scipy"},
-    "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent"},
+    "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent", "skgd.part"},
     "skgd.descent.history": {"numpy", "pandas", "skgd.descent"},
     "skgd.matrix": {"numpy", "scipy"},
     "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.matrix"},

@@ -81,3 +81,20 @@ def test_a_shared_field_that_cannot_be_hashed_is_refused_in_the_parts_own_words(
     model = GDRegressor(penalty="elasticnet", l1_ratio=[0.5])
     with pytest.raises((TypeError, ValueError), match="'l1_ratio' parameter of ElasticNet"):
         model.set_params(penalty__l1_ratio=0.3)
+
+
+def test_a_part_is_stored_as_its_class_and_fields_and_checked_when_it_is_read():
+    make, fields = Adam(0.8).__reduce__()
+    assert (make, fields) == (Adam, (0.8, 0.999, 1e-8, True))
+    with pytest.raises(ValueError, match="'beta1' parameter of Adam"):
+        make(2.0, *fields[1:])
+    assert not isinstance(Adam(), tuple)
+
+
+def test_skops_returns_a_part_as_a_part():
+    skops = pytest.importorskip("skops.io")
+    part = WarmUp(3, Exponential(0.9))
+    trusted = [f"{type(p).__module__}.{type(p).__name__}" for p in (part, part.then)]
+    with pytest.raises(skops.exceptions.UntrustedTypesFoundException, match="WarmUp"):
+        skops.loads(skops.dumps(part))
+    assert skops.loads(skops.dumps(part), trusted=trusted) == part

@@ -16,9 +16,18 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import lower_builtin, type_callable
+from numba.extending import (
+    NativeValue,
+    lower_builtin,
+    models,
+    register_model,
+    type_callable,
+    typeof_impl,
+    unbox,
+)
 
 from skgd.descent import rows
+from skgd.part import Part
 
 # Sums may be reordered and products fused; NaN and infinity keep their meaning, or
 # divergence would go unseen.
@@ -82,7 +91,7 @@ def undisturbed():
 
 def _digest(classes):
     """Return a name for the code of some classes and of the loop; None if it would not last."""
-    bases = {base for cls in classes for base in cls.__mro__} - {tuple, object}
+    bases = {base for cls in classes for base in cls.__mro__} - {object}
     if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
         return None
     text = hashlib.sha256()
@@ -110,6 +119,28 @@ def _spelled(value, above):
     found += [cell.cell_contents for cell in value.__closure__ or ()]
     found += value.__defaults__ or ()
     return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
+
+
+class PartType(types.NamedTuple):
+    """The type of a part: that of the named tuple of its fields."""
+
+
+register_model(PartType)(models.TupleModel)
+
+
+@typeof_impl.register(Part)
+def _type_part(part, context):
+    fields = [typeof_impl(value, context) for value in part._values]
+    return PartType(fields, type(part._values))
+
+
+@unbox(PartType)
+def _unbox_part(kind, part, context):
+    fields = context.pyapi.object_getattr_string(part, "_values")
+    inner = types.NamedTuple(kind.types, kind.instance_class)
+    native = context.unbox(inner, fields)
+    context.pyapi.decref(fields)
+    return NativeValue(native.value, is_error=native.is_error)
 
 
 @type_callable(rows.prefetch)
