@@ -10,7 +10,7 @@ import pytest
 from conftest import make_regression
 from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
@@ -63,8 +63,8 @@ def test_the_surface_of_a_line_is_the_loss_of_intercepts_and_slopes(line):
     np.testing.assert_allclose(shown.values, expected, rtol=1e-12)
     np.testing.assert_array_equal(shown.paths["path"], fit.path_[:, ::-1])
     assert shown.axis_names == ("intercept (y)", "slope (y per x)")
-    least = LinearRegression().fit(X, y)
-    np.testing.assert_allclose(shown.minima, [[least.intercept_, least.coef_[0]]], atol=1e-3)
+    least = Ridge(len(y) * 1e-4).fit(X, y)
+    np.testing.assert_allclose(shown.minima, [[least.intercept_, least.coef_[0]]], rtol=1e-6)
 
 
 def test_the_surface_of_a_packet_is_the_loss_of_offsets_and_frequencies():
@@ -87,7 +87,7 @@ def test_the_minima_that_are_drawn_are_those_that_were_found():
     )
     fits = {"good": good, "again": good, "bad": bad}
     shown = LossSurfaceDisplay.from_estimators(fits, X, y, grid_resolution=5)
-    np.testing.assert_allclose(shown.minima, problem.minima[:2, :2], atol=0.02)
+    np.testing.assert_allclose(shown.minima, problem.minima[:2, :2], atol=5.1e-5)
     np.testing.assert_array_equal(shown.minima_.get_xydata(), shown.minima)
 
 
@@ -233,7 +233,8 @@ def test_stages_are_about_as_far_from_one_another():
     assert (shown.updates[0], shown.updates[-1], len(shown.updates)) == (0, 400, 5)
     every = np.array([wave(shown.grid[:, None], *theta) for theta in fit.path_])
     gone = np.append(0.0, np.sqrt(np.mean(np.diff(every, axis=0) ** 2, axis=1)).cumsum())
-    np.testing.assert_allclose(gone[shown.updates] / gone[-1], np.linspace(0, 1, 5), atol=0.05)
+    apart = np.abs(gone[shown.updates] - np.linspace(0.0, gone[-1], 5))
+    assert apart.max() <= np.diff(gone).max()  # to an update
 
 
 def test_a_kept_row_stands_for_as_many_updates_as_were_made(line):

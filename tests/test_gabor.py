@@ -358,7 +358,7 @@ def test_single_precision_is_kept(packet):
     single = clone(double).fit(X.astype(np.float32), y)
     assert single.theta_.dtype == single.predict(X.astype(np.float32)).dtype == np.float32
     assert single.predict(X).dtype == np.float64
-    np.testing.assert_allclose(single.theta_, double.theta_, atol=1e-4)
+    np.testing.assert_allclose(single.theta_, double.theta_, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix, pd.DataFrame])

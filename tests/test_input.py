@@ -388,4 +388,5 @@ def test_numbers_of_extreme_size_are_fitted_or_refused(what, dtype, scale, batch
     if refusal:
         assert re.search("too (large|small)|[Ss]cal(e|ing)", refusal)
     else:
-        np.testing.assert_allclose(found, data["y"], atol=1e-3 * np.abs(data["y"]).max())
+        exactness = 1e-3 if batch_size else 1e-6  # a batch's tol is of the square of the errors
+        np.testing.assert_allclose(found, data["y"], atol=exactness * np.abs(data["y"]).max())

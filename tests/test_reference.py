@@ -100,7 +100,7 @@ def test_the_rank_of_single_precision_data_is_judged_in_single_precision():
     model = GDRegressor(penalty=None)
     expected = closed_form(model.objective(X, Y)).theta
     found = closed_form(model.objective(X.astype(np.float32), Y)).theta
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 # L-BFGS
@@ -348,7 +348,7 @@ def test_the_gabor_estimator_is_compared_from_the_same_starts(penalty, methods):
         np.testing.assert_allclose(row.objective, lowest, rtol=1e-12)
         assert row.n_iter == sum(solution.n_iter for solution in alone)
         assert row.objective >= first.objective * (1.0 - 1e-9)
-        np.testing.assert_allclose(row.theta, first.theta, atol=1e-4)
+        np.testing.assert_allclose(row.theta, first.theta, atol=1e-5)
 
 
 def test_from_one_start_all_methods_of_a_comparison_begin_there():

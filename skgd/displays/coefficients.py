@@ -210,10 +210,11 @@ def _rival(fit, y, sample_weight):
     options = {
         "fit_intercept": fit.fit_intercept,
         "positive": fit.get_params(deep=False).get("positive", False),
+        "tol": 1e-10,
+        "max_iter": 100_000,
     }
     if fit.penalty == "l2":
         return Ridge(total * fit.alpha, **options)
-    options |= {"tol": 1e-10, "max_iter": 100_000}
     if fit.penalty == "l1":
         return Lasso(fit.alpha, **options)
     return ElasticNet(fit.alpha, l1_ratio=fit.l1_ratio, **options)
