@@ -7,15 +7,17 @@ loop itself and keeps it on disk. What is free in a function is filled in by `bi
 
 import gc
 import hashlib
+import threading
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
+from time import perf_counter_ns
 from types import CodeType, FunctionType
 
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, event, types
 from numba.extending import (
     NativeValue,
     lower_builtin,
@@ -43,6 +45,66 @@ OPTIONS = {
 LINE = 64  # bytes
 
 
+class CompilationTimer(event.Listener):
+    """Adds up how long each thread compiles, loads compiled code, or waits to do so.
+
+    numba tells of the lock that it takes for all of these, which may be taken within itself. What
+    is done to prepare for it is counted in a ``with`` statement.
+    """
+
+    def __init__(self):
+        self._thread = threading.local()
+
+    @property
+    def nanoseconds(self):
+        """What this thread has spent so far."""
+        return getattr(self._thread, "total", 0)
+
+    def on_start(self, event):
+        depth = getattr(self._thread, "depth", 0)
+        if depth == 0:
+            self._thread.begin = perf_counter_ns()
+        self._thread.depth = depth + 1
+
+    def on_end(self, event):
+        self._thread.depth -= 1
+        if self._thread.depth == 0:
+            self._thread.total = self.nanoseconds + perf_counter_ns() - self._thread.begin
+
+    def __enter__(self):
+        self.on_start(None)
+
+    def __exit__(self, *failure):
+        self.on_end(None)
+
+
+compilation = CompilationTimer()
+event.register("numba:compiler_lock", compilation)
+
+
+class Stopwatch:
+    """The time that a minimizer has run for, and, apart from it, that of compiling its code.
+
+    It stands still between a reading and the next `start`, so calls of `partial_fit` add up.
+    """
+
+    def __init__(self):
+        self._ran = self._compiled = 0
+        self.start()
+
+    def start(self):
+        """Go on from the last reading."""
+        compiled = compilation.nanoseconds
+        self._offset = perf_counter_ns() - compiled - self._ran, compiled - self._compiled
+
+    def read(self):
+        """Return the seconds run so far, and the seconds spent on compiling."""
+        compiled = compilation.nanoseconds
+        self._ran = perf_counter_ns() - compiled - self._offset[0]
+        self._compiled = compiled - self._offset[1]
+        return 1e-9 * self._ran, 1e-9 * self._compiled
+
+
 def fuse(function):
     """Return the function, to be copied into the compiled code that calls it."""
     return numba.njit(inline="always", **OPTIONS)(function)
@@ -62,6 +124,11 @@ def compile_cached(function, classes, mode):
     know again (those of a notebook, of ``__main__``, or made in a function) are compiled in
     each process, as is everything where no directory can be written to.
     """
+    with compilation:
+        return _compile_cached(function, classes, mode)
+
+
+def _compile_cached(function, classes, mode):
     sources = _digest(classes)
     if sources is None:
         return numba.njit(nogil=True, **OPTIONS)(function)
@@ -77,14 +144,18 @@ def compile_cached(function, classes, mode):
 def undisturbed():
     """Run compiled code: what overflows is told by its numbers, and nobody collects garbage.
 
-    The first call compiles, which makes much that is kept and little garbage.
+    The first call compiles, which makes much that is kept and little garbage. What the collector
+    then has to look through is looked through at once, and counts as compilation.
     """
-    active = gc.isenabled()
+    active, before = gc.isenabled(), compilation.nanoseconds
     gc.disable()
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
+        if active and compilation.nanoseconds > before:
+            with compilation:
+                gc.collect(0)
         if active:
             gc.enable()
 

@@ -14,8 +14,9 @@ class History(dict):
     epoch's last update; NaN at the start); ``gradient_norm`` (of the smooth part, on the full
     batch; NaN on smaller ones, which never see it whole); ``step_norm`` (the length of the way
     since the entry before); ``n_zeros`` (weights that are exactly zero); ``seconds`` (since the
-    start; epochs that were run in one go share their time evenly); and ``validation_score``
-    where there is a validation set.
+    start, without those of compiling; epochs that were run in one go share their time evenly);
+    ``compile_seconds`` (those, until then: of compiling the loops, or of loading them); and
+    ``validation_score`` where there is a validation set.
     """
 
     def to_frame(self):
@@ -30,9 +31,12 @@ class History(dict):
         return pd.DataFrame(dict(self)).rename_axis("epoch")
 
 
-def history_of(columns, rates, seconds, scores):
-    """Return the `History` of what a descent has kept for each epoch."""
-    kept = np.array(columns).T
+def history_of(columns, rates, times, scores):
+    """Return the `History` of what a descent has kept for each epoch.
+
+    ``times`` holds, for each entry, a reading of a `Stopwatch`.
+    """
+    kept, (seconds, compiling) = np.array(columns).T, np.array(times).T
     history = History(
         objective=kept[TOTAL],
         data_loss=kept[TOTAL] - kept[OMEGA],
@@ -41,7 +45,8 @@ def history_of(columns, rates, seconds, scores):
         gradient_norm=kept[SLOPE],
         step_norm=kept[STEP],
         n_zeros=kept[ZEROS].astype(int),
-        seconds=np.array(seconds) - seconds[0],
+        seconds=seconds - seconds[0],
+        compile_seconds=compiling,
     )
     if scores:
         missing = len(columns) - len(scores)

@@ -8,7 +8,7 @@ methods of the parts. Nothing here allocates.
 import math
 from functools import cache
 
-from skgd.descent.compiled import bind, compile_cached, fuse
+from skgd.descent.compiled import bind, compilation, compile_cached, fuse
 from skgd.descent.lazy import LAZY_VERBS
 from skgd.descent.reduced import REDUCING_VERBS
 from skgd.descent.rows import prefetch
@@ -56,6 +56,11 @@ def build(model, loss, optimizer, penalty, rows, mode):
         whose gradient is the row itself and need not be stored; "lazy" for sparse ones that
         move the weights they touch.
     """
+    with compilation:
+        return _build(model, loss, optimizer, penalty, rows, mode)
+
+
+def _build(model, loss, optimizer, penalty, rows, mode):
     slots = {
         **_slots_of_data(model, loss, rows),
         "prepare": fuse(optimizer.prepare),

@@ -1,11 +1,10 @@
 """A descent: the parameters, the optimizer's memory, and the record of how they moved."""
 
 import math
-import time
 
 import numpy as np
 
-from skgd.descent.compiled import undisturbed
+from skgd.descent.compiled import Stopwatch, undisturbed
 from skgd.descent.history import history_of
 from skgd.descent.loop import build
 from skgd.descent.outcome import Outcome
@@ -107,7 +106,7 @@ class Descent:
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
         self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
         self.last, self.chosen = 0, None
-        self._rates, self._seconds = [], []
+        self._rates, self._times, self._stopwatch = [], [], Stopwatch()
         start = np.maximum(start, objective.data.floor)
         self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
         self.state, self.limits = self._state(start), self._limits()
@@ -142,7 +141,7 @@ class Descent:
     @property
     def history(self):
         """What is known of the start and of the end of each epoch, as arrays by name."""
-        return history_of(self.columns, self._rates, self._seconds, self.scores)
+        return history_of(self.columns, self._rates, self._times, self.scores)
 
     @property
     def recorded(self):
@@ -205,6 +204,7 @@ class Descent:
 
         An automatic rate is kept, unless the new data need a lower one.
         """
+        self._stopwatch.start()
         self._meet(objective)
         state, n = self.state, objective.n
         order = () if self.full else np.arange(n)
@@ -264,7 +264,7 @@ class Descent:
     def _unwritten(self):
         """Take back the column of the present epoch, if there is one, and return it."""
         taken = self.columns[self.epoch :]
-        del self.columns[self.epoch :], self._seconds[self.epoch :]
+        del self.columns[self.epoch :], self._times[self.epoch :]
         return taken[0] if taken else None
 
     def _look_again(self):
@@ -313,14 +313,15 @@ class Descent:
             max(1, self._kept),
         )
         path = np.empty((self._marks(self.t, rates.size), objective.d))
-        begin = time.perf_counter()
+        begin, _ = self._stopwatch.read()
         classes = (*map(type, parts), type(objective.data.rows))
         with undisturbed():
             code, done, self.best, self.stale, self.ceiling = build(*classes, self._mode(rates))(
                 parts, objective.data, self.state, self.limits, plan, draws, rates, record, path
             )
         share = np.arange(done) + float(self.full and rates.size > 0)
-        self._seconds += (begin + share / done * (time.perf_counter() - begin)).tolist()
+        end, compiling = self._stopwatch.read()
+        self._times += [(begin + k / done * (end - begin), compiling) for k in share.tolist()]
         self.columns += record[:, :done].T.tolist()
         if self._path:
             self._path.append(path[: self._marks(self.t, rates.size and done * updates)])

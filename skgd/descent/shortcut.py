@@ -11,10 +11,10 @@ tolerance, an accelerated descent goes on.
 """
 
 import math
-import time
 
 import numpy as np
 
+from skgd.descent.compiled import Stopwatch
 from skgd.descent.conjugate import smooth
 from skgd.descent.history import history_of
 from skgd.descent.outcome import Outcome
@@ -51,7 +51,8 @@ class Shortcut:
         self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
         self.epoch, self.outcome = 0, Outcome.RUNNING
-        self.columns, self.scores, self._seconds = [], [], []
+        self.columns, self.scores, self._rates, self._times = [], [], [], []
+        self._stopwatch = Stopwatch()
         start = np.zeros(objective.d) if start is None else start
         self.answer, self.slopes = np.maximum(start, objective.data.floor), None
         self.last, self._watch = 0, None
@@ -84,8 +85,7 @@ class Shortcut:
     @property
     def history(self):
         """What is known of the start and of the end of each epoch, as arrays by name."""
-        rates = [math.nan] * self.epoch
-        return history_of(self.columns, rates, self._seconds, ())
+        return history_of(self.columns, self._rates, self._times, self.scores)
 
     def stop(self, outcome):
         """End a way that would go on, for this reason."""
@@ -123,7 +123,6 @@ class Shortcut:
         -------
         Outcome
         """
-        self._seconds.append(time.perf_counter())
         residual = None
         if not self.answer.any():
             slopes = problem.q
@@ -164,22 +163,22 @@ class Shortcut:
         elif worst <= self.tol:
             self.stop(Outcome.CONVERGED)
         self.note(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
-        self.answer, self.slopes = w.copy(), slopes
+        self.slopes = slopes
         self.objective.remember(self.answer, *measures, slopes)
         return left
 
     def note(self, total, left, omega, slope, step, w):
         """Record what is known of a point on the way."""
         zeros = w.size - np.count_nonzero(w)
-        self.columns.append([total, left, omega, slope, step, zeros])
-        self._seconds.append(time.perf_counter())
-        self._advance(w)
+        self._append([total, left, omega, slope, step, zeros], w, math.nan)
 
-    def _advance(self, w):
-        """Let those who watch see the last point recorded."""
-        self.epoch = len(self.columns) - 1
+    def _append(self, column, w, rate):
+        """Record a point, and let those who watch see it."""
+        self._rates += [rate] if self.columns else []
+        self.columns.append(column)
+        self._times.append(self._stopwatch.read() if self._times else (0.0, 0.0))
+        self.epoch, self.answer = len(self.columns) - 1, w.copy()
         if self._watch and self.epoch:
-            self.answer = w.copy()
             self._watch(self)
 
     def ends(self, epochs):
@@ -191,16 +190,21 @@ class Shortcut:
         descent = Descent(self.objective, self.optimizer, self.schedule, self.answer, tol=self.tol)
         outcome = descent.descend(epochs - self.epoch, self._watch and self._relay)
         if not self._watch:
-            self.columns += descent.columns[1:]
-            self._seconds += [time.perf_counter()] * descent.epoch
-            self.epoch = len(self.columns) - 1
+            self._extend(descent)
         self.stop(outcome)
         self.answer, self.rate, self.slopes = descent.answer, descent.rate, None
         self.optimizer = descent.optimizer
 
+    def _extend(self, descent):
+        """Append the record of the descent that went on."""
+        history, (seconds, compiling) = descent.history, self._times[-1]
+        self.columns += descent.columns[1:]
+        self._rates += history["learning_rate"][1:].tolist()
+        seconds, compiling = seconds + history["seconds"], compiling + history["compile_seconds"]
+        self._times += zip(seconds[1:].tolist(), compiling[1:].tolist())
+        self.epoch = len(self.columns) - 1
+
     def _relay(self, descent):
         """Show an epoch of the descent that goes on."""
-        self.columns.append(descent.columns[-1])
-        self._seconds.append(time.perf_counter())
-        self._advance(descent.answer)
+        self._append(descent.columns[-1], descent.answer, descent.rate)
         descent.stop(self.outcome)

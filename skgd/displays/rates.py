@@ -130,8 +130,7 @@ class LearningRateDisplay:
             raise ValueError("parameter and candidates go together.")
         model, data = descent_in(estimator), (seen_by_descent(estimator, X), y, sample_weight)
         if learning_rates is None:
-            automatic = fitted(clone(model).set_params(learning_rate="auto", max_iter=1), *data)
-            learning_rates = automatic.learning_rate_ * np.geomspace(1e-3, 10.0, 13)
+            learning_rates = _automatic_rate(model, data) * np.geomspace(1e-3, 10.0, 13)
         rates = np.sort(np.asarray(learning_rates, dtype=float))
         changes = [{}] if parameter is None else [{parameter: value} for value in candidates]
         ends = [sweep(clone(model).set_params(**c), rates, data, above_minimum) for c in changes]
@@ -286,6 +285,17 @@ class LearningRateDisplay:
 def _hatched():
     """Return how a place looks where descents have diverged."""
     return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}
+
+
+def _automatic_rate(model, data):
+    """Return the automatic rate of a descent like those at rates of one's own.
+
+    Such a fit takes its steps, whatever the optimizer, and is centred only where that is asked.
+    """
+    changes = {"learning_rate": "auto", "max_iter": 1, "tol": None}
+    if model.get_params(deep=False).get("center") == "auto":
+        changes["center"] = False
+    return fitted(clone(model).set_params(**changes), *data).learning_rate_
 
 
 def _edges(rates):

@@ -121,6 +121,11 @@ class StepDisplay:
         Returns
         -------
         StepDisplay
+
+        Raises
+        ------
+        ValueError
+            For a fit of several targets, and for one that went straight to the minimum.
         """
         found = {name: _of_fit(descent_in(e)) for name, e in named(estimators).items()}
         return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
@@ -171,17 +176,21 @@ def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
 
 
 def _of_fit(descent):
-    """Return the rate of every update of a fit."""
+    """Return the rate of every update of a fit; NaN for what was no update of a rule."""
     if np.ndim(descent.t_):
         raise ValueError(f"The display takes one target; the fit has {len(descent.t_)}.")
-    t, epochs = int(descent.t_), int(descent.n_iter_)
+    t, epochs = int(descent.t_), len(descent.loss_curve_) - 1
     if t == 0:
         return np.empty(0)
-    batches = t // epochs
-    history = vars(descent).get("history_") or {}
-    if "learning_rate" in history and len(history["learning_rate"]) == epochs + 1:
-        schedule = descent.schedule
-        schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
-        if schedule.patience() is not None:
-            return np.repeat(np.asarray(history["learning_rate"])[1:], batches)[:t]
-    return descent.learning_rate_ * _multipliers(descent.schedule, descent.max_iter, t, batches)
+    schedule = descent.schedule
+    schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+    if schedule.per != "epoch" or "history_" not in vars(descent):
+        multipliers = _multipliers(schedule, descent.max_iter, t, t // epochs)
+        return descent.learning_rate_ * multipliers
+    rates = np.asarray(descent.history_["learning_rate"])[1:]
+    if np.isnan(rates).all():
+        raise ValueError(
+            f"{type(descent).__name__} has gone straight to the minimum, by no steps that have a "
+            "rate. Name the optimizer, for instance optimizer='nesterov', to see steps."
+        )
+    return np.repeat(rates, t // epochs)[:t]
