@@ -1,7 +1,11 @@
 """The only module that uses names scikit-learn does not promise, each with a substitute."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_array
+
+from skgd.part import LARGEST_INT, is_number
 
 try:
     from sklearn.base import _fit_context as fit_context
@@ -13,18 +17,42 @@ except ImportError:
 
 
 try:
-    from sklearn.utils._param_validation import Interval, StrOptions
+    from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
+    from sklearn.utils._param_validation import Interval as _Interval
     from sklearn.utils._param_validation import validate_parameter_constraints as check_parameters
+
+    class Interval(_Interval):
+        """An interval of numbers that compiled code can hold; True and False are none."""
+
+        def is_satisfied_by(self, val):
+            """Whether a value is a number that lies in the interval."""
+            if not is_number(val, self.type):
+                return False
+            if isinstance(val, Integral):
+                return abs(val) <= LARGEST_INT and val in self
+            try:
+                return float(val) in self
+            except OverflowError:
+                return False
+
+        def __str__(self):
+            text = super().__str__()
+            return text.replace("inf", "2**63") if self.type is Integral else text
+
 except ImportError:
 
     def Interval(*args, **kwargs):
         """Return a constraint that everything satisfies."""
         return object
 
-    StrOptions = Interval
+    StrOptions = HasMethods = Interval
 
     def check_parameters(constraints, params, caller_name):
         """Leave the parameters as they are."""
+
+    def validate_params(constraints, *, prefer_skip_nested_validation):
+        """Return a decorator that leaves a function as it is."""
+        return lambda function: function
 
 
 try:
@@ -58,10 +86,12 @@ def open_context(estimator):
 
 __all__ = [
     "CallbackSupport",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
     "fit_context",
     "open_context",
+    "validate_params",
 ]

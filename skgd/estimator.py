@@ -3,10 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import optimize, sparse
+from numpy.random import RandomState
+from scipy import optimize
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
 from skgd._sklearn import (
     CallbackSupport,
@@ -16,10 +17,11 @@ from skgd._sklearn import (
     fit_context,
     open_context,
 )
-from skgd.descent import Descent, Shortcut
+from skgd.arrays import canonical, numbers, refuse_masked, sound
+from skgd.descent import Descent, Shortcut, rehearse
 from skgd.losses import LOSSES, Loss
 from skgd.models import Linear
-from skgd.naming import NamedParts
+from skgd.naming import NamedParts, plain
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, NoPenalty, Penalty
@@ -59,8 +61,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         "scoring": [str, callable, None],
         "record_path": ["boolean", Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), RandomState, None],
+        "verbose": ["boolean", Interval(Integral, 0, None, closed="left")],
     }
 
     def __sklearn_tags__(self):
@@ -114,13 +116,14 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
             way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol, start)
             return self._run(way, epochs, begin)
+        rehearse(parts["optimizer"], objective.model)
         descent = Descent(
             objective,
             parts["optimizer"],
             parts["schedule"].lasting(self.max_iter),
             start,
-            learning_rate=learning_rate or self.learning_rate,
-            batch_size=self.batch_size,
+            learning_rate=learning_rate or plain(self.learning_rate),
+            batch_size=plain(self.batch_size),
             sampling=self.sampling,
             seed=seed,
             tol=self._tol(epochs),
@@ -146,12 +149,12 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         descent.tol, descent.n_iter_no_change = self._tol(epochs), self.n_iter_no_change
         if epochs is None:
             descent.best, descent.stale = np.inf, 0.0
-        descent.resume(objective, self.learning_rate)
+        descent.resume(objective, plain(self.learning_rate))
         return self._run(descent, epochs, begin)
 
     def _tol(self, epochs):
         """Return when the training objective ends a descent; None where it does not."""
-        return None if self.early_stopping or epochs is not None else self.tol
+        return None if self.early_stopping or epochs is not None else plain(self.tol)
 
     def _run(self, descent, epochs, begin):
         """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
@@ -210,9 +213,11 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
 
     def _checked(self, X, y, sample_weight, reset=True):
         """Return X in a form that is read in place, y and weights, and the sum of weights."""
+        refuse_masked(y, "y")
+        refuse_masked(sample_weight, "sample_weight")
         X, y = validate_data(
             self,
-            X,
+            sound(X),
             y,
             reset=reset,
             accept_sparse="csr",
@@ -221,9 +226,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             multi_output=self.__sklearn_tags__().target_tags.multi_output,
             y_numeric=True,
         )
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        X = canonical(X)
         y = self._targets(y)
         if sample_weight is None:
             return X, y, np.ones(len(y)), float(len(y))
@@ -249,7 +252,11 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         if vars(self).get("_failure"):
             raise ValueError(self._failure)
         return validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False
+            self,
+            sound(X),
+            accept_sparse=("csr", "csc"),
+            dtype=[np.float64, np.float32],
+            reset=False,
         )
 
     def _null(self, y, weight, level):
@@ -290,13 +297,11 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """Return what each weight's penalty is multiplied by; None for one."""
         if self.penalty_weights is None:
             return None
-        shares = check_array(
-            self.penalty_weights, dtype=float, ensure_2d=False, input_name="penalty_weights"
-        )
-        if shares.shape != (p,) or shares.min() < 0.0:
+        names = {(p,): "one for each column"}
+        shares = numbers(self.penalty_weights, "penalty_weights", names)
+        if shares.min() < 0.0:
             raise ValueError(
-                f"penalty_weights must have shape {(p,)} and no negative entry. Got an array of "
-                f"shape {shares.shape} with the smallest entry {shares.min():.3g}."
+                f"penalty_weights must have no negative entry. Its smallest is {shares.min():.3g}."
             )
         return shares
 
@@ -304,9 +309,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """Return ``init``, of this shape or for each of its rows; None where there is none."""
         if self.init is None:
             return None
-        init = check_array(self.init, dtype=float, ensure_2d=False, input_name="init")
-        if init.shape not in (shape, shape[1:]):
-            raise ValueError(f"init has shape {init.shape}; expected {shape[1:]}: {names}.")
+        init = numbers(self.init, "init", {shape[1:]: names, shape: "for each target"})
         return np.broadcast_to(init, shape)
 
     def _record(self, descents, tracks, each):

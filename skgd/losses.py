@@ -238,7 +238,7 @@ class Poisson(Loss):
         return max(1.0, float(np.max(y, initial=0.0)))
 
 
-LOSSES = {
+LOSSES = Loss.named = {
     "squared_error": SquaredError,
     "huber": Huber,
     "epsilon_insensitive": EpsilonInsensitive,

@@ -2,13 +2,14 @@
 
 import inspect
 from functools import cache, lru_cache
+from numbers import Integral
 
 from sklearn.base import BaseEstimator
 
 from skgd._sklearn import check_parameters
 from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
-from skgd.part import Part
+from skgd.part import Part, is_number
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
@@ -91,6 +92,13 @@ class NamedParts(BaseEstimator):
         """Return the part of one kind."""
         params = vars(self)  # which get_params finds by inspection, at the cost of a small fit
         return self._part(kind, params[kind], params)
+
+
+def plain(value):
+    """Return a number as one of Python's: numpy's have other types to compiled code."""
+    if is_number(value, Integral):
+        return int(value)
+    return float(value) if is_number(value) else value
 
 
 @lru_cache(typed=True)

@@ -116,13 +116,25 @@ class Objective:
             g -= u.sum() * self.centre
         return g
 
+    def as_parameters(self, theta, name="theta"):
+        """Return d parameters as float64; compiled code does not ask how many there are."""
+        theta = np.asarray(theta)
+        if theta.shape != (self.d,) or theta.dtype.kind not in "fiu":
+            raise ValueError(
+                f"{name} must be an array of {self.d} numbers: {self.p} weights and "
+                f"{self.d - self.p} other parameters. Got one of shape {theta.shape} and type "
+                f"{theta.dtype}."
+            )
+        return np.ascontiguousarray(theta, dtype=float)
+
     def predict(self, theta):
         """Return f for every row."""
+        theta = self.as_parameters(theta)
         return self.model.value(self.project(theta[: self.p]), theta, self.p)
 
     def data_term(self, theta):
         """Return the mean loss, and its gradient."""
-        theta = np.ascontiguousarray(theta, dtype=float)
+        theta = self.as_parameters(theta)
         accumulate = build_accumulate(type(self.model), type(self.loss), type(self.data.rows))
         parts = Parts(self.model, self.loss, (), ())
         state, g = State(*((),) * len(State._fields)), np.zeros(self.d)
@@ -132,10 +144,12 @@ class Objective:
 
     def penalty_term(self, theta):
         """Return ``alpha Omega(w)``."""
-        w, strength = np.asarray(theta[: self.p], dtype=float), self.data.strength[: self.p]
+        theta = self.as_parameters(theta)
+        w, strength = theta[: self.p], self.data.strength[: self.p]
         if self.costs is None:
             return float(strength @ [*map(self.penalty.value, w.tolist())])
-        return float(self.costs[0] @ np.abs(w) + 0.5 * self.costs[1] @ (w * w))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(self.costs[0] @ np.abs(w) + 0.5 * self.costs[1] @ (w * w))
 
     def value(self, theta):
         """Return F."""
@@ -143,8 +157,9 @@ class Objective:
 
     def value_and_gradient(self, theta):
         """Return F, and the gradient of all but what the penalty leaves to its prox."""
+        theta = self.as_parameters(theta)
         total, g = self.data_term(theta)
-        w, strength = np.asarray(theta[: self.p], dtype=float), self.data.strength[: self.p]
+        w, strength = theta[: self.p], self.data.strength[: self.p]
         if self.costs is None:
             g[: self.p] += strength * [*map(self.penalty.gradient, w.tolist())]
         else:
@@ -153,11 +168,13 @@ class Objective:
 
     def jacobian(self, theta):
         """Return the derivatives of every row's prediction, of shape (n, d)."""
+        theta = self.as_parameters(theta)
         slopes = self._slopes(theta)
         return np.column_stack([slopes[0][:, None] * self._seen(), *slopes[1:]])
 
     def hessian(self, theta):
         """Return the second derivatives of all but what the penalty leaves to its prox."""
+        theta = self.as_parameters(theta)
         z, p = self.project(theta[: self.p]), self.p
         slopes, f = self._slopes(theta), self.model.value(z, theta, p)
         mean = self.weight / self.n
@@ -173,9 +190,10 @@ class Objective:
 
     def penalty_bends(self, theta):
         """Return the second derivatives of the penalty's smooth part, in each weight."""
+        theta = self.as_parameters(theta)
         if self.costs is not None:
             return self.costs[1]
-        w, slope = np.asarray(theta[: self.p], dtype=float), self.penalty.gradient
+        w, slope = theta[: self.p], self.penalty.gradient
         h = 1e-5 * (1.0 + np.abs(w))
         rises = [slope(v + k) - slope(v - k) for v, k in zip(w.tolist(), h.tolist())]
         return self.data.strength[: self.p] * np.array(rises) / (2.0 * h)
@@ -253,6 +271,7 @@ class Objective:
         For the squared loss, from the residual scaled into the dual's feasible set (Kim et
         al. 2007; Massias et al. 2018), with weights and intercept; infinite otherwise.
         """
+        theta = self.as_parameters(theta)
         if not self.quadratic or self.costs is None:
             return np.inf
         known, *rest = self._known

@@ -6,29 +6,31 @@ its fields. A part is stored as its class and its fields, and checked when it is
 """
 
 import inspect
-import math
 from collections import namedtuple
-from numbers import Real
+from numbers import Integral, Real
 from operator import attrgetter
 
 NoFields = namedtuple("NoFields", ())
+
+LARGEST_INT = 2**63 - 1  # that compiled code can hold
 
 
 class Part:
     """A value made of named hyper-parameters, declared as annotated attributes.
 
-    Subclasses write their fields as ``name: float = default`` (or ``bool``, or
-    anything else that only Python code reads) and may bound them in ``ranges``,
-    in the notation of intervals. Numbers are checked and made ``float`` when the
-    part is made, so that compiled code sees one type for each field.
+    Subclasses write their fields as ``name: float = default`` (or ``int``, ``bool``,
+    ``str``, a kind of part, or anything else that only Python code reads) and may bound
+    them in ``ranges``: numbers in the notation of intervals, strings by a tuple. Values are
+    checked when the part is made, and numbers are made ``float``, so that compiled code sees
+    one type for each field. A field that holds a part takes an instance, or its name in the
+    table ``named`` of its kind.
 
     Raises
     ------
     TypeError
-        For a field that is unknown, missing, or not a number where a number is
-        declared.
+        For a field that is unknown, missing, or of another kind than is declared.
     ValueError
-        For a number outside its range.
+        For a number outside its range, and for a name that is not known.
 
     Examples
     --------
@@ -40,7 +42,7 @@ class Part:
     >>> Momentum(1.5)
     Traceback (most recent call last):
     ...
-    ValueError: The 'beta' parameter of Momentum must be in [0, 1). Got 1.5 instead.
+    ValueError: The 'beta' parameter of Momentum must be a number in [0, 1). Got 1.5 instead.
     """
 
     __slots__ = ("_values",)
@@ -49,6 +51,7 @@ class Part:
     _types = {}
     _defaults = {}
     ranges = {}
+    named = {}
 
     def __init_subclass__(cls):
         declared = inspect.get_annotations(cls, eval_str=True)
@@ -87,26 +90,18 @@ class Part:
 
     @classmethod
     def _checked(cls, field, value):
-        allowed = cls.ranges.get(field, "(-inf, inf)")
-        is_number = cls._types[field] is float
+        """Return the value as it is kept, if the field can have it."""
         if field in cls._defaults and value is cls._defaults[field]:
             return value
-        if is_number and (isinstance(value, bool) or not isinstance(value, Real)):
-            raise TypeError(
-                f"The {field!r} parameter of {cls.__name__} must be a number. "
+        kind, allowed = cls._types[field], cls.ranges.get(field)
+        read, wanted = _reader(kind, allowed)
+        try:
+            return read(value, kind, allowed)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"The {field!r} parameter of {cls.__name__} must be {wanted}. "
                 f"Got {value!r} instead."
-            )
-        if is_number and not _within(float(value), allowed):
-            raise ValueError(
-                f"The {field!r} parameter of {cls.__name__} must be in {allowed}. "
-                f"Got {value!r} instead."
-            )
-        if isinstance(allowed, tuple) and value not in allowed:
-            raise ValueError(
-                f"The {field!r} parameter of {cls.__name__} must be one of "
-                f"{set(allowed)}. Got {value!r} instead."
-            )
-        return float(value) if is_number else value
+            ) from None
 
     def get_params(self, deep=True):
         """Return the fields and their values, parts inside this part included."""
@@ -149,8 +144,88 @@ def _named_tuple(cls, fields):
     return made
 
 
+def is_number(value, kind=Real):
+    """Whether a value is a number of this kind; True and False and durations are none."""
+    return isinstance(value, kind) and not isinstance(value, bool) and _letter(value) != "m"
+
+
+def _letter(value):
+    """Return numpy's letter for the type of a value; None where it has none."""
+    return getattr(getattr(value, "dtype", None), "kind", None)
+
+
+# Each kind of field has a reader, which returns a value as it is kept, or raises.
+
+
+def _reader(kind, allowed):
+    """Return what reads the values of a field, and the words for those that it takes."""
+    if kind is float:
+        return _read_float, f"a number in {allowed}" if allowed else "a number"
+    if kind is int:
+        return _read_int, f"an integer in {allowed}" if allowed else "an integer"
+    if kind is bool:
+        return _read_bool, "True or False"
+    if kind is str:
+        return _read_str, f"one of {list(allowed)}" if allowed else "a string"
+    if isinstance(kind, type) and issubclass(kind, Part):
+        known = f"one of {list(kind.named)} or " if kind.named else ""
+        return _read_part, f"{known}an instance of {kind.__name__}"
+    return _read_anything, "of any kind"
+
+
+def _read_float(value, kind, allowed):
+    if not is_number(value, Real):
+        raise TypeError
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError from None
+    return _within(number, allowed)
+
+
+def _read_int(value, kind, allowed):
+    if not is_number(value, Integral):
+        raise TypeError
+    if abs(value) > LARGEST_INT:
+        raise ValueError
+    return _within(int(value), allowed)
+
+
+def _read_bool(value, kind, allowed):
+    of_numpy = getattr(value, "shape", None) == () and _letter(value) == "b"
+    if not (isinstance(value, bool) or of_numpy):
+        raise TypeError
+    return bool(value)
+
+
+def _read_str(value, kind, allowed):
+    if not isinstance(value, str):
+        raise TypeError
+    if allowed and value not in allowed:
+        raise ValueError
+    return str(value)
+
+
+def _read_part(value, kind, allowed):
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, str | None):
+        raise TypeError
+    if value not in kind.named:
+        raise ValueError
+    return kind.named[value]()
+
+
+def _read_anything(value, kind, allowed):
+    return value
+
+
 def _within(value, interval):
+    """Return the number, if it lies in the interval, in which NaN lies never."""
+    interval = interval or "(-inf, inf)"
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high
-    return above and below and not math.isnan(value)
+    if not (above and below):
+        raise ValueError
+    return value

@@ -1,18 +1,23 @@
 """Paths: the coefficients as the strength of the penalty falls."""
 
 import warnings
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 
+from skgd._sklearn import Interval, validate_params
+from skgd.arrays import numbers
 from skgd.descent import Quadratic, Shortcut, WorkingSet
 from skgd.linear import GDRegressor
 from skgd.matrix import column_means
 from skgd.models import Linear
+from skgd.naming import plain
 from skgd.objective import Objective
 from skgd.schedules import Constant
+
+MOST = 100_000  # alphas of a path
 
 
 class Path(NamedTuple):
@@ -38,6 +43,22 @@ class Path(NamedTuple):
     n_iters: np.ndarray
 
 
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "y": ["array-like"],
+        "penalty": GDRegressor._parameter_constraints["penalty"],
+        "l1_ratio": GDRegressor._parameter_constraints["l1_ratio"],
+        "alphas": ["array-like", None],
+        "n_alphas": [Interval(Integral, 1, MOST, closed="both")],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
+        "fit_intercept": ["boolean"],
+        "sample_weight": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": GDRegressor._parameter_constraints["max_iter"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def path(
     X,
     y,
@@ -68,6 +89,7 @@ def path(
         weight down to ``eps`` times that.
     n_alphas : int, default=100
     eps : float, default=1e-3
+        In (0, 1).
     fit_intercept : bool, default=True
     sample_weight : array-like of shape (n_samples,) or None, default=None
     tol : float, default=1e-4
@@ -101,10 +123,10 @@ def path(
     >>> bool((found.gaps < 1e-8 * y.var()).all())
     True
     """
+    tol = plain(tol)
     model = GDRegressor(
         penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
     )
-    model._validate_params()
     X, y, weight, _ = model._checked(X, y, sample_weight)
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
@@ -137,20 +159,26 @@ def path(
 
 def _given(alphas):
     """Return the alphas that were given, the largest first."""
-    alphas = np.sort(check_array(alphas, ensure_2d=False, dtype=float, input_name="alphas"))[::-1]
-    if alphas.ndim != 1 or alphas[-1] < 0.0:
-        raise ValueError(f"alphas must be a list of numbers that are not negative; got {alphas}.")
-    return alphas
+    found = numbers(alphas, "alphas", {np.shape(alphas): "one number for each"})
+    if found.ndim != 1 or not found.size or found.min() < 0.0:
+        raise ValueError(
+            f"alphas must be a list of numbers that are not negative. Got {alphas!r} instead."
+        )
+    return np.sort(found)[::-1]
 
 
 def _grid(problem, n_alphas, eps):
     """Return alphas in equal ratios, from the smallest that leaves no weight."""
     costs = problem.a > 0.0
     if not costs.any():
-        raise ValueError("Without an l1 part no alpha leaves no weight: give alphas.")
+        raise ValueError("A penalty without an l1 part leaves no weight at no alpha: give alphas.")
     if not problem.q.any():
         raise ValueError("No column has a product with y, so every weight is zero: give alphas.")
     largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
+    if largest * eps < np.finfo(float).tiny:
+        raise ValueError(
+            f"The 'eps' parameter of path must be larger: {eps} of the largest alpha is 0."
+        )
     return np.geomspace(largest, largest * eps, n_alphas)
 
 

@@ -125,6 +125,6 @@ class ElasticNet(Penalty):
         return self.l1_ratio, 1.0 - self.l1_ratio
 
 
-PENALTIES = {None: NoPenalty, "l1": L1, "l2": L2, "elasticnet": ElasticNet}
+PENALTIES = Penalty.named = {None: NoPenalty, "l1": L1, "l2": L2, "elasticnet": ElasticNet}
 
 __all__ = ["L1", "L2", "PENALTIES", "ElasticNet", "NoPenalty", "Penalty"]

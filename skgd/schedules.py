@@ -223,8 +223,8 @@ class WarmUp(Schedule):
     ----------
     length : float, default=10
         Duration of the rise, in the other schedule's unit of time, at least 1.
-    then : Schedule, default=Constant()
-        What follows, from its own start.
+    then : str or Schedule, default=Constant()
+        What follows, from its own start: a name, such as ``"cosine"``, or an instance.
 
     References
     ----------
@@ -255,7 +255,7 @@ class WarmUp(Schedule):
         return self.then.reduced(factor)
 
 
-SCHEDULES = {
+SCHEDULES = Schedule.named = {
     "constant": Constant,
     "step": Step,
     "exponential": Exponential,

@@ -6,7 +6,8 @@ suit them best (these enter linearly), and ranked by their loss on some of the r
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
+
+from skgd.arrays import numbers
 
 ROWS = 256  # that points are ranked on, at most
 FINEST = 40  # points on a column's range that a wave can need, at most
@@ -56,11 +57,11 @@ def checked_box(bounds, d):
     """Return the lowest and the highest value of each parameter; None where there are none."""
     if bounds is None:
         return None
-    box = check_array(bounds, dtype=float, input_name="bounds")
-    if box.shape != (d, 2) or (box[:, 0] > box[:, 1]).any():
+    box = numbers(bounds, "bounds", {(d, 2): "lowest and highest value of each parameter"})
+    if (box[:, 0] > box[:, 1]).any():
         raise ValueError(
-            f"bounds must have shape {(d, 2)} and hold the lowest and the highest value of each "
-            f"parameter. Got {bounds!r} instead."
+            f"bounds must hold the lowest value of each parameter and then the highest. Got "
+            f"{bounds!r} instead."
         )
     return box
 

@@ -31,7 +31,8 @@ class ManyStarts(DescentEstimator):
             self.starts_ = self._outward(starts)
             among = "start" if len(starts) > 1 else ""
             begin = watching._replace(among=among).beginning(self, show)
-            descents = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            n_jobs = self.n_jobs and min(self.n_jobs, len(starts))
+            descents = Parallel(n_jobs=n_jobs, prefer="threads")(
                 delayed(self._descend)(objective, start, seed, epochs, begin) for start in starts
             )
         else:

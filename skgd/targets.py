@@ -80,7 +80,7 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         """Return where each target's descent begins, the intercept last."""
         if going:
             return self.parameters().reshape(n_targets, -1)
-        names = f"the coefficients{' and, last, the intercept' * self.fit_intercept}"
+        names = f"the coefficients{' and, last, the intercept' * bool(self.fit_intercept)}"
         start = self._init((n_targets, p + self.fit_intercept), names)
         return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
 

@@ -116,7 +116,13 @@ class Validation:
         self.tol = estimator.tol or 0.0
         self.best = self.bar = -np.inf
         self.stale = 0
-        self(descent)
+        try:
+            self(descent)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"scoring={estimator.scoring!r} cannot score {type(estimator).__name__}, which "
+                f"predicts numbers: {error}"
+            ) from error
         if not np.isfinite(self.bar):
             raise ValueError(
                 f"The validation score of the start is {descent.scores[0]} on {len(held.y)} rows. "

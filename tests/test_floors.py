@@ -22,8 +22,9 @@ FILES = {
 A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
-    *("skgd._sklearn", "skgd.part", "skgd.descent", "skgd.matrix", "skgd.objective", *PARTS),
-    *("skgd.screening", "skgd.stationary", "skgd.texts", "skgd.verdict", "skgd.watching"),
+    *("skgd._sklearn", "skgd.arrays", "skgd.part", "skgd.descent", "skgd.matrix", *PARTS),
+    *("skgd.objective", "skgd.screening", "skgd.stationary", "skgd.texts", "skgd.verdict"),
+    "skgd.watching",
 }
 ALLOWED = {
     # beneath all
@@ -37,13 +38,17 @@ ALLOWED = {
     "skgd.matrix": {"numpy", "scipy"},
     "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.matrix"},
     # floor 2
+    "skgd.arrays": {"numpy", "scipy", "sklearn"},
     "skgd.table": set(),
-    "skgd.reference": {"numpy", "scipy", "sklearn.base", "skgd.objective", "skgd.table"},
+    "skgd.reference": {
+        *("numpy", "scipy", "sklearn.base"),
+        *("skgd._sklearn", "skgd.arrays", "skgd.objective", "skgd.table"),
+    },
     "skgd.stationary": {"numpy", "scipy", "skgd.objective", "skgd.table"},
-    "skgd.screening": {"numpy", "scipy", "sklearn", "skgd.objective"},
+    "skgd.screening": {"numpy", "scipy", "skgd.arrays", "skgd.objective"},
     # floor 3
-    "skgd._sklearn": {"numpy", "sklearn"},
-    "skgd.datasets": {"numpy", "sklearn", "skgd.models"},
+    "skgd._sklearn": {"numpy", "sklearn", "skgd.part"},
+    "skgd.datasets": {"numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.models"},
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
     "skgd.texts": PARTS,
     "skgd.verdict": {"numpy", "sklearn", "skgd.descent"},
@@ -53,12 +58,12 @@ ALLOWED = {
     "skgd.starts": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
     "skgd.linear": {"numpy", "scipy", "sklearn", "skgd.targets", *ESTIMATORS_USE},
     "skgd.gabor": {"sklearn", "skgd.starts", *ESTIMATORS_USE},
-    "skgd.paths": {"numpy", "sklearn", "skgd.linear", *ESTIMATORS_USE},
+    "skgd.paths": {"numpy", "sklearn", "skgd.linear", "skgd.naming", *ESTIMATORS_USE},
     # floor 4: the public surface of what lies below
     "skgd.displays": {
         *("PIL", "matplotlib", "mpl_toolkits", "numpy", "scipy", "sklearn"),
-        *("skgd.estimator", "skgd.gabor", "skgd.linear", "skgd.part", "skgd.reference"),
-        "skgd.schedules",
+        *("skgd._sklearn", "skgd.arrays", "skgd.estimator", "skgd.gabor", "skgd.linear"),
+        *("skgd.part", "skgd.reference", "skgd.schedules"),
     },
     # the way in
     "skgd": {"skgd.linear", "skgd.gabor", "skgd.paths"},

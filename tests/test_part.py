@@ -45,7 +45,11 @@ def test_numbers_become_floats_so_that_compiled_code_sees_one_type():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Momentum(1.0), ValueError, r"'beta' parameter of Momentum must be in \[0, 1\)"),
+        (
+            lambda: Momentum(1.0),
+            ValueError,
+            r"'beta' parameter of Momentum must be a number in \[0, 1\)",
+        ),
         (lambda: Momentum(-0.1), ValueError, "Got -0.1 instead"),
         (lambda: Momentum(float("nan")), ValueError, "Got nan instead"),
         (lambda: Momentum("0.9"), TypeError, "'beta' parameter of Momentum must be a number"),

@@ -97,7 +97,7 @@ def test_more_targets_than_one_are_refused():
         (None, {"alphas": [0.1, -1.0]}, "not negative"),
         (None, {"alphas": [[0.1, 1.0]]}, "a list of numbers"),
         (None, {"alphas": [0.1, np.nan]}, "NaN"),
-        (None, {"alphas": []}, "0 sample"),
+        (None, {"alphas": []}, "not negative"),
     ],
     ids=["constant", "negative", "table", "nan", "empty"],
 )

@@ -3,8 +3,17 @@
 from skgd.descent.outcome import Outcome
 from skgd.descent.quadratic import Quadratic
 from skgd.descent.rates import stable_rate
+from skgd.descent.rehearsal import rehearse
 from skgd.descent.run import Descent
 from skgd.descent.shortcut import Shortcut
 from skgd.descent.working import WorkingSet
 
-__all__ = ["Descent", "Outcome", "Quadratic", "Shortcut", "WorkingSet", "stable_rate"]
+__all__ = [
+    "Descent",
+    "Outcome",
+    "Quadratic",
+    "Shortcut",
+    "WorkingSet",
+    "rehearse",
+    "stable_rate",
+]

@@ -107,7 +107,7 @@ class Descent:
         self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
         self.last, self.chosen = 0, None
         self._rates, self._times, self._stopwatch = [], [], Stopwatch()
-        start = np.maximum(start, objective.data.floor)
+        start = np.maximum(objective.as_parameters(start, "start"), objective.data.floor)
         self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
         self.state, self.limits = self._state(start), self._limits()
         if self.full:
@@ -391,7 +391,7 @@ class Descent:
         smooth = self.full and not objective.loss.rough
         return Limits(
             tol=self.tol if tested and self.full else -1.0,
-            gain=(self.tol ** (2 if smooth else 1) if tested else 0.0) * objective.null,
+            gain=(self.tol * (self.tol if smooth else 1.0) if tested else 0.0) * objective.null,
             patience=math.inf if smooth and not self.schedule.patience() else float(patience),
             null=objective.null,
             scale=scale,

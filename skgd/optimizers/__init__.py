@@ -15,7 +15,7 @@ from skgd.optimizers.classical import GD, Auto, Momentum, Nesterov
 from skgd.optimizers.contract import Optimizer
 from skgd.optimizers.reduced import SAGA, SVRG
 
-OPTIMIZERS = {
+OPTIMIZERS = Optimizer.named = {
     "auto": Auto,
     "gd": GD,
     "sgd": GD,

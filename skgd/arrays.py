@@ -1,0 +1,161 @@
+"""The door for arrays: what users pass is checked here before compiled code reads it.
+
+Compiled code reads memory without asking where an array ends, and so does scipy where it
+converts one sparse format to another.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+COMPRESSED = ("csr", "csc", "bsr")
+INDEX_TYPES = (np.int32, np.int64)
+
+
+def numbers(value, name, shapes):
+    """Return an array of finite float64 numbers, in C order.
+
+    Parameters
+    ----------
+    value : array-like
+    name : str
+        Of the parameter, for the message.
+    shapes : dict
+        The shapes that it may have, each with what it holds.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ValueError
+        For everything else; the message names the parameter.
+    """
+    refuse_masked(value, name)
+    try:
+        array = check_array(
+            value,
+            dtype=np.float64,
+            order="C",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+            input_name=name,
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    if array.shape not in shapes:
+        expected = "; or ".join(f"{shape}: {what}" for shape, what in shapes.items())
+        raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
+    return array
+
+
+def refuse_masked(value, name):
+    """Refuse an array some of whose entries are masked: what lies beneath is not data."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries. Fill them, or drop their rows.")
+
+
+def sound(X, name="X"):
+    """Return a matrix that scipy and compiled code can read without leaving it.
+
+    Sparse matrices in compressed formats keep their arrays; of those whose indices are not
+    both int32 or both int64, as scipy's functions need them, the shorter array is converted, and
+    both where their type is none of these. Everything that is not sparse is left as it is.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix
+
+    Returns
+    -------
+    array-like or sparse matrix
+
+    Raises
+    ------
+    ValueError
+        For indices that point outside of the matrix or its data.
+    """
+    if not sparse.issparse(X):
+        refuse_masked(X, name)
+        return X
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions; it is sparse and has {X.ndim}.")
+    if X.format == "coo":
+        _check_coordinates(X, name)
+        return X
+    X = X if X.format in COMPRESSED else X.tocsr()
+    return _sound_compressed(X, name)
+
+
+def canonical(X):
+    """Return a sound CSR matrix whose rows are sorted and without duplicates."""
+    if not sparse.issparse(X):
+        return X
+    X = _with(X, X.data, X.indices, X.indptr)  # what it says of itself may be out of date
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def _check_coordinates(X, name):
+    """Refuse coordinates that do not lie in the matrix."""
+    for index, length in zip((X.row, X.col), X.shape):
+        index = np.asarray(index)
+        if index.ndim != 1 or index.dtype.kind not in "iu" or len(index) != len(X.data):
+            raise ValueError(f"The sparse matrix {name} has coordinates that are not integers.")
+        _check_range(index, length, name)
+
+
+def _sound_compressed(X, name):
+    """Return a matrix of rows, columns or blocks whose indices have been checked."""
+    data, indices, indptr = (np.asarray(a) for a in (X.data, X.indices, X.indptr))
+    if {indices.dtype.kind, indptr.dtype.kind} - {"i", "u"}:
+        raise ValueError(
+            f"The indices of the sparse matrix {name} must be integers. They are of type "
+            f"{indices.dtype}, and those that part its rows of type {indptr.dtype}."
+        )
+    if (data.ndim, indices.ndim) != (3 if X.format == "bsr" else 1, 1):
+        raise ValueError(f"The sparse matrix {name} is damaged: its arrays have other dimensions.")
+    block = data.shape[1:] if X.format == "bsr" else (1, 1)
+    major, minor = (-(-length // max(1, of)) for length, of in zip(X.shape, block))
+    major, minor = (minor, major) if X.format == "csc" else (major, minor)
+    _check_pointers(indptr, major, min(len(indices), len(data)), name)
+    _check_range(indices[: indptr[-1]], minor, name)
+    if indices.dtype == indptr.dtype and indices.dtype in INDEX_TYPES:
+        return X
+    short = indices.dtype == np.int32 and indptr[-1] <= np.iinfo(np.int32).max
+    kind = np.int32 if short else np.int64
+    return _with(X, data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False))
+
+
+def _check_pointers(indptr, n, stored, name):
+    """Refuse pointers that do not part the entries into n rows, or columns."""
+    if (
+        indptr.shape != (n + 1,)
+        or indptr[0] != 0
+        or indptr[-1] > stored
+        or (indptr[1:] < indptr[:-1]).any()
+    ):
+        raise ValueError(
+            f"The sparse matrix {name} is damaged: its indptr must have {n + 1} entries that rise "
+            f"from 0 to at most {stored}, the number of its entries."
+        )
+
+
+def _check_range(index, length, name):
+    if index.size and not (index.min() >= 0 and index.max() < length):
+        raise ValueError(
+            f"The sparse matrix {name} is damaged: its indices run from {index.min()} to "
+            f"{index.max()}, and should lie in [0, {length})."
+        )
+
+
+def _with(X, data, indices, indptr):
+    """Return a matrix of the same kind with these arrays, and no memory of what they were."""
+    fresh = type(X)(X.shape, dtype=X.dtype)
+    fresh.data, fresh.indices, fresh.indptr = data, indices, indptr
+    return fresh

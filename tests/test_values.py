@@ -1,0 +1,146 @@
+"""Values that make no sense, for every field of every part and every argument of the surface.
+
+Each is either of use or refused by a TypeError or a ValueError that names the parameter.
+"""
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import skgd
+from skgd import GDGaborRegressor, GDRegressor
+from skgd.losses import LOSSES
+from skgd.models import Gabor, Linear
+from skgd.optimizers import OPTIMIZERS, Adam, Momentum
+from skgd.penalties import PENALTIES
+from skgd.schedules import SCHEDULES, Cosine, Schedule, WarmUp
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((12, 2))
+Y = X @ [1.0, -2.0] + 0.1 * rng.standard_normal(12)
+
+ABSURD = [
+    *(None, True, False, np.True_, -1, 0, 1, 2, 10**30, -(10**30), 10**400, Fraction(1, 3)),
+    *(-0.5, 0.0, 0.5, 1.0, 1e300, -1e300, 5e-324, np.nan, np.inf, -np.inf, 1j, np.complex64(1j)),
+    *(np.float32(0.5), np.float16(0.5), np.longdouble(0.5), np.int8(3), np.uint64(2**64 - 1)),
+    *("", "no", "0.5", b"0.5", "l1", "Adam", np.str_("no")),
+    *([], [1.0], [[]], ["a"], (), (0.5,), {}, {"a": 1}, set(), range(3), slice(None), ...),
+    *(object(), object, float, int, len, Adam, Adam(), Cosine(), NotImplemented),
+    *(np.zeros(0), np.zeros(()), np.ones(3), np.ones((2, 2)), np.array("a"), np.array(None)),
+    *(np.array([1j]), np.datetime64("2020-01-01"), np.timedelta64(1, "D"), np.dtype(float)),
+]
+IDS = [f"{type(value).__name__}-{k}" for k, value in enumerate(ABSURD)]
+
+
+def refusal(call, name):
+    """Return what is wrong with how a call has refused a value, if anything; nothing if it ran."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            call()
+    except (TypeError, ValueError) as error:
+        return None if name in str(error) else f"does not name it: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def mistakes(name, call, values=ABSURD):
+    """Return the absurd values that are neither of use nor refused by the name."""
+    found = [(value, refusal(lambda value=value: call(value), name)) for value in values]
+    return [f"{name}={value!r:.40}: {wrong}"[:300] for value, wrong in found if wrong]
+
+
+PARTS = {
+    cls
+    for table in (LOSSES, OPTIMIZERS, PENALTIES, SCHEDULES)
+    for cls in table.values()
+    if cls._fields
+} | {Gabor, Linear}
+FIELDS = [(cls, field) for cls in sorted(PARTS, key=repr) for field in cls._fields]
+
+
+@pytest.mark.parametrize(("cls", "field"), FIELDS)
+def test_every_field_of_every_part_takes_what_it_can_use_and_names_what_it_cannot(cls, field):
+    assert mistakes(field, lambda value: cls(**{field: value})) == []
+
+
+@pytest.mark.parametrize(("cls", "field"), FIELDS)
+def test_a_field_holds_its_declared_kind_whatever_it_was_given(cls, field):
+    kind = cls._types[field]
+    for value in ABSURD:
+        try:
+            kept = getattr(cls(**{field: value}), field)
+        except (TypeError, ValueError):
+            continue
+        assert type(kept) is kind or isinstance(kept, Schedule) or kept is cls._defaults[field]
+        assert kind is Schedule or kept == (
+            float(value) if kind is float and value is not None else value
+        )
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "no", "True", {}, [], [True], np.array([True])])
+def test_true_and_false_are_not_guessed(value):
+    with pytest.raises(TypeError, match="'averaged' parameter of Momentum must be True or False"):
+        Momentum(averaged=value)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, np.array(True)])
+def test_true_is_true_in_numpy_too(value):
+    assert Momentum(averaged=value).averaged is True
+
+
+def test_a_part_inside_a_part_goes_by_its_name():
+    assert WarmUp(then="cosine") == WarmUp(then=Cosine())
+    assert GDRegressor(schedule=WarmUp()).set_params(schedule__then="step").schedule == WarmUp(
+        then=SCHEDULES["step"]()
+    )
+    with pytest.raises(ValueError, match=r"'then' parameter of WarmUp must be one of .*'cosine'"):
+        WarmUp(then="cosines")
+    with pytest.raises(TypeError, match=r"'then' parameter of WarmUp .* instance of Schedule"):
+        WarmUp(then=Adam())
+
+
+def parameters(cls):
+    return [(cls, name) for name in cls().get_params(deep=False)]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [*parameters(GDRegressor), *parameters(GDGaborRegressor)]
+)
+def test_every_parameter_of_an_estimator_is_of_use_or_refused_by_name(cls, name, capsys):
+    few = {"max_iter": 2, "n_screen": 5, "n_init": 2}
+    kept = few.keys() & cls().get_params().keys() - {name}
+
+    def fit(value):
+        cls(**{key: few[key] for key in kept} | {name: value}).fit(X, Y)
+
+    far = cls is GDGaborRegressor and name == "learning_rate"  # whose curve then has no numbers
+    values = [v for v in ABSURD if type(v) is not float or v != 1e300] if far else ABSURD
+    assert mistakes(name, fit, values) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["penalty", "l1_ratio", "alphas", "n_alphas", "eps", "fit_intercept", "tol", "max_iter"],
+)
+def test_every_argument_of_a_path_is_of_use_or_refused_by_name(name):
+    few = {"n_alphas": 3, "max_iter": 2}
+    assert mistakes(name, lambda value: skgd.path(X, Y, **few | {name: value})) == []
+
+
+@pytest.mark.parametrize("size", [2**53, 2**62, 2**63 - 1])
+@pytest.mark.parametrize(
+    "name", ["average", "record_path", "batch_size", "max_iter", "n_iter_no_change"]
+)
+def test_the_largest_numbers_are_infinity_to_a_descent(name, size):
+    """An average, a record or a cut that never comes changes nothing."""
+    plain = GDRegressor(optimizer="gd", learning_rate=0.1, max_iter=5000, tol=1e-8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        expected = plain.fit(X, Y)
+        found = GDRegressor(**plain.get_params() | {name: size}).fit(X, Y)
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
