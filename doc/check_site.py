@@ -2,9 +2,9 @@
 
 Without a browser: every link and every anchor within the site leads somewhere, and no page loads
 anything from elsewhere. In a headless Chromium, on a phone and on a desk: every page has its
-title, its pictures and its formulas, nothing is wider than the screen, the console has no error,
-and the search finds what there is. Without a Chromium that half is skipped, loudly; with
-``--browser`` it fails.
+title and its pictures, every formula is drawn and fits its column, every name of a parameter stays
+in one line, nothing is wider than the screen, the console has no error, and the search finds what
+there is. Without a Chromium that half is skipped, loudly; with ``--browser`` it fails.
 """
 
 import argparse
@@ -32,8 +32,43 @@ LOOK = """({
         .map(e => `${e.tagName}.${e.className}`),
     images: [...document.images].filter(i => !i.naturalWidth && i.loading != "lazy")
         .map(i => i.src),
-    formulas: [...document.querySelectorAll("math")]
-        .filter(m => !m.getBoundingClientRect().height).length,
+})"""
+# Every formula that is not drawn, or drawn with what belongs to its source, or beyond its block.
+FORMULAS = r"""(async () => {
+    if (window.MathJax) await MathJax.startup.promise;
+    const block = e => getComputedStyle(e).display.startsWith("inline") ? block(e.parentNode) : e;
+    const fault = box => {
+        const drawn = box.querySelector("math, mjx-container");
+        if (!drawn || !drawn.getBoundingClientRect().height) return "is not drawn";
+        if (box.querySelector("merror, mjx-merror, [data-mjx-error]")) return "is not understood";
+        if (/[&\\]/.test(box.textContent)) return "shows its source";
+        const room = block(box), outer = room.getBoundingClientRect();
+        const clips = getComputedStyle(room).overflowY != "visible";
+        const parts = [...drawn.querySelectorAll("*")]
+            .filter(e => !e.closest("mjx-assistive-mml"))
+            .map(e => e.getBoundingClientRect()).filter(r => r.width && r.height);
+        if (parts.some(r => r.right > outer.right + 2 || r.left < outer.left - 2))
+            return "is wider than its column";
+        if (clips && parts.some(r => r.bottom > outer.bottom + 2 || r.top < outer.top - 2))
+            return "is cut off";
+    };
+    return [...document.querySelectorAll("main .math")]
+        .map((box, k) => fault(box) && `formula ${k + 1} ${fault(box)}`).filter(Boolean);
+})()"""
+# Every name of a parameter or an attribute that goes on in another line.
+BROKEN_NAMES = r"""[
+    ...document.querySelectorAll("dl.field-list dt strong, .sig-param .n, .sig-name")
+].flatMap(element => {
+    const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), broken = [];
+    for (let node = walk.nextNode(); node; node = walk.nextNode())
+        for (const word of node.data.matchAll(/\S+/g)) {
+            const range = document.createRange();
+            range.setStart(node, word.index);
+            range.setEnd(node, word.index + word[0].length);
+            const tops = [...range.getClientRects()].map(r => Math.round(r.top));
+            if (new Set(tops).size > 1) broken.push(word[0]);
+        }
+    return broken;
 })"""
 FOUND = "document.querySelectorAll('#search-results li a').length"
 
@@ -123,8 +158,8 @@ def faults(browser, width):
         yield f"scrolls to the side in {', '.join(seen['wide'])}"
     if seen["images"]:
         yield f"does not show {', '.join(seen['images'])}"
-    if seen["formulas"]:
-        yield f"{seen['formulas']} formulas have no height"
+    yield from browser.evaluate(FORMULAS)
+    yield from (f"breaks the name {name}" for name in browser.evaluate(BROKEN_NAMES))
 
 
 def main():

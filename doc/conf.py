@@ -4,17 +4,12 @@ Nothing is fetched while it is built, nor when it is read.
 """
 
 import re
-import sys
 import warnings
-from pathlib import Path
 
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skgd
 from skgd.part import Part
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
 
 project = "skgd"
 author = "The skgd developers"
@@ -24,18 +19,19 @@ version = release = skgd.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
-    "mathml",
+    "sphinx-mathjax-offline",  # puts MathJax, scripts and fonts, into the site
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "benchmarks", "gallery/**.ipynb", "gallery/**.py"]
 default_role = "py:obj"
 math_number_all = False
-html_math_renderer = "mathml"
+smartquotes_action = "De"  # dashes and ellipses, but no curly quotes about strings
 
 autosummary_generate = True
 autodoc_typehints = "none"
