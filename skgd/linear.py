@@ -77,8 +77,9 @@ class GDRegressor(TargetByTarget):
     {learning_rate_}
     dual_gap_ : float or ndarray of shape (n_targets,)
         The objective minus a lower bound of its minimum: a certificate of how far the fit can be
-        from the best, in the unit of the objective. Infinite for losses other than the squared
-        error.
+        from the best, in the unit of the objective. At most ``tol / 100`` of the objective of the
+        best constant prediction where ``optimizer="auto"`` has taken the direct way and
+        converged. Infinite for losses other than the squared error.
     {converged_}
     {stop_reason_}
     {path_}

@@ -14,7 +14,11 @@ from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
 from skgd.descent.state import Data, Parts, State
-from skgd.matrix import column_squares, in_range, lanczos_bound, product, row_squares
+from skgd.duality import dual_value, improved_bound
+from skgd.matrix import column_means, column_squares, in_range, lanczos_bound, product, row_squares
+
+ROUNDING = 8.0 * np.finfo(float).eps  # of the lengths of a column and of the residual's terms
+CLOSE = 1e-6  # of the best constant's objective: a gap that is not worth another factor
 
 
 class Objective:
@@ -68,12 +72,12 @@ class Objective:
         floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
         self.data = Data(rows_of(X), y, weight, shift, self._strength(), floor, self.p)
-        self._known = (None,)
+        self._known, self._bound = (None, np.inf), 0.0
 
     def turned(self, alpha):
         """Return the objective for another alpha, with all that is known of the data term."""
         other = Objective.__new__(Objective)
-        vars(other).update(vars(self), alpha=float(alpha), _known=(None,))
+        vars(other).update(vars(self), alpha=float(alpha), _known=(None, np.inf), _bound=0.0)
         other.data = self.data._replace(strength=other._strength())
         vars(other).pop("costs", None)
         return other
@@ -268,24 +272,37 @@ class Objective:
     def dual_gap(self, theta):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
 
-        For the squared loss, from the residual scaled into the dual's feasible set (Kim et
-        al. 2007; Massias et al. 2018), with weights and intercept; infinite otherwise.
+        For the squared error with elastic costs; infinite otherwise. The bound is the best of
+        that of the residual at theta, scaled into the dual's feasible set, of those of the points
+        seen before and, where these leave more than `CLOSE` of the best constant's objective,
+        of the residual less what the columns in use would explain of it.
         """
         theta = self.as_parameters(theta)
         if not self.quadratic or self.costs is None:
             return np.inf
-        known, *rest = self._known
-        if known is theta or (known is not None and np.array_equal(theta, known)):
-            primal, *measures = rest
-        else:
-            y, mean = self.y, self.weight / self.n
-            residual = y - self.predict(theta)
-            primal = 0.5 * (mean @ residual**2)
-            if self.d > self.p:
-                residual, y = residual - mean @ residual, y - mean @ y
-            measures = mean @ (residual * y), mean @ residual**2, self.gather(residual)
-        dual = _dual(*measures, *self.costs, self.positive)
-        return max(0.0, primal + self.penalty_term(theta) - dual)
+        known, primal, *point = self._known
+        if known is not theta and not (known is not None and np.array_equal(theta, known)):
+            primal = self._measure(np.asarray(theta, dtype=float))
+        elif point:
+            self._bound_from(theta, *point)
+            self._known = known, primal
+        return max(0.0, primal - self._bound)
+
+    def _measure(self, theta):
+        """Return F at some parameters, and learn what can be of its minimum."""
+        w, y, mean = theta[: self.p], self.y, self.weight / self.n
+        residual = y - self.predict(theta)
+        primal = 0.5 * (mean @ residual**2) + self.penalty_term(theta)
+        if primal - self._bound <= CLOSE * self.null:
+            return primal
+        if self.d > self.p:
+            residual, y = residual - mean @ residual, y - mean @ y
+        slopes = self.gather(residual)
+        self._bound_from(w, mean @ (residual * y), mean @ residual**2, slopes)
+        if primal - self._bound > CLOSE * self.null:
+            bound = improved_bound(self, w, residual, y, slopes, self._slope_rounding(w))
+            self._bound = max(self._bound, bound)
+        return primal
 
     def remember(self, theta, target, square, slopes):
         """Keep what the duality gap of some parameters needs of the rows.
@@ -299,25 +316,30 @@ class Objective:
         slopes : ndarray of shape (p,)
             Its mean products with the columns.
         """
-        self._known = theta, 0.5 * square, target, square, slopes
+        self._known = theta, 0.5 * square + self.penalty_term(theta), target, square, slopes
 
+    def _bound_from(self, w, target, square, slopes):
+        """Keep the highest lower bound of the minimum."""
+        rounding = self._slope_rounding(w)
+        bound = dual_value(target, square, slopes, self.costs, self.positive, rounding)
+        self._bound = max(self._bound, bound)
 
-def _dual(target, square, slopes, a, b, positive):
-    """Return the dual objective at the best multiple c of the residual that is tried."""
-    if square == 0.0:
-        return 0.0
-    slopes = np.maximum(slopes, 0.0) if positive else np.abs(slopes)
-    steep = slopes > 0.0
-    inside = (a[steep] / slopes[steep]).min(initial=np.inf)
-    soft = b > 0.0
-    hard = steep & ~soft
-    feasible = (a[hard] / slopes[hard]).min(initial=np.inf) if soft.any() else inside
-    ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
-    candidates = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
-    slopes, a, b = slopes[soft], a[soft], b[soft]
+    def _slope_rounding(self, w):
+        """Return what rounding of the residual makes of the slope of each weight."""
+        return ROUNDING * self._lengths * (self._target_length + self._lengths @ np.abs(w))
 
-    def dual(c):
-        value = c * target - 0.5 * c**2 * square
-        return value - 0.5 * (np.maximum(c * slopes - a, 0.0) ** 2 / b).sum() if b.size else value
+    @cached_property
+    def _target_length(self):
+        """The root of the mean square of y."""
+        return float(np.sqrt(self.weight @ self.y**2 / self.n))
 
-    return max(map(dual, candidates))
+    @cached_property
+    def _lengths(self):
+        """The root of every column's mean square, seen from zero."""
+        squares = self.column_curvature[: self.p]
+        return np.sqrt(squares if self.centre is None else squares + self.centre**2)
+
+    @cached_property
+    def column_means(self):
+        """The weighted mean of every column."""
+        return column_means(self.X, self.weight)

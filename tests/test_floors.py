@@ -32,11 +32,13 @@ ALLOWED = {
     # floor 0: numbers in, numbers out; never each other
     **dict.fromkeys(PARTS, A_PART),
     # floor 1: parts are arguments
-    "skgd.descent": {"numpy", "scipy"},
+    "skgd.descent": {"numpy", "scipy", "skgd.least_squares"},
     "skgd.descent.compiled": {"numba", "numpy", "llvmlite", "skgd.descent", "skgd.part"},
     "skgd.descent.history": {"numpy", "pandas", "skgd.descent"},
     "skgd.matrix": {"numpy", "scipy"},
-    "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.matrix"},
+    "skgd.least_squares": {"numpy", "scipy"},
+    "skgd.duality": {"numpy", "scipy", "skgd.least_squares"},
+    "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.duality", "skgd.matrix"},
     # floor 2
     "skgd.arrays": {"numpy", "scipy", "sklearn"},
     "skgd.table": set(),

@@ -16,7 +16,6 @@ STORAGES = {
     "F": np.asfortranarray,
     "CSR": sparse.csr_array,
     "float32": lambda X: X.astype(np.float32),
-    "float32 CSR": lambda X: sparse.csr_array(X.astype(np.float32)),
 }
 L1 = {"penalty": "l1", "alpha": 0.05}
 CHANGES = {
@@ -68,19 +67,19 @@ def test_a_warm_start_ends_at_the_minimum_of_its_own_settings(change, storage):
     assert model.converged_
     spread = 0.5 * y.var()
     assert abs(value(model, X, y) - value(cold, X, y)) <= 1e-5 * spread
-    assert model.dual_gap_ <= 1e-3 * spread
+    assert model.dual_gap_ <= 1e-6 * spread
     assert model.loss_curve_[0] <= cold.loss_curve_[0]
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
 def test_a_warm_start_takes_fewer_passes_than_a_cold_one(penalty):
     X, y = make_rows(150, 400)
-    options = {"penalty": penalty, "alpha": 0.01, "tol": 1e-8, "max_iter": 5000}
+    options = {"penalty": penalty, "alpha": 0.01}
     model = GDRegressor(warm_start=True, **options).fit(sparse.csr_array(X), y)
     passes = model.n_iter_
     more = model.fit(sparse.csr_array(X), y).n_iter_
     assert more == 1
-    assert model.set_params(alpha=0.0101).fit(sparse.csr_array(X), y).n_iter_ <= passes
+    assert model.set_params(alpha=0.0101).fit(sparse.csr_array(X), y).n_iter_ < passes
     assert model.loss_curve_[0] < 0.5 * y.var()
 
 

@@ -36,10 +36,13 @@ class Quadratic:
         The slope at zero, and the diagonal of G.
     square : float
         The mean square of y.
+    goal : float
+        What the scaled residual has to reach now: ``tol``, or less, where the duality gap asks for
+        more.
     """
 
     def __init__(self, objective, tol):
-        self.objective, self.tol = objective, tol
+        self.objective, self.tol, self.goal = objective, tol, tol
         self.square = float(objective.weight @ objective.y**2 / objective.n)
         self.squares, self.q = self._survey()
         self.b = None
@@ -63,7 +66,7 @@ class Quadratic:
     @property
     def exact(self):
         """Whether products are computed in float64."""
-        return self.objective.X.dtype == np.float64 or self.tol < EXACT
+        return self.objective.X.dtype == np.float64 or self.goal < EXACT
 
     @property
     def extreme(self):

@@ -11,9 +11,11 @@ tolerance, an accelerated descent goes on.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from skgd.descent import conjugate
 from skgd.descent.compiled import Stopwatch
 from skgd.descent.conjugate import smooth
 from skgd.descent.history import history_of
@@ -22,6 +24,19 @@ from skgd.descent.quadratic import Quadratic
 from skgd.descent.run import Descent
 from skgd.descent.state import LEFT, TOTAL
 from skgd.descent.working import WorkingSet
+
+GAP = 1e-2  # of tol: the duality gap to be reached, over the objective of the best constant
+FINEST = 1e-8  # tolerance, below which the gap is left to rounding
+TIGHTER = 0.1  # of the scaled residual that has left too large a gap, to be reached next
+
+
+class Tuning(NamedTuple):
+    """What the choice between the ways goes by."""
+
+    smooth: conjugate.Tuning = conjugate.Tuning()
+
+
+TUNING = Tuning()
 
 
 class Shortcut:
@@ -37,6 +52,8 @@ class Shortcut:
         Of the scaled residual.
     start : ndarray of shape (d,) or None
         Where it begins; None for zero.
+    tuning : Tuning
+        What the choice between the ways goes by.
 
     Attributes
     ----------
@@ -46,10 +63,11 @@ class Shortcut:
         NaN: there is none.
     """
 
-    def __init__(self, objective, optimizer, schedule, tol, start=None):
-        self.objective, self.tol = objective, tol
+    def __init__(self, objective, optimizer, schedule, tol, start=None, tuning=TUNING):
+        self.objective, self.tol, self.tuning = objective, tol, tuning
         self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
+        self.enough = GAP * max(tol, FINEST) * objective.null
         self.epoch, self.outcome = 0, Outcome.RUNNING
         self.columns, self.scores, self._rates, self._times = [], [], [], []
         self._stopwatch = Stopwatch()
@@ -123,7 +141,7 @@ class Shortcut:
         -------
         Outcome
         """
-        residual = None
+        problem.goal, residual = self.tol, None
         if not self.answer.any():
             slopes = problem.q
         elif slopes is None:
@@ -133,9 +151,11 @@ class Shortcut:
         if self.outcome is not Outcome.RUNNING:  # at the start: one look, as for every descent
             self.note(*self.columns[0][:4], 0.0, self.answer)
         elif columns is None:
-            smooth(problem, self, epochs)
+            smooth(problem, self, epochs, self.tuning.smooth)
         else:
             columns.minimise(self, epochs)
+        if self.residual <= self.tol and self.epoch < epochs:
+            self.stop(Outcome.CONVERGED)  # and rounding keeps the gap from what was to be reached
         if self.outcome is Outcome.RUNNING and self.epoch < epochs:
             self._go_on(epochs)
         if self.outcome is Outcome.RUNNING:
@@ -157,14 +177,16 @@ class Shortcut:
         left, omega = problem.left(w, slopes), problem.omega(w)
         measures = problem.measures(w, slopes, residual)
         total, worst = 0.5 * measures[1] + omega, max(0.0, float(left.max()))
-        step, slope = w - self.answer, slopes - problem.b * w
+        step, slope, point = w - self.answer, slopes - problem.b * w, w.copy()
+        self.objective.remember(point, *measures, slopes)
         if not math.isfinite(total):
             self.outcome = Outcome.NONFINITE
-        elif worst <= self.tol:
+        elif worst <= self.tol and self.objective.dual_gap(point) <= self.enough:
             self.stop(Outcome.CONVERGED)
+        elif worst <= problem.goal:
+            problem.goal = TIGHTER * worst
         self.note(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
-        self.slopes = slopes
-        self.objective.remember(self.answer, *measures, slopes)
+        self.answer, self.slopes = point, slopes
         return left
 
     def note(self, total, left, omega, slope, step, w):

@@ -71,17 +71,17 @@ class WorkingSet:
     def _refine(self, record, epochs):
         """Settle all columns, and again with the true slopes where the products are inexact."""
         problem, w = self.problem, record.answer.copy()
-        q, tol, left = problem.q, CLOSE * problem.tol, np.inf
+        q, tol, left = problem.q, CLOSE * problem.goal, np.inf
         limits = problem.a, problem.b, problem.floor, problem.unit
         while not record.done(epochs):
             slopes, residual = settle(self.gram, q, w, limits, tol), None
-            if self.exactness > problem.tol or np.isfinite(left):
+            if self.exactness > problem.goal or np.isfinite(left):
                 residual = problem.objective.y - problem.project(w)
                 slopes = problem.gather(residual)
             before, left = left, float(record.see(problem, w, slopes, residual).max())
             if residual is not None and left > STALLED * before:
                 return
-            q, tol = slopes + self.gram.product(w), 0.5 * tol
+            q, tol = slopes + self.gram.product(w), min(0.5 * tol, CLOSE * problem.goal)
 
     def _grow(self, record, epochs):
         """Settle, look at all columns, let in those that are at odds, until none is."""
@@ -89,14 +89,14 @@ class WorkingSet:
         w, slopes = record.answer.copy(), record.slopes
         left = problem.left(w, slopes)
         residual = objective.y - problem.project(w) if w.any() else objective.y
-        inner, share = problem.tol, INNER
+        share = INNER
         while not record.done(epochs):
             grown = self._admit(left, w)
             if self.chosen.size > LARGEST and not problem.sparse:
                 return
             if not grown:
                 share *= 0.1
-            inner = share * max(problem.tol, COARSE * left.max())
+            inner = share * max(problem.goal, COARSE * left.max())
             v = w[self.chosen]
             limits = tuple(x[self.chosen] for x in (problem.a, problem.b, problem.floor))
             limits = *limits, problem.unit[self.chosen]
@@ -111,14 +111,14 @@ class WorkingSet:
             slopes, before = problem.gather(residual), left.max()
             left = record.see(problem, w, slopes, residual)
             stalled = STALLED if self.gram is not None else 1.0
-            if not grown and left[self.chosen].max() > max(problem.tol, stalled * before):
+            if not grown and left[self.chosen].max() > max(problem.goal, stalled * before):
                 return
 
     def _admit(self, left, w):
         """Let in the columns that are most at odds; return whether any were."""
         outside = left.copy()
         outside[self.chosen] = 0.0
-        able = np.flatnonzero(outside > self.problem.tol)
+        able = np.flatnonzero(outside > self.problem.goal)
         if not self.chosen.size:
             able = np.union1d(able, np.flatnonzero(w)) if w.any() else able
         first, growth = (MANY, FAST) if self.problem.sparse else (FIRST, GROWTH)

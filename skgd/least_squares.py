@@ -1,0 +1,82 @@
+"""Least squares by orthogonal factors: exact where the products of the columns are singular.
+
+The rows, weighted and seen from a centre, are reduced block by block to the triangle R of their
+QR factorisation, which has the singular values of the whole; X is neither copied nor squared.
+
+References
+----------
+Golub and Van Loan, "Matrix computations", sections 5.3 and 5.5: least squares by QR, and by the
+singular value decomposition where the rank is deficient.
+"""
+
+import numpy as np
+from scipy import linalg, sparse
+
+BLOCK = 2**17  # entries of a block of rows, in float64
+
+
+def triangle(X, weight, centre, target, columns=slice(None)):
+    """Return R of ``sqrt(weight / n) [X - centre, target]``, for some of the columns of X.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n, p)
+    weight, target : ndarray of shape (n,)
+    centre : ndarray of shape (p,) or None
+        What is subtracted from every row; None for nothing.
+    columns : slice or ndarray of int
+        The k columns that are used.
+
+    Returns
+    -------
+    ndarray of shape (min(n, k + 1), k + 1)
+    """
+    n, k = X.shape[0], np.arange(X.shape[1])[columns].size
+    step, root, R = max(BLOCK // (k + 1), 4 * (k + 1)), np.sqrt(weight / n), np.empty((0, k + 1))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        block = np.empty((min(step, n - start), k + 1))
+        block[:, :k] = X[rows][:, columns].toarray() if sparse.issparse(X) else X[rows][:, columns]
+        if centre is not None:
+            block[:, :k] -= centre[columns]
+        block[:, k] = target[rows]
+        block *= root[rows, None]
+        R = np.linalg.qr(np.concatenate([R, block]) if R.size else block, mode="r")
+    return R
+
+
+def newton_step(R, w, costs, signs, least_length=False):
+    """Return z that minimises ``|R z - rhs|^2 / 2 + a signs z + b (w + z)^2 / 2``.
+
+    The last column of R is its right-hand side. Singular values within rounding count as zero;
+    the answer is then one of many.
+
+    Parameters
+    ----------
+    R : ndarray of shape (m, k + 1)
+        A `triangle`, with the residual at ``w`` as its target.
+    w, signs : ndarray of shape (k,)
+    costs : (ndarray of shape (k,), ndarray of shape (k,))
+        a and b.
+    least_length : bool
+        Whether, of many answers, ``w + z`` is the shortest; else columns are first brought to one
+        length, which resolves those of very different units.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+    """
+    (a, b), k = costs, w.size
+    penalised = np.flatnonzero(b > 0.0)
+    roots = np.zeros((penalised.size, k))
+    roots[range(penalised.size), penalised] = np.sqrt(b[penalised])
+    M, rhs = np.vstack([R[:, :k], roots]), np.append(R[:, k], -roots @ w)
+    scale = np.ones(k) if least_length else np.linalg.norm(M, axis=0)
+    scale[scale == 0.0] = 1.0
+    U, values, V = linalg.svd(M / scale, full_matrices=False)
+    kept = values > values.max(initial=0.0) * max(M.shape) * np.finfo(float).eps
+    U, values, V = U[:, kept], values[kept], V[kept]
+    z = V.T @ ((U.T @ rhs) / values - V @ (a * signs / scale) / values**2)
+    if least_length:
+        z -= w - V.T @ (V @ w)
+    return z / scale
