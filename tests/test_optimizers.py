@@ -100,6 +100,35 @@ def test_a_rule_may_wait_exactly_where_its_step_is_the_gradient(rule):
     assert rule.lazy == (plain and not rule.looks_ahead and not rule.reduces)
 
 
+# What the rates rest on
+
+ENDURING = [rule for rule in RULES if rule.endurance() is not None]
+
+
+def growth_on_a_parabola(rule, rate):
+    """Return by how much an update on ``theta^2 / 2`` can grow what it rewrites.
+
+    That is the spectral radius of the linear map of parameter, answer and memory, late in a
+    descent whose momentum is not restarted.
+    """
+    columns = []
+    for theta, answer, *memory in np.eye(2 + rule.n_memory):
+        memory, scalars = np.reshape(memory, (-1, 1)), np.full(rule.n_scalars, 1e9)
+        d, s = rule.step(theta, memory, 0, rule.prepare(10**6, theta * theta, scalars))
+        new = theta - rate * s * d
+        ahead = rule.extrapolate(scalars, -1.0) if rule.looks_ahead else 0.0
+        columns.append([new + ahead * (new - answer), new, *memory.ravel()])
+    return np.abs(np.linalg.eigvals(np.transpose(columns))).max()
+
+
+@pytest.mark.parametrize("rule", ENDURING, ids=repr)
+def test_endurance_is_the_largest_rate_that_does_not_grow_over_two_by_the_curvature(rule):
+    limit = 2.0 * rule.endurance()
+    assert (
+        growth_on_a_parabola(rule, 0.999 * limit) < 1.0 < growth_on_a_parabola(rule, 1.001 * limit)
+    )
+
+
 TORCH = np.load(Path(__file__).parent / "data" / "torch_trajectories.npz")
 SAME_AS_TORCH = {
     "gd": (GD(), 0.1),

@@ -1,5 +1,6 @@
 """The automatic rate: bounds of the curvature against eigenvalues, and what it promises."""
 
+import math
 from itertools import combinations, product
 
 import numpy as np
@@ -253,3 +254,49 @@ def test_decay_beside_the_step_does_not_overshoot():
     X, y = make_regression()
     model = GDRegressor(optimizer="adamw", alpha=1.0, max_iter=50, tol=None).fit(X, 1e4 * y)
     assert model.loss_curve_.max() <= model.loss_curve_[0] * (1 + 1e-12)
+
+
+NORMALISING = [name for name in RULES if OPTIMIZERS[name]().resolved(True).fraction is not None]
+
+
+def soft(g, t):
+    return np.sign(g) * np.maximum(np.abs(g) - t, 0.0)
+
+
+@pytest.mark.parametrize(("penalty", "share"), [("l2", 0.0), ("l1", 1.0)])
+@pytest.mark.parametrize("name", NORMALISING)
+def test_rules_that_normalise_begin_with_a_fraction_of_the_best_step_along_the_signs(
+    name, penalty, share
+):
+    X, y = make_regression()
+    alpha, rule = 0.5, OPTIMIZERS[name]().resolved(True)
+    model = GDRegressor(penalty=penalty, alpha=alpha, optimizer=name, max_iter=1, tol=None)
+    Z, t = X - X.mean(axis=0), y - y.mean()
+    slope = soft(-Z.T @ t / len(y), share * alpha)  # at zero, less what the prox takes off
+    signs = np.sign(slope)
+    bend = np.mean((Z @ signs) ** 2) + (1.0 - share) * alpha * (signs @ signs)
+    first = math.sqrt(rule.eps / (1.0 - rule.rho)) if name == "adadelta" else 1.0
+    expected = rule.fraction * (slope @ signs) / bend / first
+    np.testing.assert_allclose(model.fit(X, y).learning_rate_, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_the_averaged_form_of_momentum_descends_as_the_velocity_form_at_automatic_rates(
+    batch_size,
+):
+    X, y = make_regression()
+    options = {"batch_size": batch_size, "center": False, "random_state": 0, "record_path": True}
+    averaged, velocity = (
+        GDRegressor(optimizer=Momentum(0.8, averaged=form), max_iter=5, tol=None, **options)
+        for form in (True, False)
+    )
+    paths = averaged.fit(X, y).path_, velocity.fit(X, y).path_
+    np.testing.assert_allclose(*paths, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["saga", "svrg"])
+def test_the_rate_of_variance_reduction_on_single_rows_is_a_third_of_the_steepest_rows(name):
+    X, y = make_regression()
+    model = GDRegressor(alpha=0.3, optimizer=name, batch_size=1, max_iter=1, tol=None)
+    steepest = (X**2).sum(axis=1).max() + 1.0 + 0.3  # the intercept's column, and the penalty
+    np.testing.assert_allclose(model.fit(X, y).learning_rate_, 1.0 / (3.0 * steepest), rtol=1e-10)
