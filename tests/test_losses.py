@@ -213,6 +213,29 @@ def test_a_falling_rate_leads_to_the_quantile_regression_of_scikit_learn(quantil
     assert -1e-9 <= excess(model, X, y, theirs.coef_, theirs.intercept_) <= model.tol
 
 
+@pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_under_a_loss_of_straight_pieces_another_unit_of_the_target_changes_nothing(
+    loss, batch_size
+):
+    X, y = skewed_problem()
+    model = GDRegressor(loss=loss, penalty=None, batch_size=batch_size, random_state=0)
+    model.set_params(max_iter=20, tol=None)
+    plain = model.fit(X, y).parameters()
+    other = model.fit(X, 2.0**10 * y).parameters()
+    np.testing.assert_allclose(other, 2.0**10 * plain, rtol=1e-12)
+
+
+def test_the_automatic_rate_of_poisson_rests_on_the_curvature_at_the_largest_count():
+    X, _ = make_regression(n=40, p=3)
+    y = np.random.default_rng(0).poisson(4.0, 40).astype(float)
+    A = np.column_stack([X, np.ones(40)])
+    bend = y.max()  # the second derivative exp(f) where f = log(y)
+    largest = np.linalg.eigvalsh(A.T @ A / 40)[-1] * bend
+    model = GDRegressor(loss="poisson", penalty=None, optimizer="gd", max_iter=1, tol=None)
+    assert 0.99 / largest <= model.fit(X, y).learning_rate_ <= (1.0 + 1e-12) / largest
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["huber", "squared_epsilon_insensitive"])
 def test_smooth_losses_arrive_where_lbfgs_does(loss):
