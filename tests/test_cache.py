@@ -83,8 +83,8 @@ class Place:
         return json.loads(done.stdout)
 
     def files(self):
-        """Return the names of the indices and of the compiled files in the cache."""
-        return [sorted(path.name for path in self.cache.rglob(f"*.{s}")) for s in ("nbi", "nbc")]
+        """Return the names of the files in the cache."""
+        return sorted(path.name for path in self.cache.rglob("*.*"))
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ def test_a_second_process_finds_the_loop_on_disk_whatever_the_parameters(place):
     rule = RULE.format(share="self.share", above="")
     place.write("rule", rule.replace("__slots__ = ()", "__slots__ = ()\n    share: float = 0.5"))
     assert place.run() == [8.0, 0]
-    indices, compiled = place.files()
-    assert len(indices) == len(compiled) == 1
+    kept = place.files()
+    assert len(kept) == 1
     assert place.run(ONE_FIT.replace("Share()", "Share(0.25)")) == [4.0, 1]
-    assert place.files() == [indices, compiled]
+    assert place.files() == kept
 
 
 CHILD = "from parent import Parent\nclass Share(Parent):\n    __slots__ = ()\n"
@@ -138,7 +138,7 @@ def test_a_part_of_the_main_program_is_never_stale_nor_kept(place):
     for share, weight in [(0.5, 8.0), (0.25, 4.0)]:
         program = place.write("main", RULE.format(share=share, above="") + show)
         assert place.run(program) == [weight, 0]
-    assert place.files() == [[], []]
+    assert place.files() == []
 
 
 def test_a_class_may_be_written_anew_in_one_session(place):
@@ -176,7 +176,7 @@ def test_workers_share_the_loops_on_disk_and_know_parts_of_the_main_program(plac
     program = place.write("main", RULE.format(share=0.25, above="") + PARALLEL)
     assert [weight for weight, _ in place.run(program)] == [8.0, 8.0, 4.0]
     kept = place.files()
-    assert len(kept[0]) == 1
+    assert len(kept) == 1
     assert place.run(program) == [[8.0, 1], [8.0, 1], [4.0, 0]]
     assert place.files() == kept
 
@@ -192,6 +192,77 @@ def test_where_nothing_can_be_written_fits_still_work(tmp_path):
     homes = dict.fromkeys(["HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"], str(blocked / "cache"))
     assert place.run(**homes) == [8.0, 0]
     assert list(tmp_path.rglob("*.nb?")) == []
+
+
+# Each damage is done to the one file that a tiny function has left, and asked of a dispatcher that
+# knows nothing of it: the answer, whether it came from the disk, and the same once more.
+DAMAGES = """
+import errno
+import json
+import os
+from pathlib import Path
+from types import FunctionType
+
+from skgd.descent.compiled import compile_cached
+
+FOLDER = Path(os.environ["NUMBA_CACHE_DIR"])
+
+def double(x):
+    return 2.0 * x
+
+def ask():
+    function = FunctionType(double.__code__, globals(), "double")
+    compiled = compile_cached(function, (), "damage")
+    return [compiled(21.0), sum(compiled.stats.cache_hits.values())]
+
+def flipped(content, k):
+    return content[:k] + bytes([content[k] ^ 255]) + content[k + 1 :]
+
+answers = {"fresh": [ask(), ask()]}
+(path,) = FOLDER.rglob("*.nbc")
+sound = path.read_bytes()
+n = len(sound)
+damages = {f"cut to {k}": sound[:k] for k in (0, 1, 31, 32, 33, 100, n // 2, n - 1)}
+damages |= {f"flipped {k}": flipped(sound, k) for k in (0, 31, 32, 40, n // 3, n // 2, n - 1)}
+damages |= {"longer": sound + b"0", "zeros": bytes(n), "random": os.urandom(n), "text": b"{}" * n}
+for name, content in damages.items():
+    path.write_bytes(content)
+    answers[name] = [ask(), ask()]
+path.unlink()
+path.mkdir()
+answers["folder"] = [ask(), ask()]
+path.rmdir()
+
+def full(self, content):
+    with open(self, "wb") as file:
+        file.write(content[: len(content) // 2])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+kept, Path.write_bytes = Path.write_bytes, full
+answers["full"] = [ask(), ask()]
+Path.write_bytes = kept
+answers["litter"] = [path.name for path in FOLDER.rglob("*.*")]
+answers["room again"] = [ask(), ask()]
+print(json.dumps(answers))
+"""
+
+
+def test_whatever_has_happened_to_a_file_it_is_compiled_anew_and_written_over(place):
+    answers = place.run(place.write("damages", DAMAGES))
+    assert answers.pop("litter") == []
+    for name in ("folder", "full"):
+        assert answers.pop(name) == [[42.0, 0], [42.0, 0]]
+    assert len(answers) > 20
+    assert {name for name, found in answers.items() if found != [[42.0, 0], [42.0, 1]]} == set()
+
+
+def test_a_fit_after_a_damage_is_right_and_mends_it(place):
+    place.write("rule", RULE.format(share=0.5, above=""))
+    assert place.run() == [8.0, 0]
+    (path,) = place.cache.rglob("*.nbc")
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert place.run() == [8.0, 0]
+    assert place.run() == [8.0, 1]
 
 
 GREEDY = """

@@ -8,7 +8,7 @@ loop itself and keeps it on disk. What is free in a function is filled in by `bi
 import gc
 import hashlib
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 from time import perf_counter_ns
@@ -29,6 +29,7 @@ from numba.extending import (
 )
 
 from skgd.descent import rows
+from skgd.descent.cache import CheckedCache
 from skgd.part import Part
 
 # Sums may be reordered and products fused; NaN and infinity keep their meaning, or
@@ -134,10 +135,11 @@ def _compile_cached(function, classes, mode):
         return numba.njit(nogil=True, **OPTIONS)(function)
     function.__module__ = "skgd"
     function.__qualname__ = "-".join([*(cls.__name__ for cls in classes), mode, sources])
-    try:
-        return numba.njit(nogil=True, cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True, **OPTIONS)(function)
+    compiled = numba.njit(nogil=True, **OPTIONS)(function)
+    if compiled is not function:  # which it is where numba is told not to compile
+        with suppress(RuntimeError):
+            compiled._cache = CheckedCache(function)
+    return compiled
 
 
 @contextmanager
