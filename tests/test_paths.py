@@ -5,7 +5,7 @@ import pytest
 from conftest import make_regression
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Ridge, enet_path, lasso_path
+from sklearn.linear_model import ElasticNet, Ridge, enet_path, lasso_path
 
 import skgd
 from skgd import GDRegressor
@@ -58,6 +58,22 @@ def test_every_point_of_a_path_is_a_fit():
             model = GDRegressor(penalty="l1", alpha=alpha, tol=1e-10).fit(rows, y, weight)
             np.testing.assert_allclose(found.coefs[:, k], model.coef_, atol=1e-8)
             np.testing.assert_allclose(found.intercepts[k], model.intercept_, atol=1e-8)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+def test_the_gaps_of_a_path_bound_what_is_left_to_gain(penalty):
+    X, y = make_wide()
+    share = {"l1": 1.0, "elasticnet": 0.5}[penalty]
+    found = skgd.path(X, y, penalty=penalty, n_alphas=6, eps=0.01, tol=3e-2)
+    peer = ElasticNet(l1_ratio=share, tol=1e-13, max_iter=100_000)
+    left = []
+    for alpha, coef, intercept in zip(found.alphas, found.coefs.T, found.intercepts):
+        objective = GDRegressor(penalty=penalty, alpha=alpha).objective(X, y)
+        peer.set_params(alpha=alpha).fit(X, y)
+        ends = np.append(coef, intercept), np.append(peer.coef_, peer.intercept_)
+        left.append(np.subtract(*map(objective.value, ends)))
+    assert (left <= found.gaps + 1e-12 * y.var()).all()
+    assert max(left) > 1e-8 * y.var()
 
 
 def test_a_path_of_ridges_needs_its_alphas():

@@ -7,6 +7,13 @@ from scipy import sparse
 from sklearn.linear_model import Lasso, Ridge
 
 from skgd import GDGaborRegressor, GDRegressor
+from skgd.descent import Descent
+from skgd.losses import SquaredError
+from skgd.models import Linear
+from skgd.objective import Objective
+from skgd.optimizers import SAGA, SVRG
+from skgd.penalties import L1
+from skgd.schedules import Constant
 
 RATE, ALPHA = 0.03, 0.2
 
@@ -80,6 +87,23 @@ def test_centred_rows_lead_to_the_same_minimum(rule):
     ridge = Ridge(alpha=60 * 0.1).fit(X + 3.0, y)
     np.testing.assert_allclose(model.coef_, ridge.coef_, atol=1e-7)
     np.testing.assert_allclose(model.intercept_, ridge.intercept_, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("rule", [SAGA(), SVRG()], ids=repr)
+def test_rows_seen_from_a_centre_that_is_not_their_mean_are_rows_less_the_centre(rule, form):
+    X, y = make_regression()
+    weight, centre = np.random.default_rng(0).uniform(0.2, 2.0, len(y)), np.linspace(-3.0, 4.0, 5)
+    parts = {"loss": SquaredError(), "penalty": L1(), "alpha": ALPHA, "model": Linear(False)}
+    seen = Objective(form(X), y, weight / weight.mean(), centre=centre, **parts)
+    moved = Objective(form(X - centre), y, weight / weight.mean(), **parts)
+    paths = []
+    for objective in (seen, moved):
+        options = {"learning_rate": 0.003, "batch_size": 7, "sampling": "cyclic", "tol": None}
+        descent = Descent(objective, rule, Constant(), np.ones(5), record_path=True, **options)
+        descent.descend(4)
+        paths.append(descent.path)
+    np.testing.assert_allclose(*paths, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["saga", "svrg"])

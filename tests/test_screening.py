@@ -117,6 +117,15 @@ def test_amplitude_and_baseline_begin_where_they_suit_best():
     assert max(np.array(losses)[free]) <= spread
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_no_start_has_an_amplitude_beyond_twice_the_targets(seed):
+    X, y = make_gabor(4, random_state=seed)  # where packets between the rows ask for any
+    amplitudes = np.abs(starts_of(X, y, n_screen=300, n_init=300, **EXTRAS)[0][:, 2])
+    largest = 2.0 * np.abs(y - y.mean()).max()
+    assert (amplitudes <= largest * (1.0 + 1e-12)).all()
+    assert amplitudes.max() >= largest * (1.0 - 1e-12)
+
+
 def test_one_of_the_points_is_the_straight_line():
     X = np.random.default_rng(0).uniform(-1.0, 1.0, (30, 2))
     y = 0.01 * (X @ [1.0, -2.0]) + 0.002

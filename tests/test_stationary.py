@@ -130,6 +130,19 @@ def test_polishing_leads_away_from_a_saddle():
     assert loss_of(model.theta_, *args) < loss_of(theta, *args) - 1e-3
 
 
+def test_polishing_does_not_cross_a_kink_of_the_penalty():
+    X, y = make_gabor(40, 3, theta=[0.4, 9.0, 0.0, 0.0], random_state=0)
+    model = GDGaborRegressor(penalty="l1", alpha=0.003, init=[0.3, 7.0, 1.0, -1.0])
+    minimum = model.set_params(max_iter=5000, tol=1e-10).fit(X, y).parameters()
+    objective = model.objective(X, y)
+    assert minimum[1] > 0.0  # and on the other side of zero lies none that keeps its sign
+    for weight in (1e-3, 0.5):
+        right, wrong = minimum.copy(), minimum.copy()
+        right[1], wrong[1] = weight, -weight
+        np.testing.assert_allclose(polish(objective, right), minimum, atol=1e-6)
+        np.testing.assert_array_equal(polish(objective, wrong), wrong)
+
+
 def test_a_minimum_found_by_newton_is_known_as_one():
     theta, bends = stationary("minimum")
     model = GDGaborRegressor(init=theta).fit(*load_gabor(return_X_y=True))
