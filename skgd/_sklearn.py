@@ -77,6 +77,14 @@ except ImportError:
         """What scikit-learn has from 1.9 on."""
 
 
+try:
+    from sklearn.model_selection._validation import _fit_and_score
+
+    SCORES_A_FIT = _fit_and_score.__code__
+except ImportError:
+    SCORES_A_FIT = None  # no frame runs it
+
+
 def open_context(estimator):
     """Return the context that callbacks are called in, or None where none are set."""
     if not vars(estimator).get("_skl_callbacks"):
@@ -85,6 +93,7 @@ def open_context(estimator):
 
 
 __all__ = [
+    "SCORES_A_FIT",
     "CallbackSupport",
     "HasMethods",
     "Interval",

@@ -1,11 +1,9 @@
 """Paths: the coefficients as the strength of the penalty falls."""
 
-import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skgd._sklearn import Interval, validate_params
 from skgd.arrays import numbers
@@ -16,6 +14,7 @@ from skgd.models import Linear
 from skgd.naming import plain
 from skgd.objective import Objective
 from skgd.schedules import Constant
+from skgd.speaking import warn
 
 MOST = 100_000  # alphas of a path
 
@@ -147,11 +146,9 @@ def path(
         coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
         looks.append(way.epoch)
         if not way.outcome.settled:
-            warnings.warn(
+            warn(
                 f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
                 f"the data: the scaled residual is {way.residual:.1e}, and tol is {tol:.1e}.",
-                ConvergenceWarning,
-                stacklevel=2,
             )
     intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))

@@ -1,16 +1,15 @@
 """Many starts: screening, a descent from each, the polish, and the table of where they end."""
 
-import warnings
 from functools import partial
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from skgd.descent import Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
 from skgd.screening import checked_box, enough, screen
+from skgd.speaking import warn
 from skgd.stationary import End, Minima, covariance, describe, distinct, polish
 from skgd.verdict import FAILED, judge
 
@@ -142,12 +141,10 @@ class ManyStarts(DescentEstimator):
     def _warn_of_kind(self):
         """Say it when the descent has come to rest where there is no minimum."""
         if self.kind_ in ("saddle", "maximum"):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} has ended at a {self.kind_}: the smallest eigenvalue of "
                 f"the Hessian is {np.nanmin(self.hessian_eigenvalues_):.1e}. Start elsewhere, or "
                 "leave init at None.",
-                ConvergenceWarning,
-                stacklevel=5,
             )
 
 

@@ -1,13 +1,16 @@
 """What is said of a descent that has failed, or has not finished."""
 
-import warnings
-
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skgd.descent import Outcome, stable_rate
+from skgd.speaking import in_a_search, warn
 
 FAILED = (Outcome.DIVERGED, Outcome.NONFINITE)
+# The same for all candidates and splits, so that a search tells of all of them at once.
+FAILED_CANDIDATE = (
+    "{} diverged and has no score. Lower the learning rate, leave it at 'auto', or scale the "
+    "features. Fitted alone, the same candidate says which rate is the largest stable one."
+)
 
 
 def judge(descent, estimator):
@@ -26,29 +29,29 @@ def judge(descent, estimator):
     Raises
     ------
     ValueError
-        Where the objective is no longer a number.
+        Where the objective is no longer a number; within a search, which counts fits that have
+        failed and goes on, also where it has grown.
     """
     outcome, name, most = descent.outcome, type(estimator).__name__, estimator.max_iter
     if outcome in FAILED:
+        unusable = outcome is Outcome.NONFINITE or descent.chosen is None
+        if unusable and in_a_search():
+            raise ValueError(FAILED_CANDIDATE.format(name))
         sentence = f"{name} diverged. {growth(descent)}"
         if outcome is Outcome.NONFINITE:
             raise ValueError(sentence)
-        warnings.warn(sentence, ConvergenceWarning, stacklevel=5)
-        return sentence if descent.chosen is None else None
+        warn(sentence)
+        return sentence if unusable else None
     if outcome is Outcome.MAX_ITER and descent.tol is not None:
-        warnings.warn(
+        warn(
             f"{name} has not converged in max_iter={most} epochs: "
             f"{remainder(descent)}, and tol is {descent.tol:.1e}. Allow more epochs, scale the "
             "features, or let the learning rate fall by a schedule.",
-            ConvergenceWarning,
-            stacklevel=5,
         )
     elif outcome is Outcome.MAX_ITER and estimator.early_stopping and estimator.tol is not None:
-        warnings.warn(
+        warn(
             f"{name} has done max_iter={most} epochs and the validation score was still rising. "
             "Allow more epochs.",
-            ConvergenceWarning,
-            stacklevel=5,
         )
     return None
 

@@ -273,7 +273,7 @@ def test_the_picture_of_a_model_links_to_its_page(estimator):
 
 @pytest.mark.parametrize("rate", [5.0, 1e200], ids=["grown", "nonfinite"])
 @pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
-def test_a_candidate_that_diverges_scores_nan_and_says_which_rate_would_not(rate, scoring):
+def test_a_candidate_that_diverges_scores_nan_and_alone_says_which_rate_would_not(rate, scoring):
     X, y = make_regression()
     grid = {"learning_rate": [0.01, rate]}
     search = GridSearchCV(GDRegressor(optimizer="gd", max_iter=50, tol=None), grid, cv=2)
@@ -282,8 +282,14 @@ def test_a_candidate_that_diverges_scores_nan_and_says_which_rate_would_not(rate
     np.testing.assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), [False, True])
     assert search.best_params_ == {"learning_rate": 0.01}
     said = "".join(str(warning.message) for warning in caught)
-    assert f"learning_rate={rate:.3g}" in said
-    assert "The largest stable rate of gradient descent on this data is" in said
+    assert "GDRegressor diverged and has no score" in said
+    alone = clone(search.estimator).set_params(learning_rate=rate)
+    if rate > 1e100:
+        with pytest.raises(ValueError, match="The largest stable rate of"):
+            alone.fit(X, y)
+    else:
+        with pytest.warns(ConvergenceWarning, match="The largest stable rate of"):
+            alone.fit(X, y)
 
 
 def test_a_diverged_model_says_so_when_it_is_asked_to_predict(problem):

@@ -23,8 +23,8 @@ A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.arrays", "skgd.part", "skgd.descent", "skgd.matrix", *PARTS),
-    *("skgd.objective", "skgd.screening", "skgd.stationary", "skgd.texts", "skgd.verdict"),
-    "skgd.watching",
+    *("skgd.objective", "skgd.screening", "skgd.speaking", "skgd.stationary", "skgd.texts"),
+    *("skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -54,7 +54,8 @@ ALLOWED = {
     "skgd.datasets": {"numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.models"},
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
     "skgd.texts": PARTS,
-    "skgd.verdict": {"numpy", "sklearn", "skgd.descent"},
+    "skgd.speaking": {"joblib", "sklearn", "skgd._sklearn"},
+    "skgd.verdict": {"numpy", "skgd.descent", "skgd.speaking"},
     "skgd.watching": {"numpy", "sklearn", "skgd.descent"},
     "skgd.estimator": {"numpy", "scipy", "sklearn", "skgd.naming", *ESTIMATORS_USE},
     "skgd.targets": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},

@@ -113,9 +113,11 @@ def stationary(kind, low=(-8.0, 3.0), high=(8.0, 22.0)):
 def test_a_descent_that_begins_on_a_saddle_or_a_maximum_stays_there_and_says_so(kind, optimizer):
     theta, bends = stationary(kind)
     model = GDGaborRegressor(init=theta, optimizer=optimizer)
-    with pytest.warns(ConvergenceWarning, match=f"has ended at a {kind}: the smallest eigenvalue"):
+    with pytest.warns(
+        ConvergenceWarning, match=f"has ended at a {kind}: the smallest eigenvalue"
+    ) as caught:
         model.fit(*load_gabor(return_X_y=True))
-    assert model.kind_ == kind
+    assert (model.kind_, caught[0].filename) == (kind, __file__)
     np.testing.assert_allclose(model.theta_, theta, atol=1e-9)
     np.testing.assert_allclose(model.hessian_eigenvalues_, bends, rtol=1e-6)
 
