@@ -10,7 +10,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 
 from skgd import GDRegressor
-from skgd.descent import working
 
 
 def make_wide(n=40, p=90, seed=0):
@@ -136,23 +135,6 @@ def test_single_precision_is_certified_to_its_own_rounding(form, penalty, share)
     exact = fit(penalty, share, X.astype(float), y, tol=1e-11)
     size = np.abs(exact.coef_).max()
     np.testing.assert_allclose(model.coef_, exact.coef_, rtol=0.0, atol=1e-5 * size)
-
-
-@pytest.mark.parametrize(("penalty", "share"), PENALTIES[:2])
-@pytest.mark.parametrize("intercept", [True, False])
-def test_many_sparse_columns_are_settled_by_residuals_alone(
-    penalty, share, intercept, monkeypatch
-):
-    monkeypatch.setattr(working, "PRODUCTS", 10)
-    X, y = make_wide()
-    X[np.abs(X) < 1.5] = 0.0
-    weight = np.random.default_rng(2).uniform(0.5, 2.0, 40)
-    options = {"alpha": 0.03, "fit_intercept": intercept, "tol": 1e-10}
-    model = fit(penalty, share, sparse.csr_matrix(X), y, weight, **options)
-    dense = fit(penalty, share, X, y, weight, **options)
-    assert model.converged_
-    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-7)
-    np.testing.assert_allclose(model.intercept_, dense.intercept_, atol=1e-7)
 
 
 def test_rows_without_weight_are_not_there():

@@ -31,17 +31,17 @@ class Tuning(NamedTuple):
     sparse_products: float = (
         4e8  # multiply-adds a second of entries of sparse rows with each other
     )
-    dense_entries: float = 4e9  # entries a second that a product with a vector reads
+    dense_entries: float = 3e9  # entries a second that a product with a vector reads
     sparse_entries: float = 1.5e9  # the same for sparse rows
     single: float = 2.0  # how many times faster float32 is, dense
     numbers: float = 1e9  # entries of vectors a second, in all that a pass does beside
     call: float = 4e-5  # seconds of a pass over hardly any data
     cheap: float = 4e-4  # seconds in which a factor is found that nobody waits for
-    worth: float = 6.0  # passes that a factor is worth at once
+    worth: float = 8.0  # passes that a factor is worth at once
     largest: int = 10_000  # unknowns, beyond which there is no factor
     longest: float = 10.0  # seconds, beyond which singular values are not computed
     first: int = 4  # passes before a forecast, and between two
-    doubt: float = 0.5  # forecast of what is left, over a factor's price, from which it is found
+    doubt: float = 0.7  # forecast of what is left, over a factor's price, from which it is found
     restarts: int = 3  # of conjugate gradients, for what rounding has left
     stalled: float = 0.3  # how much of the residual a refinement may leave
     singular: float = 1e-6  # pivot of a factor of a matrix with a diagonal of ones
@@ -138,7 +138,7 @@ class Forecast:
         if k < first or k % first:
             return False
         half, last = np.log(self.history[k // 2]), np.log(self.history[-1])
-        rate = np.maximum((half - last) / (k - 1 - k // 2), 1e-9)
+        rate = np.maximum((half - last) / max(1, k - 1 - k // 2), 1e-9)
         left, total, bound = np.maximum(last, 0.0) / rate
         return max(left, min(total, bound)) * self.way > self.tuning.doubt * self.other
 

@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.descent import conjugate
 from skgd.descent.compiled import Stopwatch
+from skgd.descent.conjugate import Tuning as SmoothTuning
 from skgd.descent.conjugate import smooth
 from skgd.descent.history import history_of
 from skgd.descent.outcome import Outcome
 from skgd.descent.quadratic import Quadratic
 from skgd.descent.run import Descent
 from skgd.descent.state import LEFT, TOTAL
+from skgd.descent.working import Tuning as WorkingTuning
 from skgd.descent.working import WorkingSet
 
 GAP = 1e-2  # of tol: the duality gap to be reached, over the objective of the best constant
@@ -33,7 +34,8 @@ TIGHTER = 0.1  # of the scaled residual that has left too large a gap, to be rea
 class Tuning(NamedTuple):
     """What the choice between the ways goes by."""
 
-    smooth: conjugate.Tuning = conjugate.Tuning()
+    smooth: SmoothTuning = SmoothTuning()
+    working: WorkingTuning = WorkingTuning()
 
 
 TUNING = Tuning()
@@ -123,7 +125,10 @@ class Shortcut:
         """
         self.last, self._watch = epochs, watch
         problem = Quadratic(self.objective, self.tol)
-        return self.follow(problem, None if problem.smooth else WorkingSet(problem), epochs)
+        columns = None
+        if not problem.smooth:
+            columns = WorkingSet(problem, tuning=self.tuning.working)
+        return self.follow(problem, columns, epochs)
 
     def follow(self, problem, columns, epochs, slopes=None):
         """Go to the minimum from the answer so far, with columns whose products may be known.

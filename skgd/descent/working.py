@@ -10,6 +10,8 @@ Massias, Gramfort and Salmon, "Celer: a fast solver for the lasso with dual extr
 Johnson and Guestrin, "Blitz: a principled meta-algorithm for scaling sparse optimization" (2015).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -22,13 +24,32 @@ GROWTH, FAST = 0.4, 2.0  # columns that may come in, over those that are in use;
 FEW, WHOLE = 20, 160  # columns whose products are all computed: in any case, where rows are many
 SOON = 5e7  # products, which are there as soon as a few rounds would be
 NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
-LARGEST = 4000  # columns in a dense set, beyond which another way is better
-PRODUCTS = 1000  # sparse columns, beyond which descent goes by the residuals
 SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
 FILLED = 0.2  # of a sparse matrix of products, from which it is stored as dense
 INNER, CLOSE = 0.3, 0.03  # of the tolerance, to settle a set to, or all columns
 COARSE = 0.3  # of what the columns outside have left, to settle the set to before they come in
 STALLED = 0.5  # how much of the residual a round may leave when nothing else comes in
+
+
+class Tuning(NamedTuple):
+    """What the choice between products of columns and residuals goes by.
+
+    Speeds are those of `skgd.descent.conjugate.Tuning`, from ``doc/benchmarks/choice.py``.
+    """
+
+    largest: int = 4000  # columns in a dense set, beyond which a descent takes over
+    products: int = 1000  # sparse columns, beyond which descent goes by the residuals
+    sparse_products: float = 2e8  # multiply-adds a second between entries of sparse rows
+    sparse_entries: float = 3e8  # entries a second of a sweep over sparse columns
+    sweeps: float = 20.0  # by the residuals, that products of sparse columns are worth at once
+
+    def are_cheap(self, counts):
+        """Whether products of sparse columns are worth their price, of so many entries a row."""
+        price = np.square(counts, dtype=float).sum() / self.sparse_products
+        return bool(price <= self.sweeps * counts.sum() / self.sparse_entries)
+
+
+TUNING = Tuning()
 
 
 class WorkingSet:
@@ -39,16 +60,19 @@ class WorkingSet:
     problem : Quadratic
     lasting : bool
         Whether it will serve for lower costs too.
+    tuning : Tuning
     """
 
-    def __init__(self, problem, lasting=False):
-        self.problem = problem
-        n, p = problem.objective.X.shape
+    def __init__(self, problem, lasting=False, tuning=TUNING):
+        self.problem, self.tuning = problem, tuning
+        X, (n, p) = problem.objective.X, problem.objective.X.shape
         self.chosen, self.exactness = np.empty(0, dtype=np.intp), 0.0
         self.columns, self.gram, self._room = None, None, np.empty((0, 0))
         self._csc = None
         cheap = p <= n and n * p**2 <= SOON and (lasting or not self._is_near())
-        if p <= FEW or 2 * p <= min(n, 2 * WHOLE) or (cheap and not problem.sparse):
+        if problem.sparse:
+            cheap = 2 * p <= min(n, 2 * WHOLE) and tuning.are_cheap(np.diff(X.indptr))
+        if p <= FEW or cheap or (not problem.sparse and 2 * p <= min(n, 2 * WHOLE)):
             G, self.exactness = problem.gram()
             self.chosen, self.gram = np.arange(p), DenseGram(G)
 
@@ -92,7 +116,7 @@ class WorkingSet:
         share = INNER
         while not record.done(epochs):
             grown = self._admit(left, w)
-            if self.chosen.size > LARGEST and not problem.sparse:
+            if self.chosen.size > self.tuning.largest and not problem.sparse:
                 return
             if not grown:
                 share *= 0.1
@@ -101,7 +125,7 @@ class WorkingSet:
             limits = tuple(x[self.chosen] for x in (problem.a, problem.b, problem.floor))
             limits = *limits, problem.unit[self.chosen]
             if self.gram is None:
-                self._settle_columns(v, residual, limits, inner)
+                self._settle_columns(v, slopes, residual, limits, inner)
             else:
                 q = slopes[self.chosen] + self.gram.product(v)
                 settle(self.gram, q, v, limits, inner)
@@ -170,7 +194,7 @@ class WorkingSet:
         self.gram = DenseGram(G)
 
     def _extend_sparse(self, new):
-        """Copy columns, and, while they are few, compute their products anew."""
+        """Copy columns, and, while that is cheap, compute their products anew."""
         objective, weight = self.problem.objective, self.problem.objective.weight
         chosen = np.concatenate([self.chosen, new])
         if self._csc is None:
@@ -179,25 +203,38 @@ class WorkingSet:
         centre = np.zeros(chosen.size) if objective.centre is None else objective.centre[chosen]
         scaled = columns.data * weight[columns.indices] / objective.n
         self.gram, self._scaled, self._centre = None, scaled, centre
-        if chosen.size > PRODUCTS:
-            return
-        weighted = sparse.csc_matrix((scaled, columns.indices, columns.indptr), columns.shape)
-        G = (columns.T @ weighted).tocsr()
-        if G.nnz > FILLED * chosen.size**2:
-            self.gram = DenseGram(G.toarray() - np.outer(centre, centre))
-        else:
-            self.gram = SparseGram(G, centre)
+        few = chosen.size <= self.tuning.products
+        if few and self.tuning.are_cheap(np.bincount(columns.indices, minlength=objective.n)):
+            self.gram = self._sparse_gram()
 
-    def _settle_columns(self, v, residual, limits, tol):
-        """Minimise along one coordinate of the set after the other, with the residuals."""
-        columns, objective = self.columns, self.problem.objective
+    def _sparse_gram(self):
+        """Return the products of the sparse columns in the set."""
+        columns, centre = self.columns, self._centre
+        weighted = sparse.csc_matrix(
+            (self._scaled, columns.indices, columns.indptr), columns.shape
+        )
+        G = (columns.T @ weighted).tocsr()
+        if G.nnz > FILLED * centre.size**2:
+            return DenseGram(G.toarray() - np.outer(centre, centre))
+        return SparseGram(G, centre)
+
+    def _settle_columns(self, v, slopes, residual, limits, tol):
+        """Minimise along one coordinate of the set after the other, with the residuals.
+
+        Where that takes more sweeps than products of the columns are worth, these are computed.
+        """
+        columns, objective, start = self.columns, self.problem.objective, v.copy()
+        few = self.chosen.size <= self.tuning.products
         rows = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
         known = columns.data, *rows, self._scaled, self._centre, self.problem.squares[self.chosen]
         u = objective.weight * residual / objective.n
         with undisturbed():
-            for _ in range(PATIENCE):
+            for _ in range(1 if few else PATIENCE):
                 if column_sweep()(*known, u, v, *limits, tol, SWEEPS) < SWEEPS:
-                    break
+                    return
+        if few:
+            self.gram = self._sparse_gram()
+            settle(self.gram, slopes[self.chosen] + self.gram.product(start), v, limits, tol)
 
     def _project(self, v):
         """Return the predictions of the chosen columns."""

@@ -1,0 +1,154 @@
+"""The choice between a Cholesky factor and conjugate gradients, beside either of them forced.
+
+For l2 the default solver estimates the price of both ways from the number of rows, columns and
+entries. Each row of the first table is a fit by its choice, by the factor alone and by conjugate
+gradients alone; ``ratio`` is the time of the choice over that of the better way. The second
+table does the same for l1 on sparse rows: by products of columns, and by residuals. ``memory`` is
+the peak beyond X, as a share of X. Words on the command line restrict the run to rows with them.
+
+    OMP_NUM_THREADS=1 python doc/benchmarks/choice.py
+"""
+
+import sys
+import tracemalloc
+import warnings
+from functools import partial
+
+import numpy as np
+from clock import take_turns
+from machine import heading, stay_in_one_thread, table
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from skgd.descent import Shortcut
+from skgd.descent.conjugate import Tuning as Smooth
+from skgd.descent.shortcut import Tuning
+from skgd.descent.working import Tuning as Working
+from skgd.losses import SquaredError
+from skgd.matrix import column_means
+from skgd.models import Linear
+from skgd.objective import Objective
+from skgd.optimizers import Auto
+from skgd.penalties import L1, L2
+from skgd.schedules import Constant
+
+ROUNDS = 3
+SMOOTH = {
+    "choice": Tuning(),
+    "factor": Tuning(smooth=Smooth(cheap=np.inf, largest=20_000)),
+    "conjugate gradients": Tuning(smooth=Smooth(cheap=-1.0, worth=-1.0, largest=0)),
+}
+SPARSE = {
+    "choice": Tuning(),
+    "products": Tuning(working=Working(sweeps=np.inf)),
+    "residuals": Tuning(working=Working(products=-1, sweeps=-1.0)),
+}
+# Rows, columns, entries a row; None for dense.
+CASES = [
+    (100, 10, None),
+    (1_000, 50, None),
+    (1_000, 300, None),
+    (20_000, 100, None),
+    (100_000, 100, None),
+    (2_000, 2_000, None),
+    (300, 3_000, None),
+    (1_000, 100, 10),
+    (20_000, 100, 30),
+    (20_000, 1_000, 5),
+    (20_000, 1_000, 50),
+    (2_000, 20_000, 30),
+    (100_000, 2_000, 66),
+    (250_000, 2_000, 66),
+]
+LARGEST = 3e8  # products, beyond which a way that nobody takes is not measured
+
+
+def rows(n, p, entries, seed=0):
+    """Return rows whose columns have unequal spread, and a target of a tenth of them."""
+    rng = np.random.default_rng(seed)
+    scale = np.geomspace(1.0, 0.1, p)
+    if entries is None:
+        X = rng.standard_normal((n, p)) * scale
+    else:
+        X = sparse.random(n, p, entries / p, "csr", random_state=rng, data_rvs=rng.standard_normal)
+        X.data *= scale[X.indices]
+    w = np.where(rng.random(p) < 0.1, rng.standard_normal(p), 0.0)
+    signal = X @ w
+    return X, signal + 0.3 * (signal.std() + 0.1) * rng.standard_normal(n)
+
+
+def objective_of(X, y, penalty, share):
+    """Return the objective of a fit with an intercept, and a penalty of some share."""
+    weight = np.ones(len(y))
+    centre, level = column_means(X, weight), y.mean()
+    steepest = np.abs(X.T @ (y - level) / len(y) - centre * (y - level).mean()).max()
+    scale = steepest if penalty is L1 else 1.0
+    return Objective(
+        X,
+        y - level,
+        weight,
+        model=Linear(False),
+        loss=SquaredError(),
+        penalty=penalty(),
+        alpha=share * scale,
+        centre=centre,
+        null=0.5 * y.var(),
+    )
+
+
+def solve(problem, tuning):
+    """Return the solver at the minimum of a problem that has not been looked at."""
+    way = Shortcut(objective_of(*problem), Auto(), Constant(), 1e-4, tuning=tuning)
+    way.descend(1000)
+    return way
+
+
+def peak(problem, tuning):
+    """Return the most memory that a solution takes beside its X, as a share of it."""
+    X = problem[0]
+    held = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
+    tracemalloc.start()
+    solve(problem, tuning)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / held
+
+
+def measure(cases, ways, penalty, share):
+    """Return the lines of a table."""
+    lines, direct = [], [*ways][1]
+    for n, p, entries in cases:
+        problem = *rows(n, p, entries), penalty, share
+        dear = n * entries**2 > LARGEST if entries else 0
+        kept = {name: tuning for name, tuning in ways.items() if not (dear and name == direct)}
+        runs = {name: partial(solve, problem, tuning) for name, tuning in kept.items()}
+        take_turns(runs, 1)
+        times = {name: min(spent) for name, spent in take_turns(runs, ROUNDS).items()}
+        better = min(spent for name, spent in times.items() if name != "choice")
+        name = f"{n:,} x {p:,}" + (f", {entries} a row" if entries else "")
+        cells = [f"{1e3 * times[way]:.3g}" if way in times else "" for way in ways]
+        ratio, memory = times["choice"] / better, peak(problem, ways["choice"])
+        lines.append((name, *cells, f"{ratio:.2f}", f"{memory:.2f}"))
+        print(*lines[-1], sep=" | ", file=sys.stderr)
+    return lines
+
+
+def main():
+    """Measure and print both tables."""
+    stay_in_one_thread()
+    warnings.simplefilter("ignore")
+    print(heading("The choice between two ways, in one thread"))
+    wanted = sys.argv[1:]
+    cases = [case for case in CASES if not wanted or any(word in f"{case}" for word in wanted)]
+    some = [case for case in cases if case[2]]
+    with threadpool_limits(1):
+        for title, given, ways, penalty, share in (
+            ("l2", cases, SMOOTH, L2, 1e-4),
+            ("l1, sparse", some, SPARSE, L1, 0.05),
+        ):
+            found = measure(given, ways, penalty, share)
+            print(f"{title}, ms\n\n{table((title, *ways, 'ratio', 'memory'), found)}\n")
+
+
+if __name__ == "__main__":
+    main()

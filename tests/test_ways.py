@@ -1,0 +1,173 @@
+"""Each way of the direct solver, forced by its tuning, leads to the minimum of scikit-learn's."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import Lasso, Ridge
+
+from skgd.descent import Shortcut
+from skgd.descent.conjugate import Tuning as Smooth
+from skgd.descent.shortcut import Tuning
+from skgd.descent.working import Tuning as Working
+from skgd.losses import SquaredError
+from skgd.matrix import column_means
+from skgd.models import Linear
+from skgd.objective import Objective
+from skgd.optimizers import Nesterov
+from skgd.penalties import L1, L2
+from skgd.schedules import Constant
+
+NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
+WAYS = {
+    "factor": Smooth(cheap=np.inf),
+    "conjugate gradients": Smooth(**NEVER),
+    "singular values": Smooth(cheap=-1.0, worth=-1.0, first=1, doubt=-1.0, singular=np.inf),
+    "gradients, then a factor": Smooth(cheap=-1.0, worth=-1.0, doubt=-1.0),
+    "a descent": Smooth(**NEVER, restarts=0),
+}
+L1_WAYS = {
+    "products": Working(sweeps=np.inf),
+    "residuals": Working(products=-1, sweeps=-1.0),
+    "residuals, then products": Working(sweeps=-1.0),
+    "a descent": Working(largest=0),
+}
+STORAGES = {
+    "C": np.ascontiguousarray,
+    "CSR": sparse.csr_array,
+    "float32": lambda X: X.astype(np.float32),
+}
+
+
+def make_rows(n, p, seed=0, zeros=0.3):
+    """Return rows whose entries float32 holds, a target and weights."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-8, 9, (n, p)) * (rng.random((n, p)) > zeros) / 4.0
+    y = 2.0 + X @ (rng.standard_normal(p) * (rng.random(p) < 0.3)) + rng.standard_normal(n)
+    return X, y, rng.integers(1, 5, n) / 2.5
+
+
+def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, positive=False):
+    """Return the direct solver at its end, and the rows' mean."""
+    weight = weight / weight.mean()
+    centre, level = column_means(X, weight), weight @ y / len(y)
+    objective = Objective(
+        X, y - level, weight, model=Linear(False), loss=SquaredError(), penalty=penalty,
+        alpha=alpha, centre=centre, null=0.5 * (weight @ (y - level) ** 2) / len(y),
+        positive=positive,
+    )  # fmt: skip
+    way = Shortcut(objective, Nesterov(), Constant(), tol, start, tuning=tuning)
+    way.descend(20_000)
+    return way
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("shape", [(60, 8), (12, 30)], ids=str)
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_of_a_smooth_problem_has_the_minimum_of_ridge(name, shape, storage):
+    X, y, weight = make_rows(*shape)
+    way = solve(STORAGES[storage](X), y, weight, Tuning(smooth=WAYS[name]), L2(), 0.05)
+    ridge = Ridge(alpha=0.05 * weight.sum(), tol=1e-12).fit(X, y, weight)
+    assert way.outcome.settled
+    tolerance = 1e-4 if storage == "float32" else 1e-6
+    np.testing.assert_allclose(way.answer, ridge.coef_, atol=tolerance)
+    assert np.isnan(way.rate) == (name != "a descent")
+    assert len(way.curve) == way.epoch + 1
+    if name != "a descent":  # which is accelerated, and may rise
+        assert (np.diff(way.curve) <= 1e-12 * way.curve[0]).all()
+
+
+@pytest.mark.parametrize("centred", [0.0, 5.0])
+def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_columns(centred):
+    X, y, weight = make_rows(15, 40)
+    X = X + centred
+    options = Tuning(smooth=Smooth(**NEVER)), L2(), 0.05
+    rows = solve(X, y, weight, *options)
+    columns = solve(X, y, weight, *options, start=1e-6 * np.ones(40))
+    ridge = Ridge(alpha=0.05 * weight.sum(), solver="svd").fit(X, y, weight)
+    for way in (rows, columns):
+        assert way.outcome.settled
+        np.testing.assert_allclose(way.answer, ridge.coef_, atol=1e-7)
+    assert 4 < rows.epoch < 100
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("name", L1_WAYS)
+def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
+    X, y, weight = make_rows(40, 90)
+    way = solve(STORAGES[storage](X), y, weight, Tuning(working=L1_WAYS[name]), L1(), 0.1)
+    lasso = Lasso(alpha=0.1, tol=1e-13, max_iter=100_000).fit(X, y, weight)
+    assert way.outcome.settled
+    tolerance = 1e-4 if storage == "float32" else 1e-6
+    np.testing.assert_allclose(way.answer, lasso.coef_, atol=tolerance)
+    descends = name == "a descent" and storage != "CSR"
+    assert np.isnan(way.rate) != descends
+
+
+def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():
+    X, y, weight = make_rows(60, 8)
+    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).answer
+    way = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
+    value = way.objective.value
+    np.testing.assert_allclose(way.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
+    np.testing.assert_allclose(way.curve[-1], value(way.answer), rtol=1e-12)
+    np.testing.assert_allclose(way.answer, given, atol=1e-7)
+
+
+def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 3))
+    X = np.c_[X, X[:, 0] + 1e-7 * rng.standard_normal(50)]
+    y = X @ [1.0, 2.0, -1.0, 1.0] + 1e3 * (X[:, 3] - X[:, 0]) + 0.1 * rng.standard_normal(50)
+    way = solve(X, y, np.ones(50), Tuning(), L2(), 0.0)
+    coef = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
+    least = way.objective.value(coef)
+    np.testing.assert_allclose(way.objective.value(way.answer), least, rtol=1e-9)
+    np.testing.assert_allclose(way.answer, coef, rtol=1e-5)
+    assert 0.0 <= way.objective.dual_gap(way.answer) <= 1e-9 * least
+
+
+def test_weights_held_to_be_positive_leave_no_residual_where_the_sign_is_wrong():
+    X, y, weight = make_rows(60, 8)
+    way = solve(X, y, weight, Tuning(), L1(), 0.1, positive=True)
+    peer = Lasso(alpha=0.1, positive=True, tol=1e-13, max_iter=100_000).fit(X, y, weight)
+    free = Lasso(alpha=0.1, tol=1e-13).fit(X, y, weight)
+    assert (free.coef_ < 0.0).any()
+    assert way.outcome.settled
+    assert way.epoch == 1
+    assert way.residual <= 1e-9
+    np.testing.assert_allclose(way.answer, peer.coef_, atol=1e-7)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1e-3, 1e-6])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_gap_is_never_negative(alpha, seed):
+    X, y, weight = make_rows(60, 8, seed)
+    for penalty in (L1(), L2()):
+        way = solve(X, y, weight, Tuning(), penalty, alpha, tol=1e-13)
+        for shift in (0.0, 1e-9):
+            assert way.objective.dual_gap(way.answer + shift) >= 0.0
+
+
+@pytest.mark.parametrize("storage", ["C"])
+@pytest.mark.parametrize("alpha", [1e-3, 1.0])
+def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, storage):
+    rng = np.random.default_rng(0)
+    single = rng.standard_normal((200, 8)).astype(np.float32)
+    X, y, weight = single.astype(float), rng.standard_normal(200), np.ones(200)
+    exact = solve(STORAGES[storage](X), y, weight, Tuning(), L2(), alpha)
+    way = solve(STORAGES[storage](single), y, weight, Tuning(), L2(), alpha)
+    np.testing.assert_allclose(way.answer, exact.answer, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64])
+@pytest.mark.parametrize("shape", [(80, 6), (12, 30)], ids=str)
+def test_of_columns_far_from_zero_the_first_step_of_a_factor_is_the_answer(shape, dtype, weighted):
+    X, y, weight = make_rows(*shape)
+    weight = weight if weighted else np.ones(len(y))
+    shift, tuning = 2.0 ** (21 if dtype == np.float64 else 16), Tuning(smooth=WAYS["factor"])
+    near = solve(X, y, weight, tuning, L2(), 0.05)
+    far = solve((X + shift).astype(dtype), y, weight, tuning, L2(), 0.05, tol=1e-5)
+    assert far.outcome.settled
+    assert abs(far.curve[1] - near.curve[-1]) <= 1e-9 * near.curve[0]
+    np.testing.assert_allclose(far.answer, near.answer, atol=1e-5)
