@@ -9,6 +9,7 @@ from sklearn.linear_model import Lasso, LinearRegression, Ridge
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
+from skgd.reference import lbfgs
 
 X, Y = make_regression(n=60, p=6)
 TIGHT = {"tol": 1e-10, "max_iter": 20_000}
@@ -34,6 +35,8 @@ def test_positive_weights_are_those_of_scikit_learn(options, peer, center):
     np.testing.assert_allclose(model.intercept_, peer.intercept_, atol=1e-6)
     np.testing.assert_array_equal(model.coef_ == 0.0, peer.coef_ < 1e-12)
     assert (model.coef_ == 0.0).any()
+    found = lbfgs(model.objective(X, Y)).theta
+    np.testing.assert_allclose(found, np.append(peer.coef_, peer.intercept_), atol=1e-6)
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 7, "optimizer": "adam"}])

@@ -218,6 +218,17 @@ def test_with_all_extras_the_automatic_rate_does_not_diverge(
     assert model.loss_curve_[-1] <= highest * (1.0 + 1e-12)
 
 
+def test_starts_whose_descents_have_diverged_are_no_ends(packet):
+    model = GDGaborRegressor(optimizer="gd", learning_rate=50.0, max_iter=3, tol=None)
+    model.set_params(n_init=8, n_screen=300, polish=False, random_state=0).fit(*packet)
+    alone = [quiet(clone(model).set_params(init=start), *packet) for start in model.starts_]
+    sound = [each for each in alone if each.stop_reason_ != "diverged"]
+    assert 0 < len(sound) < 8
+    assert sum(point.n_starts for point in model.minima_) == len(sound)
+    lowest = min(each.loss_curve_[-1] for each in sound)
+    np.testing.assert_allclose(model.minima_[0].objective, lowest, rtol=1e-12)
+
+
 def test_a_given_rate_that_is_too_high_is_reported(packet):
     model = GDGaborRegressor(init=[0.0, 16.0, 0.0], fit_baseline=True, optimizer="gd")
     sentence = "The largest stable rate of gradient descent on this data is .* Lower the learning"

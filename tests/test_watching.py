@@ -74,14 +74,18 @@ def test_the_parameters_of_the_best_epoch_come_back(options, early):
 
 
 def test_a_fit_ends_when_the_score_has_not_risen_by_tol_for_a_while():
-    model = GDRegressor(early_stopping=True, n_iter_no_change=3, tol=1e-3, batch_size=1)
-    model.set_params(random_state=0, max_iter=500).fit(X, Y, **held())
-    scores, bar, stale = model.history_["validation_score"], -np.inf, 0
-    for epoch, score in enumerate(scores):
-        stale = 0 if score > bar + 1e-3 else stale + 1
-        bar = max(bar, score) if stale == 0 else bar
-        assert (stale == 3) == (epoch == model.n_iter_)
-    assert (model.stop_reason_, model.converged_) == ("overfitting", True)
+    epochs = []
+    for tol in (1e-3, 0.05):
+        model = GDRegressor(early_stopping=True, n_iter_no_change=3, tol=tol, batch_size=1)
+        model.set_params(learning_rate=1e-3, random_state=0, max_iter=500).fit(X, Y, **held())
+        scores, bar, stale = model.history_["validation_score"], -np.inf, 0
+        for epoch, score in enumerate(scores):
+            stale = 0 if score > bar + tol else stale + 1
+            bar = max(bar, score) if stale == 0 else bar
+            assert (stale == 3) == (epoch == model.n_iter_)
+        assert (model.stop_reason_, model.converged_) == ("overfitting", True)
+        epochs.append(model.n_iter_)
+    assert epochs[0] > epochs[1]
 
 
 def test_a_random_part_is_held_out_that_the_fit_does_not_see():
@@ -185,6 +189,30 @@ def test_the_best_epoch_of_the_best_start_of_a_wave_comes_back():
     single = GDGaborRegressor(init=model.starts_[0], max_iter=30, tol=None)
     single.fit(rows, y, X_val=rows_val, y_val=y_val)
     assert single.history_["validation_score"].max() <= model.history_["validation_score"].max()
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5])
+def test_of_many_starts_the_one_with_the_best_score_is_reported_not_that_of_the_lowest_loss(seed):
+    rows, y = make_gabor(12, noise=0.3, random_state=seed)
+    rows_val, y_val = make_gabor(12, noise=0.3, random_state=seed + 50)
+    model = GDGaborRegressor(n_init=4, n_screen=100, max_iter=30, tol=None, random_state=0)
+    model.fit(rows, y, X_val=rows_val, y_val=y_val)
+    alone = [
+        clone(model).set_params(init=start).fit(rows, y, X_val=rows_val, y_val=y_val)
+        for start in model.starts_
+    ]
+    scores = [each.history_["validation_score"].max() for each in alone]
+    objectives = [each.minima_[0].objective for each in alone]
+    assert np.argmax(scores) != np.argmin(objectives)
+    np.testing.assert_allclose(model.theta_, alone[np.argmax(scores)].theta_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_of_epochs_with_equal_scores_the_first_comes_back(early):
+    model = GDRegressor(optimizer="gd", scoring=lambda *_: 1.0, early_stopping=early, max_iter=9)
+    model.set_params(tol=0.0 if early else None).fit(X, Y, **held())
+    np.testing.assert_array_equal(model.coef_, np.zeros(8))
+    assert model.n_iter_ == (5 if early else 9)
 
 
 # Callbacks
