@@ -135,6 +135,30 @@ def test_an_objective_turned_to_another_alpha_is_that_of_the_alpha(form, shares)
     assert (first.value(w), first.dual_gap(w)) == before[:2]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_seen_from_a_centre_are_rows_less_the_centre(form):
+    X, y, weight = make_weighted()
+    X, s = X + np.array([0.0, 0.0, 50.0, -3.0]), weight / weight.mean()
+    centre = np.array([1.0, -2.0, 40.0, 0.0])
+    known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
+    seen = Objective(form(X), y, s, alpha=0.2, centre=centre, **known)
+    moved = Objective(form(X - centre), y, s, alpha=0.2, **known)
+    w, v = np.array([0.3, 0.0, -1.0, 2.0]), np.array([1.0, -2.0, 0.5, 0.0])
+    for one, other in (
+        (seen.value(w), moved.value(w)),
+        (seen.value_and_gradient(w)[1], moved.value_and_gradient(w)[1]),
+        (seen.predict(w), moved.predict(w)),
+        (seen.gather(y), moved.gather(y)),
+        (seen.jacobian(w), moved.jacobian(w)),
+        (seen.hessian(w), moved.hessian(w)),
+        (seen.column_curvature, moved.column_curvature),
+        (seen.row_curvature, moved.row_curvature),
+        (seen.curvature_along(v), moved.curvature_along(v)),
+        (seen.dual_gap(w), moved.dual_gap(w)),
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
 def test_each_target_has_an_objective():
     X, y, weight = make_weighted()
     model, theta = GDRegressor(), np.arange(5.0)
