@@ -22,7 +22,7 @@ y = X @ [0.3, 1.0] + rng.normal(0.0, 0.2, 200)
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained", sharey=True)
 for ax, penalty, title in zip(axes, ("l2", "l1"), ("ridge", "lasso")):
     fit = GDRegressor(penalty=penalty, alpha=0.5, tol=1e-8).fit(X, y)
-    PenaltyGeometryDisplay.from_estimator(fit, X, y, bounds=[[-1.0, 1.1], [-1.0, 1.4]], ax=ax)
+    PenaltyGeometryDisplay.from_estimator(fit, X, y, bounds=[[-1.0, 1.5], [-1.0, 2.0]], ax=ax)
     ax.set_title(f"{title}: ({fit.coef_[0]:.2f}, {fit.coef_[1]:.2f})")
     print(f"{title}: weights {fit.coef_.round(4)}, zeros {np.sum(fit.coef_ == 0.0)}")
 axes[0].get_legend().remove()

@@ -50,7 +50,6 @@ fig, axes = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
 for ax, (name, (_, target, _, _)) in zip(axes, cases.items()):
     paths = {f"start {i}": fit for i, fit in enumerate(fits[name])}
     look = {"color": "#E69F00", "linestyle": "-", "linewidth": 1.5}
-    LossSurfaceDisplay.from_estimators(paths, X, target, ax=ax, line_kwargs=look)
-    ax.get_legend().remove()
+    LossSurfaceDisplay.from_estimators(paths, X, target, ax=ax, legend="marks", line_kwargs=look)
     ax.set_title(name)
 plt.show()

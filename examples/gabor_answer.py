@@ -80,5 +80,5 @@ for ax, (title, (function, x, y, _, _)) in zip(axes, cases.items()):
     ax.set_title(title)
 axes[0].set(xlabel="x", ylabel="y", ylim=(-1.2, 1.7))
 axes[1].set(xlabel="time (microseconds)", ylabel="signal (millivolts)")
-axes[0].legend(loc="upper right")
+fig.legend(handles=axes[0].get_lines(), loc="outside lower center", ncols=3)
 plt.show()

@@ -37,5 +37,5 @@ for factor, label in ((0.05, "too small: 0.05/L"), (1.0, "right: 1/L"), (2.2, "t
     print(f"after {fits[label].t_} updates: {fits[label].stop_reason_}")
 display = LossCurveDisplay.from_estimators(fits, X, y, above_minimum=True)
 display.ax_.set_ylim(bottom=1e-8)
-display.ax_.legend(title="learning rate")
+display.ax_.get_legend().set_title("learning rate")
 plt.show()

@@ -2,7 +2,7 @@
 From wherever it starts, descent arrives at the line of least squares
 =====================================================================
 
-The mean of the squared errors of a line is a bowl over its intercept and its slope. A step
+The mean of the squared errors of a line is a bowl over its slope and its intercept. A step
 against the gradient goes downhill, and enough of them end at the bottom, which a closed form
 knows as well.
 """
@@ -21,17 +21,18 @@ X = rng.uniform(0.0, 2.0, (30, 1))
 y = 1.5 * X[:, 0] - 0.5 + rng.normal(0.0, 0.3, 30)
 
 fits = {
-    f"from {start}": GDRegressor(
+    f"from slope {start[0]:g}, intercept {start[1]:g}": GDRegressor(
         penalty=None, optimizer="gd", learning_rate=0.4, init=start, tol=1e-6, record_path=True
     ).fit(X, y)
-    for start in ([-1.0, 2.0], [3.0, 1.0], [0.0, -2.0])  # slope, intercept
+    for start in ([-1.0, 2.0], [3.0, 1.0], [0.0, -2.0])
 }
 
-best = closed_form(fits["from [0.0, -2.0]"].objective(X, y)).theta
-print("                    updates   slope  intercept")
+first = next(iter(fits.values()))
+best = closed_form(first.objective(X, y)).theta
+print(f"{'':28} updates   slope  intercept")
 for name, fit in fits.items():
-    print(f"{name:18} {fit.t_:8d}  {fit.coef_[0]:6.4f}  {fit.intercept_:9.4f}")
-print(f"{'closed form':18} {'':8}  {best[0]:6.4f}  {best[1]:9.4f}")
+    print(f"{name:28} {fit.t_:7d}  {fit.coef_[0]:6.4f}  {fit.intercept_:9.4f}")
+print(f"{'closed form':28} {'':7}  {best[0]:6.4f}  {best[1]:9.4f}")
 
 # %%
 # The bowl with the three paths. At the wall the steps are long, for they are as long as it is
@@ -40,5 +41,5 @@ LossSurfaceDisplay.from_estimators(fits, X, y, kind="surface")
 
 # %%
 # Each point of a path is a line; these are those of the first.
-FitDisplay.from_estimator(fits["from [-1.0, 2.0]"], X, y)
+FitDisplay.from_estimator(first, X, y)
 plt.show()

@@ -42,7 +42,5 @@ fits = {
     "average": average,
     "velocity, a tenth of the rate": velocity,
 }
-display = LossSurfaceDisplay.from_estimators(fits, X, y, line_kwargs={"linewidth": 1.5})
-display.lines_[2].set(linestyle="none", marker=".", markersize=5)
-display.ax_.legend(loc="lower right", fontsize="small")
+LossSurfaceDisplay.from_estimators(fits, X, y, line_kwargs={"linewidth": 1.5})
 plt.show()

@@ -33,5 +33,5 @@ motion = DescentAnimation.from_estimators(
 )
 motion.axes_[1].get_legend().remove()
 motion.figure_.legend(handles=[*motion.curves_.values()], loc="outside upper center", ncols=4)
-motion.save("descent.gif", dpi=84)
+motion.save("descent.gif", dpi=168)
 motion

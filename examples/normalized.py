@@ -40,8 +40,9 @@ for name, fit in fits.items():
     print(f"objective {fit.loss_curve_[-1]:.0e}")
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
-LossSurfaceDisplay.from_estimators(fits, X, y, ax=left, line_kwargs={"linewidth": 1.5})
-left.get_legend().remove()
+LossSurfaceDisplay.from_estimators(
+    fits, X, y, ax=left, legend="marks", line_kwargs={"linewidth": 1.5}
+)
 LossCurveDisplay.from_estimators(fits, ax=right)
 right.set_ylim(1e-10, 30.0)
 plt.show()

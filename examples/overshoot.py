@@ -34,5 +34,5 @@ for name, (optimizer, look) in rules.items():
 ax.axhline(1.0, color="0.6", lw=1)
 ax.annotate("minimum", (60, 1.0), (0, 3), textcoords="offset points", ha="right", color="0.4")
 ax.set(xlabel="update", ylabel="weight")
-ax.legend()
+fig.legend(handles=ax.get_lines()[:3], loc="outside lower center", ncols=3)
 plt.show()

@@ -35,9 +35,14 @@ for name, rate in {"too small": 0.02, "right": 5.0, "too large": 15.0, "leaps": 
 # of it in a few steps and lands, by luck, in a better one.
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained")
 LossSurfaceDisplay.from_estimators(
-    fits, X, y, bounds=[[0.0, 11.0], [0.0, 16.0]], ax=left, line_kwargs={"linewidth": 1.2}
+    fits,
+    X,
+    y,
+    bounds=[[0.0, 11.0], [0.0, 16.0]],
+    ax=left,
+    legend="marks",
+    line_kwargs={"linewidth": 1.2},
 )
-left.legend(fontsize="small")
 LossCurveDisplay.from_estimators(fits, ax=right)
-right.legend(title="learning rate", fontsize="small")
+right.get_legend().set_title("learning rate")
 plt.show()

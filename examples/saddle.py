@@ -44,10 +44,15 @@ for name, fit in fits.items():
 # On the left the saddle, a cross, and the paths; on the right the plateau of each rule.
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
 LossSurfaceDisplay.from_estimators(
-    fits, X, y, bounds=[[-7.0, 5.0], [3.0, 19.0]], ax=left, line_kwargs={"linewidth": 1.5}
+    fits,
+    X,
+    y,
+    bounds=[[-7.0, 5.0], [3.0, 19.0]],
+    ax=left,
+    legend="marks",
+    line_kwargs={"linewidth": 1.5},
 )
 left.plot(*saddle[::-1], "x", color="black", ms=10, mew=2, zorder=6)
-left.get_legend().remove()
 LossCurveDisplay.from_estimators(fits, ax=right)
 right.set_yscale("linear")
 plt.show()

@@ -40,7 +40,9 @@ for path, name, look in (
     (newton, "Newton", {"color": "black", "ls": ":", "marker": "s"}),
 ):
     display.ax_.plot(*path.T, label=name, lw=2, zorder=4, **look)
-display.ax_.legend(loc="upper left")
+lines = [*display.lines_, *display.ax_.get_lines()[-2:], display.minima_]
+display.ax_.get_legend().remove()
+display.figure_.legend(handles=lines, loc="outside lower center", ncols=4)
 
 # %%
 # The price, as the number of parameters grows: a quarter of a million numbers for 500 parameters,

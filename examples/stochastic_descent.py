@@ -36,7 +36,7 @@ sizes = {
 # row: in the first epoch the cheap steps are far ahead, for a rough direction is enough. Then
 # they bounce about the minimum at a height that the rate and the noise decide, while plain
 # descent gains the same factor with each epoch, down to rounding.
-fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="tight", sharey=True)
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="constrained", sharey=True)
 for size, look in sizes.items():
     model.set_params(batch_size=size, random_state=0).fit(X, y)
     steps = [objective.value(theta) for theta in model.path_[:41]]
@@ -46,7 +46,7 @@ for size, look in sizes.items():
     print(f"{max(model.loss_curve_[-1] - lowest, 0.0):.0e} above the minimum")
 left.set(xlabel="step", ylabel="objective above its minimum", ylim=(1e-13, 10))
 right.set(xlabel="epoch")
-right.legend(title="rows in a step")
+fig.legend(handles=right.get_lines(), title="rows in a step", loc="outside lower center", ncols=3)
 
 # %%
 # With replacement, or shuffled
@@ -56,7 +56,7 @@ right.legend(title="rows in a step")
 # since each epoch as a whole is fair. Thin lines are ten seeds, thick ones their medians.
 model.set_params(batch_size=1, learning_rate=0.003, max_iter=60, record_path=False)
 
-fig, ax = plt.subplots(figsize=(6, 3.8), layout="tight")
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 for sampling, color, style in (("replacement", "#D55E00", "--"), ("shuffle", "#0072B2", "-")):
     model.set_params(sampling=sampling)
     curves = [model.set_params(random_state=s).fit(X, y).loss_curve_ for s in range(10)]
@@ -64,5 +64,5 @@ for sampling, color, style in (("replacement", "#D55E00", "--"), ("shuffle", "#0
     ax.semilogy(curves, color=color, lw=0.5, alpha=0.6)
     ax.semilogy(np.median(curves, axis=1), style, color=color, lw=2.5, label=sampling)
 ax.set(xlabel="epoch", ylabel="objective above its minimum")
-ax.legend(title="sampling")
+fig.legend(title="sampling", loc="outside lower center", ncols=2)
 plt.show()

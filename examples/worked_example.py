@@ -75,7 +75,7 @@ for t in (0, 1, 2, 3, 20, 30):
 # On the left the objective of every line, which is half the mean square of its error; on the right
 # some of the lines that the path comes by.
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
-LossSurfaceDisplay.from_estimator(model, X, y, bounds=[[-1.6, 0.6], [0.7, 2.4]], ax=left)
+LossSurfaceDisplay.from_estimator(model, X, y, bounds=[[0.7, 2.4], [-1.6, 0.6]], ax=left)
 FitDisplay.from_estimator(model, X, y, ax=right)
 
 # %%
@@ -103,11 +103,11 @@ mean = descend(0.2 * 2, 30)
 print(f"slope {mean.coef_[0]:.3f}, intercept {mean.intercept_:.3f}, ", end="")
 print(f"error {error(mean.path_)[-1]:.5f}")
 
-fig, ax = plt.subplots(figsize=(6, 3.8), layout="tight")
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 ax.semilogy(error(notes), "^:", color="#E69F00", label="sum, 0.5, one after the other")
 ax.semilogy(error(leaping.path_), "s-", color="#D55E00", label="sum, 0.5: diverges")
 ax.semilogy(error(model.path_), "o-", color="#0072B2", label="sum, 0.1")
 ax.semilogy(error(mean.path_), ".--", color="#000000", label="mean, 0.2")
 ax.set(xlabel="step", ylabel="mean square of the error", ylim=(1e-6, 1e19))
-ax.legend(loc="upper right")
+fig.legend(loc="outside lower center", ncols=2)
 plt.show()

@@ -99,7 +99,7 @@ def steps(ax=None):
 RATE = "learning rate (per update)"
 LABELS = {
     curve: ("epoch", "objective"),
-    surface: ("intercept (y)", "slope (y per x)"),
+    surface: ("slope (y per x)", "intercept (y)"),
     fit_of_line: ("x", "y"),
     coefficients: ("alpha", "coefficient (y per unit of the feature)"),
     geometry: ("weight of x0 (y per unit)", "weight of x1 (y per unit)"),

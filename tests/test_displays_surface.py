@@ -56,15 +56,15 @@ def linear_loss(theta, X, y, alpha=1e-4):
     return np.mean((X @ w + b - y) ** 2) / 2 + alpha * (w @ w) / 2
 
 
-def test_the_surface_of_a_line_is_the_loss_of_intercepts_and_slopes(line):
+def test_the_surface_of_a_line_is_the_loss_of_slopes_and_intercepts_in_the_order_of_init(line):
     X, y, fit = line
     shown = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=7)
-    expected = [[linear_loss(np.array([w, b]), X, y) for b in shown.x] for w in shown.y]
+    expected = [[linear_loss(np.array([w, b]), X, y) for w in shown.x] for b in shown.y]
     np.testing.assert_allclose(shown.values, expected, rtol=1e-12)
-    np.testing.assert_array_equal(shown.paths["path"], fit.path_[:, ::-1])
-    assert shown.axis_names == ("intercept (y)", "slope (y per x)")
+    np.testing.assert_array_equal(shown.paths["path"], fit.path_)
+    assert shown.axis_names == ("slope (y per x)", "intercept (y)")
     least = Ridge(len(y) * 1e-4).fit(X, y)
-    np.testing.assert_allclose(shown.minima, [[least.intercept_, least.coef_[0]]], rtol=1e-6)
+    np.testing.assert_allclose(shown.minima, [[least.coef_[0], least.intercept_]], rtol=1e-6)
 
 
 def test_the_surface_of_a_packet_is_the_loss_of_offsets_and_frequencies():
@@ -146,7 +146,7 @@ def test_where_every_descent_diverges_the_first_steps_are_shown(line):
     shown = LossSurfaceDisplay.from_estimator(wild, X, y, grid_resolution=5)
     seen = shown.lines_[0].get_xydata()
     assert 4 <= len(seen) < len(wild.path_)
-    np.testing.assert_array_equal(seen, wild.path_[: len(seen), ::-1])
+    np.testing.assert_array_equal(seen, wild.path_[: len(seen)])
 
 
 @pytest.mark.parametrize("kind", ["contour", "surface"])
@@ -309,10 +309,10 @@ def test_each_picture_shows_every_descent_at_the_same_update(line):
     for k, updates in enumerate([{"short": 0, "long": 0}, {"short": 2, "long": 2}]):
         assert motion.draw(k) is motion
         for name, t in updates.items():
-            path = fits[name].path_[:, ::-1]
+            path = fits[name].path_
             np.testing.assert_array_equal(motion.lines_[name].get_xydata(), path[: t + 1])
             np.testing.assert_array_equal(motion.heads_[name].get_xydata(), path[[t]])
-            curve = path[t, 1] * motion.grid + path[t, 0]
+            curve = path[t, 0] * motion.grid + path[t, 1]
             np.testing.assert_allclose(motion.curves_[name].get_ydata(), curve, atol=1e-12)
 
 

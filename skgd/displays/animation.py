@@ -9,11 +9,14 @@ import numpy as np
 
 from skgd.displays.fit import curves_at, grid_of
 from skgd.displays.given import named, path_of
+from skgd.displays.legends import legend_below
 from skgd.displays.look import canvases, ink, line_look, merged, pyplot
 from skgd.displays.plane import survey
 from skgd.displays.surface import LossSurfaceDisplay
 
 HOLD = 1.5  # seconds that the last picture stays
+WEB = 84.0  # pixels of a page per inch of a figure
+SHARP = 2.0  # pixels of the picture for each of these, as fine screens have
 AIR = 0.15  # of the range of y, above and below
 
 
@@ -172,12 +175,11 @@ class DescentAnimation:
             This one.
         """
         left, right = self.axes_ = canvases(ax, 2)
-        self.surface.plot(left, colorbar=False, line_kwargs=line_kwargs)
+        self.surface.plot(left, colorbar=False, legend=False, line_kwargs=line_kwargs)
+        marks = [m for m in self.surface.handles(True) if m.get_label() in ("start", "minimum")]
+        legend_below(left, marks)
         for artist in self.surface.ends_:
             artist.set_visible(False)
-        legend = left.get_legend()
-        if legend is not None:
-            legend.remove()
         self.lines_ = dict(zip(self.curves, self.surface.lines_))
         self.heads_, self.curves_ = {}, {}
         dots = {"color": ink(), "alpha": 0.75, "s": 24, "zorder": 3, "linewidths": 0.0}
@@ -191,7 +193,7 @@ class DescentAnimation:
         right.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1], ylim=self._heights())
         right.margins(x=0.0)
         if len(self.curves) > 1:
-            right.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False)
+            legend_below(right, [*self.curves_.values()])
         self.ax_, self.figure_ = left, left.figure
         return self.draw(len(self.updates) - 1)
 
@@ -256,9 +258,11 @@ class DescentAnimation:
         """Return the animation as a picture in a page, where it takes the still one's place."""
         pyplot().close(self.figure_)
         with tempfile.TemporaryDirectory() as folder:
-            data = self.save(Path(folder) / "descent.gif", dpi=72).read_bytes()
+            data = self.save(Path(folder) / "descent.gif", dpi=SHARP * WEB).read_bytes()
         text = base64.b64encode(data).decode("ascii")
-        return f'<img alt="An animated descent" src="data:image/gif;base64,{text}">'
+        width = round(WEB * self.figure_.get_size_inches()[0])
+        look = f'width="{width}" style="max-width: 100%; height: auto"'
+        return f'<img alt="An animated descent" {look} src="data:image/gif;base64,{text}">'
 
     def _heights(self):
         """Return the range of y to show: that of the data, and of the curves near them."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgd.displays.given import FAILED, descent_in, named, optimum, records, seen_by_descent
+from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, line_look, merged, one_of
 
 TIMES = {"epoch": "epoch", "seconds": "time (s)"}
@@ -193,8 +194,9 @@ class LossCurveDisplay:
         known = np.concatenate([curve[np.isfinite(curve)] for curve in self.curves])
         if self.show == "objective" and (known >= 0.0).all() and (known > 0.0).any():
             ax.set_yscale("log", nonpositive="mask")
+        tell_apart(ax, self.lines_, line_kwargs)
         if len(self.names) > 1 or self.ends_:
-            ax.legend()
+            legend_below(ax, [*self.lines_, *self.ends_[:1]])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

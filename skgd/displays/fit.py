@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.displays.given import descent_in, named, path_of, seen_by_descent
+from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, ink, line_look, merged, ramp
 
 CANDIDATES = 60  # points of a path that the stages are chosen from
@@ -177,10 +178,10 @@ class FitDisplay:
             self.lines_ += ax.plot(self.grid, curve, **merged(look, line_kwargs))
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         ax.margins(x=0.0)
-        if staged:
-            ax.legend(title="updates")
-        elif n > 1:
-            ax.legend()
+        if not staged:
+            tell_apart(ax, self.lines_, line_kwargs)
+        if staged or n > 1:
+            legend_below(ax, self.lines_, title="updates" if staged else None)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

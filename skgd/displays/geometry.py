@@ -1,18 +1,21 @@
-"""Why lasso has zeros: contours of the data term, and the set that costs as much."""
+"""Why lasso has zeros: contours of the data term, and the constraint set that they touch."""
 
 import numpy as np
 
 from skgd.displays.given import descent_in, feature_names, single_objective
+from skgd.displays.legends import legend_below
 from skgd.displays.look import LINES, canvas, ink
 
-MARGIN = 0.3  # of the width of what is shown, on each side
+MARGIN = 0.15  # of the width of what is shown, on each side
+FAR = 20.0  # times the width of the rest, beyond which a contour is not followed to its ends
 
 
 class PenaltyGeometryDisplay:
-    """Two weights: contours of the data term, the set of equal penalty, and where they touch.
+    """Two weights: contours of the data term, the constraint set, and where they touch.
 
-    Of all weights whose penalty is not larger than the solution's, the solution has the least
-    data term: its contour touches the set there. That of ridge is a disc, touched anywhere;
+    The constraint set holds all weights whose penalty is not larger than at the minimum of the
+    penalised objective. In it the minimum has the least data term: its contour touches the set
+    there. The set of ridge is a disc, touched anywhere;
     that of lasso a diamond, touched most easily at a corner, where one weight is zero. Make it
     with `from_estimator`. All parameters are kept as attributes.
 
@@ -23,19 +26,20 @@ class PenaltyGeometryDisplay:
     values : ndarray of shape (n_grid, n_grid)
         The data term, of which the intercept makes the best.
     boundary : ndarray of shape (n_points, 2)
-        Weights that cost as much as the solution.
+        Of the constraint set.
     solution : ndarray of shape (2,)
+        The minimum of the penalised objective.
     least : ndarray of shape (2,)
-        Where the data term is least.
+        The unpenalised minimum, where the data term is least.
     level : float
-        The data term at the solution.
+        The data term at the minimum.
     names : tuple of two str
         Of the features.
 
     Attributes
     ----------
     contour_, touching_ : matplotlib QuadContourSet
-        The contours, and the one through the solution.
+        The contours, and the one through the minimum, which touches the constraint set.
     boundary_ : matplotlib Polygon
     solution_, least_ : matplotlib Line2D
     ax_ : matplotlib Axes
@@ -88,7 +92,8 @@ class PenaltyGeometryDisplay:
             Whose weights; others stay as they are fitted.
         bounds : array-like of shape (2, 2), default=None
             The lowest and the highest first weight, and those of the second. None for what shows
-            the whole set and the least data term.
+            the whole constraint set, the unpenalised minimum and all of the contour that touches
+            the set, unless it reaches twenty times as far as they do.
         grid_resolution : int, default=121
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
@@ -117,14 +122,14 @@ class PenaltyGeometryDisplay:
         return display.plot(ax, **plot_options)
 
     def plot(self, ax=None, *, levels=8, contour_kwargs=None, boundary_kwargs=None):
-        """Draw the contours, the set of equal penalty, the solution and the least data term.
+        """Draw the contours, the constraint set, the minimum and the unpenalised minimum.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         levels : int or array-like, default=8
-            About how many contours beside the one through the solution, or which.
+            About how many contours beside the one through the minimum, or which.
         contour_kwargs : dict, default=None
             For `matplotlib.axes.Axes.contour`.
         boundary_kwargs : dict, default=None
@@ -147,22 +152,26 @@ class PenaltyGeometryDisplay:
         self.touching_ = ax.contour(
             self.x, self.y, self.values, [self.level], colors=[LINES[1]], linewidths=2.0
         )
-        look = {"facecolor": LINES[5], "alpha": 0.4, "zorder": 1, "label": "no higher penalty"}
+        look = {"facecolor": LINES[5], "alpha": 0.4, "zorder": 1, "label": "constraint set"}
         self.boundary_ = Polygon(self.boundary, closed=True, **{**look, **(boundary_kwargs or {})})
         ax.add_patch(self.boundary_)
         dots = {"linestyle": "none", "zorder": 4}
         (self.least_,) = ax.plot(
-            *self.least, marker="*", color=LINES[4], markersize=13, label="least data term", **dots
+            *self.least,
+            marker="*",
+            color=LINES[4],
+            markersize=13,
+            label="unpenalised minimum",
+            **dots,
         )
         (self.solution_,) = ax.plot(
-            *self.solution, marker="o", color=ink(), markersize=7, label="solution", **dots
+            *self.solution, marker="o", color=ink(), markersize=7, label="minimum", **dots
         )
         ax.axhline(0.0, color="0.5", linewidth=0.8, zorder=0)
         ax.axvline(0.0, color="0.5", linewidth=0.8, zorder=0)
         ax.set(aspect="equal", xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
         ax.set(**{f"{s}label": f"weight of {n} (y per unit)" for s, n in zip("xy", self.names)})
-        sides = np.where(self.least > 0.0, ["left", "lower"], ["right", "upper"])
-        ax.legend(loc=f"{sides[1]} {sides[0]}")
+        legend_below(ax, [self.boundary_, self.least_, self.solution_])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -186,9 +195,10 @@ def _survey(objective, theta, features, bounds, grid_resolution):
         return _profile(objective, theta)
 
     boundary = _boundary([cost[features] for cost in objective.costs], solution)
-    least = _lowest(term)
+    least, hessian = _quadratic(term)
     if bounds is None:
         shown = np.vstack([boundary, least, np.zeros(2)])
+        shown = np.vstack([shown, _contour(least, hessian, term(*solution) - term(*least), shown)])
         bottom, top = shown.min(axis=0), shown.max(axis=0)
         margin = MARGIN * ((top - bottom).max() or 1.0)
         bounds = np.column_stack([bottom - margin, top + margin])
@@ -212,14 +222,25 @@ def _profile(objective, theta):
     return value - 0.5 * g[p:] @ g[p:]  # its curvature in the intercept is one
 
 
-def _lowest(term):
-    """Return the lowest point of a quadratic function of two numbers."""
+def _quadratic(term):
+    """Return the lowest point of a quadratic function of two numbers, and its Hessian."""
     zero, ones = term(0.0, 0.0), np.eye(2)
     ahead, back = ([term(*side) for side in (ones, -ones)[k]] for k in (0, 1))
     slope = 0.5 * (np.array(ahead) - back)
     bend = np.array(ahead) + back - 2.0 * zero
     cross = term(1.0, 1.0) - zero - slope.sum() - 0.5 * bend.sum()
-    return -np.linalg.lstsq([[bend[0], cross], [cross, bend[1]]], slope, rcond=None)[0]
+    hessian = np.array([[bend[0], cross], [cross, bend[1]]])
+    return -np.linalg.lstsq(hessian, slope, rcond=None)[0], hessian
+
+
+def _contour(centre, hessian, height, shown):
+    """Return the corners of the box about a contour, unless it is far larger than the rest."""
+    with np.errstate(all="ignore"):
+        inverse = hessian[[1, 0], [1, 0]] / (hessian[0, 0] * hessian[1, 1] - hessian[0, 1] ** 2)
+        half = np.sqrt(2.0 * max(height, 0.0) * inverse)
+    if not (half <= FAR * np.ptp(shown, axis=0).max()).all():
+        return np.empty((0, 2))
+    return np.array([centre - half, centre + half])
 
 
 def _boundary(costs, solution):

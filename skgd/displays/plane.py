@@ -5,6 +5,7 @@ import numpy as np
 from skgd.displays.given import (
     FAILED,
     descent_in,
+    in_objective_order,
     minima,
     named,
     parameter_names,
@@ -27,6 +28,7 @@ def survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
     paths = {name: path_of(estimator)[0] for name, estimator in estimators.items()}
     _check_common(objective, estimators, paths, X, y, sample_weight)
     diverged = {name: descent_in(e).stop_reason_ in FAILED for name, e in estimators.items()}
+    converged = {name: bool(descent_in(e).converged_) for name, e in estimators.items()}
     sound = [path for name, path in paths.items() if not diverged[name]]
     sound = sound or [_beginning(objective, path) for path in paths.values()]
     origin, directions, axis_names = _plane(descent_in(first), sound, parameters)
@@ -52,6 +54,7 @@ def survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
         "paths": flat,
         "minima": low,
         "diverged": diverged,
+        "converged": converged,
     }
 
 
@@ -80,8 +83,8 @@ def _beginning(objective, path):
 def _plane(estimator, paths, parameters):
     """Return the origin of the plane, its directions, and what they are called."""
     names, end = parameter_names(estimator), paths[0][-1]
-    if parameters is None and len(end) == 2:
-        parameters = (1, 0) if estimator.n_features_in_ == 1 else (0, 1)
+    if parameters is None and len(end) == 2:  # in the order of init
+        parameters = np.argsort(in_objective_order(estimator, np.arange(2)[None])[0])
     if parameters is not None:
         directions = np.eye(len(end))[list(parameters)]
         origin = end - directions.T @ (directions @ end)

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skgd.displays.given import descent_in, seen_by_descent, written
+from skgd.displays.legends import legend_below
 from skgd.displays.look import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
 from skgd.displays.sweeps import fitted, searched, sweep
 
@@ -208,9 +209,7 @@ class LearningRateDisplay:
         else:
             self._map(ax, mesh_kwargs or {})
         handles = [a for a in (self.best_, self.hatches_) if a is not None]
-        ax.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False
-        )
+        legend_below(ax, handles)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

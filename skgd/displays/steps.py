@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgd.displays.given import descent_in, named, written
+from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, line_look, merged
 from skgd.schedules import SCHEDULES
 
@@ -155,8 +156,9 @@ class StepDisplay:
         ax.set(xlabel="update", ylabel="learning rate (per update)", yscale=yscale)
         if yscale == "linear":
             ax.set_ylim(bottom=0.0)
+        tell_apart(ax, self.lines_, line_kwargs)
         if len(self.names) > 1:
-            ax.legend()
+            legend_below(ax, self.lines_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

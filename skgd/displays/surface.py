@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from skgd.displays.look import COLOUR_MAP, canvas, halo, ink, line_look, merged, one_of
+from skgd.displays.legends import DASHES, legend_below, nested, ranks
+from skgd.displays.look import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
 from skgd.displays.plane import survey
+
+END_LOOKS = {
+    "end": {"marker": "*", "markersize": 15},
+    "end, not converged": {"marker": "*", "markersize": 15, "markerfacecolor": "white"},
+    "diverged": {"marker": "X", "markersize": 10},
+}
 
 
 class LossSurfaceDisplay:
@@ -26,8 +33,9 @@ class LossSurfaceDisplay:
         For each name, x and y of the points of a descent, the start first.
     minima : ndarray of shape (n_minima, 2)
         Those that are known; of more than two parameters, none.
-    diverged : dict of bool, default=None
-        Whether a path leads out because its descent has diverged.
+    diverged, converged : dict of bool, default=None
+        Whether a path leads out because its descent has diverged, and whether its end is one
+        at which the descent has converged; None for no path and for all.
 
     Attributes
     ----------
@@ -68,11 +76,23 @@ class LossSurfaceDisplay:
     """
 
     def __init__(
-        self, *, x, y, values, axis_names, origin, directions, paths, minima, diverged=None
+        self,
+        *,
+        x,
+        y,
+        values,
+        axis_names,
+        origin,
+        directions,
+        paths,
+        minima,
+        diverged=None,
+        converged=None,
     ):
         self.x, self.y, self.values, self.axis_names = x, y, values, axis_names
         self.origin, self.directions = origin, directions
-        self.paths, self.minima, self.diverged = paths, minima, diverged
+        self.paths, self.minima = paths, minima
+        self.diverged, self.converged = diverged, converged
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, name="path", **options):
@@ -151,10 +171,15 @@ class LossSurfaceDisplay:
         kind="contour",
         levels=16,
         colorbar="auto",
+        legend=True,
         contour_kwargs=None,
         line_kwargs=None,
     ):
-        """Draw the surface, the paths, their starts (dots) and ends (stars), and the minima.
+        """Draw the surface, the paths, their starts and ends, and the minima.
+
+        Starts are dots; ends are stars, hollow where the descent has not converged, and crosses
+        where it has diverged. Where paths lie upon each other the later ones are dashed, and
+        where marks do, smaller. The legend stands below the axes.
 
         Parameters
         ----------
@@ -166,6 +191,8 @@ class LossSurfaceDisplay:
             How many levels, closer together where it is low; or which.
         colorbar : bool or "auto", default="auto"
             "auto" draws one for contours.
+        legend : bool or "marks", default=True
+            Whether to explain paths and marks; "marks" leaves the paths to another legend.
         contour_kwargs : dict, default=None
             For `matplotlib.axes.Axes.contourf`, or for ``plot_surface``.
         line_kwargs : dict, default=None
@@ -192,8 +219,8 @@ class LossSurfaceDisplay:
         ax.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
         if deep:
             _furnish(ax)
-        if len(self.paths) > 1 or self.minima_:
-            ax.legend(**({"loc": "upper left", "bbox_to_anchor": (0.0, 1.0)} if deep else {}))
+        if one_of("legend", legend, (True, False, "marks")):
+            legend_below(ax, self.handles(legend == "marks"), **({"drop": 26.0} if deep else {}))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -244,22 +271,61 @@ class LossSurfaceDisplay:
     def _tracks(self, ax, deep, line_kwargs):
         """Draw the paths, their starts and ends."""
         self.lines_, self.starts_, self.ends_ = [], [], []
-        for k, (name, path) in enumerate(self.paths.items()):
-            path = self._inside(path)
+        box = np.array([self.x[[0, -1]], self.y[[0, -1]]])
+        paths = [self._inside(path) for path in self.paths.values()]
+        if not paths:
+            return
+        places = ranks(paths, box)
+        starts, ends = (nested([path[i] for path in paths], box) for i in (0, -1))
+        for k, (name, path) in enumerate(zip(self.paths, paths)):
             track = (*path.T, self.heights(path)) if deep else path.T
             look = {"linewidth": 2.0, "label": name, "zorder": 4, **line_look(k)}
-            look = merged({**look, "path_effects": halo(4.0)}, line_kwargs)
-            (line,) = ax.plot(*track, **look)
+            if places[k]:
+                look["linestyle"] = DASHES[places[k] % len(DASHES)]
+            else:  # so that the dashes of a line do not hide what they lie upon
+                look["path_effects"] = halo(4.0)
+            (line,) = ax.plot(*track, **merged(look, line_kwargs))
             mark = {"linestyle": "none", "color": line.get_color(), "zorder": 5}
-            mark |= {"markeredgecolor": ink(), "clip_on": deep}
+            mark |= {"markeredgecolor": ink(), "markeredgewidth": 0.7, "clip_on": deep}
             start, end = ([side[[i]] for side in track] for i in (0, -1))
-            lost = self.diverged is not None and self.diverged.get(name, False)
             self.lines_.append(line)
-            self.starts_ += ax.plot(*start, marker="o", markersize=7, **mark)
-            end_look = (
-                {"marker": "X", "markersize": 9} if lost else {"marker": "*", "markersize": 14}
-            )
-            self.ends_ += ax.plot(*end, **end_look, **mark)
+            self.starts_ += ax.plot(*start, marker="o", markersize=9 * starts[k], **mark)
+            kind = dict(END_LOOKS[self._outcome(name)])
+            kind["markersize"] *= ends[k]
+            if "markerfacecolor" in kind:  # hollow, in the colour of the path
+                kind |= {"markeredgecolor": line.get_color(), "markeredgewidth": 1.5}
+            self.ends_ += ax.plot(*end, **{**mark, **kind})
+
+    def _outcome(self, name):
+        """Return how a path has ended, in the words of the legend."""
+        if (self.diverged or {}).get(name, False):
+            return "diverged"
+        return "end" if (self.converged or {}).get(name, True) else "end, not converged"
+
+    def handles(self, marks_only=False):
+        """Return what a legend explains: the paths, and each kind of mark that there is.
+
+        Parameters
+        ----------
+        marks_only : bool, default=False
+            Whether to leave the paths out.
+
+        Returns
+        -------
+        list of matplotlib Artist
+            With labels, for `matplotlib.axes.Axes.legend`.
+        """
+        from matplotlib.lines import Line2D
+
+        several = len(self.lines_) > 1
+        colour = GREY if several else (self.lines_[0].get_color() if self.lines_ else GREY)
+        marks = {"color": colour, "markeredgecolor": ink(), "linestyle": "none"}
+        kinds = dict.fromkeys(self._outcome(name) for name in self.paths)
+        looks = [("start", {"marker": "o", "markersize": 7})] if self.lines_ else []
+        looks += [(kind, {**END_LOOKS[kind], "markersize": 9}) for kind in kinds]
+        found = [Line2D([], [], label=label, **{**marks, **look}) for label, look in looks]
+        lows = [] if self.minima_ is None else [self.minima_]
+        return [*(self.lines_ if several and not marks_only else []), *found, *lows]
 
     def _inside(self, path):
         """Return a path up to where it leaves the picture, if it does."""
