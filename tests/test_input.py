@@ -101,6 +101,15 @@ def test_every_kind_of_matrix_gives_the_same_fit_and_predictions(kind):
     np.testing.assert_allclose(model.predict(X), model.predict(ZEROS_AND_ONES), atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", *ODD_ROWS])
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_every_kind_of_sparse_matrix_has_the_curvature_of_its_values(kind, batch_size):
+    X = (SPARSE | ODD_ROWS)[kind](ZEROS_AND_ONES)
+    model = GDRegressor(optimizer="gd", center=False, batch_size=batch_size, max_iter=1, tol=None)
+    expected = model.fit(ZEROS_AND_ONES, Y).learning_rate_
+    np.testing.assert_allclose(model.fit(X, Y).learning_rate_, expected, rtol=1e-10)
+
+
 @pytest.mark.parametrize("kind", ["csr_array", "csr_matrix"])
 def test_rows_and_columns_without_an_entry_are_zeros_like_others(kind):
     X = ZEROS_AND_ONES.copy()

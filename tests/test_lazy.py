@@ -108,10 +108,35 @@ def test_the_lazy_form_outlives_an_epoch_that_shrinks_by_more_than_a_float_can_h
     assert both[0][0].any()
 
 
-def test_a_penalty_too_strong_to_wait_for_is_applied_at_once():
+@pytest.mark.parametrize("shrinkage", [0.6, 1.0, 1.5])
+def test_a_penalty_too_strong_to_wait_for_is_applied_at_once(shrinkage):
     X, y, weight = make_sparse()
-    options = {"alpha": 12.0, "l1_ratio": 0.01, "learning_rate": 0.05, "max_iter": 20}
+    options = {"alpha": 25.0 * shrinkage, "l1_ratio": 0.2, "learning_rate": 0.05, "max_iter": 20}
+    assert options["learning_rate"] * options["alpha"] * 0.8 == pytest.approx(shrinkage)
     assert_same(*fit_both(X, y, weight, init=np.full(13, 5.0), **options))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"penalty_weights": np.linspace(0.0, 2.0, 12)},
+        {"positive": True},
+        {"clip_norm": 0.3},
+        {"clip_value": 0.1},
+        {"average": 5},
+        {"center": True},
+        {"optimizer": "momentum"},
+        {"optimizer": "saga"},
+    ],
+    ids=lambda asked: next(iter(asked.items()))[0],
+)
+def test_whatever_is_asked_sparse_rows_descend_like_dense_ones(asked):
+    X, y, weight = make_sparse()
+    options = {"alpha": 0.1, "l1_ratio": 0.5, "learning_rate": 0.01, "batch_size": 5}
+    both = fit_both(X, y, weight, max_iter=10, **(options | asked))
+    assert_same(*both)
+    plain = fit_both(X, y, weight, max_iter=10, **options)[0]
+    assert np.abs(both[0][0] - plain[0]).max() > 1e-4
 
 
 def test_weights_that_are_cut_to_zero_are_zero_exactly():

@@ -182,6 +182,21 @@ def test_a_penalty_of_ones_own_needs_no_registration(problem):
     np.testing.assert_allclose(model.loss_curve_, curve, rtol=1e-12)
 
 
+def test_a_penalty_of_ones_own_has_second_derivatives_by_differences(problem):
+    shares, theta, h = np.array([0.0, 1.0, 2.0, 0.5, 1.0]), np.linspace(-1.0, 2.0, 6), 1e-6
+    model = GDRegressor(penalty=Lopsided(), alpha=0.7, penalty_weights=shares)
+    objective = model.objective(*problem)
+    H = [
+        objective.value_and_gradient(theta + step)[1]
+        - objective.value_and_gradient(theta - step)[1]
+        for step in h * np.eye(6)
+    ]
+    np.testing.assert_allclose(objective.hessian(theta), np.array(H) / (2.0 * h), atol=1e-7)
+    w = theta[:5]
+    bends = 0.7 * shares * (1.0 + w**2) ** -1.5
+    np.testing.assert_allclose(objective.penalty_bends(theta), bends, rtol=1e-6)
+
+
 def test_a_wrong_share_of_l1_is_refused():
     for share in (-0.1, 1.1):
         with pytest.raises(ValueError, match=r"'l1_ratio' parameter of ElasticNet"):

@@ -307,6 +307,16 @@ def test_unscaled_features_diverge_at_a_rate_that_suits_scaled_ones_and_not_at_a
     assert tame.loss_curve_[-1] < tame.loss_curve_[0]
 
 
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_a_descent_that_begins_far_away_has_not_grown(batch_size):
+    X, y = make_regression()
+    model = GDRegressor(optimizer="gd", init=np.full(6, 1e9), batch_size=batch_size, max_iter=30)
+    model.set_params(tol=None, random_state=0).fit(X, y)
+    assert model.loss_curve_[0] > 1e12 * y.var()
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.stop_reason_ == "max_iter"
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("options", [{}, {"batch_size": 7}, {"learning_rate": 0.1}])
 def test_a_constant_target_is_the_intercept(options, weighted):
