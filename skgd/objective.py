@@ -285,6 +285,7 @@ class Objective:
             primal = self._measure(np.asarray(theta, dtype=float))
         elif point:
             self._bound_from(theta, *point)
+            primal += self.penalty_term(theta)
             self._known = known, primal
         return max(0.0, primal - self._bound)
 
@@ -316,7 +317,7 @@ class Objective:
         slopes : ndarray of shape (p,)
             Its mean products with the columns.
         """
-        self._known = theta, 0.5 * square + self.penalty_term(theta), target, square, slopes
+        self._known = theta, 0.5 * square, target, square, slopes
 
     def _bound_from(self, w, target, square, slopes):
         """Keep the highest lower bound of the minimum."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import linear_model
 from sklearn.linear_model import Lasso, Ridge
 
 from skgd.descent import Shortcut
@@ -14,7 +15,7 @@ from skgd.matrix import column_means
 from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.optimizers import Nesterov
-from skgd.penalties import L1, L2
+from skgd.penalties import L1, L2, ElasticNet
 from skgd.schedules import Constant
 
 NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
@@ -46,14 +47,15 @@ def make_rows(n, p, seed=0, zeros=0.3):
     return X, y, rng.integers(1, 5, n) / 2.5
 
 
-def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, positive=False):
-    """Return the direct solver at its end, and the rows' mean."""
-    weight = weight / weight.mean()
-    centre, level = column_means(X, weight), weight @ y / len(y)
+def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options):
+    """Return the direct solver at its end."""
+    weight, centre, level = weight / weight.mean(), None, 0.0
+    if options.pop("intercept", True):
+        centre, level = column_means(X, weight), weight @ y / len(y)
     objective = Objective(
         X, y - level, weight, model=Linear(False), loss=SquaredError(), penalty=penalty,
         alpha=alpha, centre=centre, null=0.5 * (weight @ (y - level) ** 2) / len(y),
-        positive=positive,
+        **options,
     )  # fmt: skip
     way = Shortcut(objective, Nesterov(), Constant(), tol, start, tuning=tuning)
     way.descend(20_000)
@@ -101,6 +103,19 @@ def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
     np.testing.assert_allclose(way.answer, lasso.coef_, atol=tolerance)
     descends = name == "a descent" and storage != "CSR"
     assert np.isnan(way.rate) != descends
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("name", ["products", "residuals", "residuals, then products"])
+def test_every_way_on_sparse_columns_has_the_minimum_of_the_elastic_net(name, intercept):
+    X, y, weight = make_rows(40, 90)
+    tuning = Tuning(working=L1_WAYS[name])
+    way = solve(sparse.csr_array(X), y, weight, tuning, ElasticNet(0.4), 0.1, intercept=intercept)
+    peer = linear_model.ElasticNet(
+        alpha=0.1, l1_ratio=0.4, fit_intercept=intercept, tol=1e-13, max_iter=100_000
+    ).fit(X, y, weight)
+    assert way.outcome.settled
+    np.testing.assert_allclose(way.answer, peer.coef_, atol=1e-7)
 
 
 def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():

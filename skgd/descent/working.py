@@ -26,7 +26,7 @@ SOON = 5e7  # products, which are there as soon as a few rounds would be
 NEAR = 20.0  # the largest slope at zero over its cost, up to which a few columns are in use
 SWEEPS, PATIENCE = 50, 20  # between two looks, and how often
 FILLED = 0.2  # of a sparse matrix of products, from which it is stored as dense
-INNER, CLOSE = 0.3, 0.03  # of the tolerance, to settle a set to, or all columns
+INNER, CLOSE = 0.3, 0.003  # of the tolerance, to settle a set to, or all columns
 COARSE = 0.3  # of what the columns outside have left, to settle the set to before they come in
 STALLED = 0.5  # how much of the residual a round may leave when nothing else comes in
 
