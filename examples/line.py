@@ -21,10 +21,14 @@ X = rng.uniform(0.0, 2.0, (30, 1))
 y = 1.5 * X[:, 0] - 0.5 + rng.normal(0.0, 0.3, 30)
 
 fits = {
-    f"from slope {start[0]:g}, intercept {start[1]:g}": GDRegressor(
+    f"from slope {start['coef']:g}, intercept {start['intercept']:g}": GDRegressor(
         penalty=None, optimizer="gd", learning_rate=0.4, init=start, tol=1e-6, record_path=True
     ).fit(X, y)
-    for start in ([-1.0, 2.0], [3.0, 1.0], [0.0, -2.0])
+    for start in (
+        {"coef": -1.0, "intercept": 2.0},
+        {"coef": 3.0, "intercept": 1.0},
+        {"coef": 0.0, "intercept": -2.0},
+    )
 }
 
 first = next(iter(fits.values()))

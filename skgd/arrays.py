@@ -52,6 +52,40 @@ def numbers(value, name, shapes):
     return array
 
 
+def joined(value, name, sizes, n_rows):
+    """Return rows of numbers whose pieces are given by name, in any order.
+
+    Parameters
+    ----------
+    value : dict of array-like
+        A piece for each of the names, the same for all rows or one for each.
+    name : str
+        Of the parameter, for the message.
+    sizes : dict of int
+        How many numbers of a row each piece has, in the order of the row.
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows, sum of sizes)
+
+    Raises
+    ------
+    ValueError
+        For other names, and pieces of other shapes.
+    """
+    if set(value) != set(sizes):
+        raise ValueError(f"{name} must give {', '.join(sizes)} by name. Got {list(value)}.")
+    pieces = []
+    for key, size in sizes.items():
+        shapes = {(size,): "for all", (n_rows, size): "for each target"}
+        shapes |= {(): "a number", (n_rows,): "for each target"} if size == 1 else {}
+        piece = numbers(value[key], f"{name}[{key!r}]", shapes)
+        piece = piece[:, None] if size == 1 and piece.shape == (n_rows,) else piece
+        pieces.append(np.broadcast_to(piece, (n_rows, size)))
+    return np.hstack(pieces)
+
+
 def refuse_masked(value, name):
     """Refuse an array some of whose entries are masked: what lies beneath is not data."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):

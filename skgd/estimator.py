@@ -17,7 +17,7 @@ from skgd._sklearn import (
     fit_context,
     open_context,
 )
-from skgd.arrays import canonical, numbers, refuse_masked, sound
+from skgd.arrays import canonical, joined, numbers, refuse_masked, sound
 from skgd.descent import Descent, Shortcut, rehearse
 from skgd.losses import LOSSES, Loss
 from skgd.models import Linear
@@ -51,7 +51,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "init": ["array-like", None],
+        "init": ["array-like", dict, None],
         "penalty_weights": ["array-like", None],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
@@ -305,10 +305,15 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             )
         return shares
 
-    def _init(self, shape, names):
-        """Return ``init``, of this shape or for each of its rows; None where there is none."""
+    def _init(self, shape, names, sizes):
+        """Return ``init``, of this shape or for each of its rows; None where there is none.
+
+        ``sizes`` are those of its pieces, by the names that a dict gives them.
+        """
         if self.init is None:
             return None
+        if isinstance(self.init, dict):
+            return joined(self.init, "init", {k: int(n) for k, n in sizes.items() if n}, shape[0])
         init = numbers(self.init, "init", {shape[1:]: names, shape: "for each target"})
         return np.broadcast_to(init, shape)
 

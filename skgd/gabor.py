@@ -58,9 +58,10 @@ class GDGaborRegressor(ManyStarts):
     {early_stopping}
     {validation_fraction}
     {scoring}
-    init : array-like of shape (n_parameters,), default=None
-        Where a single descent starts: offset, frequency (one for each column), then those of
-        amplitude, width and baseline that are fitted.
+    init : dict or array-like of shape (n_parameters,), default=None
+        Where a single descent starts: ``{"offset": ..., "frequency": ...}``, or an array of
+        offset, frequency (one for each column), then those of amplitude, width and baseline that
+        are fitted, which a dict names too.
     n_init : int, default=10
         Starts, without ``init``.
     n_screen : int or "auto", default="auto"

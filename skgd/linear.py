@@ -49,9 +49,10 @@ class GDRegressor(TargetByTarget):
     {early_stopping}
     {validation_fraction}
     {scoring}
-    init : array-like of shape (n_features + 1,) or (n_targets, n_features + 1), default=None
-        Where the parameters start: the coefficients and, last, the intercept if there is one.
-        None for zeros.
+    init : dict or array-like of shape (n_features + 1,), default=None
+        Where the parameters start: ``{"coef": ..., "intercept": ...}``, or an array of the
+        coefficients and, last, the intercept if there is one; for each target one where an array,
+        or a piece of the dict, has a first axis of ``n_targets`` more. None for zeros.
     center : bool or "auto", default="auto"
         Whether the intercept is solved for, by descending on rows and targets seen from their
         means (X is neither copied nor made dense), or is a parameter that descends like the

@@ -70,7 +70,11 @@ class ManyStarts(DescentEstimator):
 
     def _starts(self, objective, seed):
         """Return where the descents begin, one row each."""
-        start = self._init((1, objective.d), "offset, frequencies, and what else is fitted")
+        fitted = ("amplitude", self.fit_amplitude), ("width", self.fit_width)
+        sizes = {"offset": 1, "frequency": objective.p, **dict(fitted)}
+        sizes["baseline"] = self.fit_baseline
+        names = "offset, frequencies, and what else is fitted"
+        start = self._init((1, objective.d), names, sizes)
         if start is not None:
             if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
                 raise ValueError("init has a width of zero; it must not be.")

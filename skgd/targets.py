@@ -81,7 +81,8 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         if going:
             return self.parameters().reshape(n_targets, -1)
         names = f"the coefficients{' and, last, the intercept' * bool(self.fit_intercept)}"
-        start = self._init((n_targets, p + self.fit_intercept), names)
+        sizes = {"coef": p, "intercept": int(self.fit_intercept)}
+        start = self._init((n_targets, p + self.fit_intercept), names, sizes)
         return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
 
     def _objective(self, X, y, weight, null, centre=None):
