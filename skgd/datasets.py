@@ -1,9 +1,16 @@
 """Data for which the truth is known."""
 
+from numbers import Integral, Real
+
 import numpy as np
+from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 
+from skgd._sklearn import Interval, validate_params
+from skgd.arrays import numbers
 from skgd.models import Gabor
+
+MOST = 10_000_000  # rows, or columns
 
 # Offset, frequency and objective of the minima of `load_gabor`, to four decimals.
 MINIMA = (
@@ -18,6 +25,16 @@ MINIMA = (
 )
 
 
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, MOST, closed="both")],
+        "n_features": [Interval(Integral, 1, MOST, closed="both")],
+        "theta": ["array-like", None],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), RandomState, None],
+    },
+    prefer_skip_nested_validation=True,
+)
 def make_gabor(n_samples=30, n_features=1, theta=None, noise=0.1, random_state=None):
     """Make rows of the Gabor model, with noise.
 
@@ -50,17 +67,14 @@ def make_gabor(n_samples=30, n_features=1, theta=None, noise=0.1, random_state=N
     rng = check_random_state(random_state)
     if theta is None:
         theta = np.append(0.0, np.full(n_features, 16.6 / np.sqrt(n_features)))
-    theta = np.asarray(theta, dtype=float)
-    if theta.shape != (1 + n_features,):
-        raise ValueError(
-            f"theta has shape {theta.shape}; expected {(1 + n_features,)}: offset and frequencies."
-        )
+    theta = numbers(theta, "theta", {(1 + n_features,): "offset and frequencies"})
     X = rng.uniform(-15.0, 15.0, (n_samples, n_features))
     inward = np.append(theta[1:], theta[0])
     y = Gabor().value(X @ theta[1:], inward, n_features)
     return X, y + noise * rng.standard_normal(n_samples)
 
 
+@validate_params({"return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
 def load_gabor(*, return_X_y=False):
     """Load one fixed problem of two parameters, whose landscape is known.
 

@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -273,7 +274,7 @@ class GDGaborRegressor(ManyStarts):
         """
         check_is_fitted(self)
         X = self._rows(X)
-        theta, p = self._inward(self.theta_), self.n_features_in_
+        theta, p = self._inward(self._solution()), self.n_features_in_
         return self._model().value(X @ theta[:p], theta, p)
 
     def objective(self, X, y, sample_weight=None):
@@ -292,7 +293,14 @@ class GDGaborRegressor(ManyStarts):
 
     def parameters(self):
         """Return the fitted parameters in the order of `objective`, as float64."""
-        return self._inward(self.theta_).astype(float)
+        return self._inward(self._solution()).astype(float)
+
+    def _solution(self):
+        """Return ``theta_``, if it has as many numbers as the model has parameters."""
+        theta, d = np.asarray(self.theta_), self.n_features_in_ + self._model().n_others()
+        if theta.shape != (d,):
+            raise ValueError(f"theta_ has shape {theta.shape}; expected {(d,)}. Fit anew.")
+        return theta
 
     def starting_points(self):
         """Return where the descents began, one row each, in the order of `objective`."""

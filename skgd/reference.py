@@ -6,13 +6,19 @@ descent can be held against answers that were not.
 
 import time
 from contextlib import suppress
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, optimize, sparse
 from sklearn.base import clone
 
+from skgd._sklearn import HasMethods, Interval, validate_params
+from skgd.objective import Objective
 from skgd.table import table
+
+TOL = [Interval(Real, 0, None, closed="left")]
+MAX_ITER = [Interval(Integral, 1, 2**31 - 1, closed="both")]  # as scipy counts
 
 
 class Solution(NamedTuple):
@@ -68,6 +74,7 @@ class Comparison(list):
         return table(head, lines)
 
 
+@validate_params({"objective": [Objective]}, prefer_skip_nested_validation=True)
 def closed_form(objective, start=None):
     """Minimise the squared error with an l2 penalty, or none, by a singular value decomposition.
 
@@ -121,6 +128,10 @@ def closed_form(objective, start=None):
     return Solution("closed form", theta, objective.value(theta), None, seconds)
 
 
+@validate_params(
+    {"objective": [Objective], "start": ["array-like", None], "tol": TOL, "max_iter": MAX_ITER},
+    prefer_skip_nested_validation=True,
+)
 def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     """Minimise by scipy's L-BFGS-B.
 
@@ -145,7 +156,7 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     if objective.costs is None:
         raise ValueError("L-BFGS needs a penalty that is a mixture of l1 and l2.")
     cost, p, d = objective.costs[0], objective.p, objective.d
-    theta = np.zeros(d) if start is None else np.asarray(start, dtype=float)
+    theta = np.zeros(d) if start is None else objective.as_parameters(start, "start")
     split = bool(cost.any())
 
     def join(z):
@@ -185,6 +196,10 @@ def _is_ridge(objective):
     return costs is not None and not costs[0].any() and not objective.positive
 
 
+@validate_params(
+    {"objective": [Objective], "start": ["array-like"], "tol": TOL, "max_iter": MAX_ITER},
+    prefer_skip_nested_validation=True,
+)
 def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     """Minimise a sum of squares by MINPACK's method of Levenberg and Marquardt.
 
@@ -211,6 +226,8 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     begin = time.perf_counter()
     if not objective.loss.quadratic or not _is_ridge(objective):
         raise ValueError("Only the squared error with l2 or no penalty is a sum of squares.")
+    start = objective.as_parameters(start, "start")
+    tol = max(float(tol), np.finfo(float).eps)  # beyond which MINPACK tests nothing
     root, p = np.sqrt(objective.weight / objective.n), objective.p
     shrink = np.zeros((p, objective.d))
     shrink[range(p), range(p)] = np.sqrt(objective.costs[1])
@@ -230,6 +247,15 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     return Solution("Levenberg-Marquardt", found.x, objective.value(found.x), found.nfev, seconds)
 
 
+@validate_params(
+    {
+        "estimator": [HasMethods(["fit", "objective", "parameters"])],
+        "X": ["array-like", "sparse matrix"],
+        "y": ["array-like"],
+        "sample_weight": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+    },
+    prefer_skip_nested_validation=False,
+)
 def compare(estimator, X, y, sample_weight=None):
     """Hold an estimator's answer against the references that its objective allows.
 

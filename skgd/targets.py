@@ -79,7 +79,13 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
     def _starts(self, n_targets, p, going=False):
         """Return where each target's descent begins, the intercept last."""
         if going:
-            return self.parameters().reshape(n_targets, -1)
+            found, shape = self.parameters(), (n_targets, p + self.fit_intercept)
+            if found.size != shape[0] * shape[1]:
+                raise ValueError(
+                    f"coef_ and intercept_ hold {found.size} numbers; expected those of "
+                    f"{n_targets} targets and {p} columns. Fit anew."
+                )
+            return found.reshape(shape)
         names = f"the coefficients{' and, last, the intercept' * bool(self.fit_intercept)}"
         sizes = {"coef": p, "intercept": int(self.fit_intercept)}
         start = self._init((n_targets, p + self.fit_intercept), names, sizes)

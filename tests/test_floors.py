@@ -61,7 +61,7 @@ ALLOWED = {
     "skgd.targets": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
     "skgd.starts": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
     "skgd.linear": {"numpy", "scipy", "sklearn", "skgd.targets", *ESTIMATORS_USE},
-    "skgd.gabor": {"sklearn", "skgd.starts", *ESTIMATORS_USE},
+    "skgd.gabor": {"numpy", "sklearn", "skgd.starts", *ESTIMATORS_USE},
     "skgd.paths": {"numpy", "sklearn", "skgd.linear", "skgd.naming", *ESTIMATORS_USE},
     # floor 4: the public surface of what lies below
     "skgd.displays": {

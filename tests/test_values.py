@@ -3,15 +3,20 @@
 Each is either of use or refused by a TypeError or a ValueError that names the parameter.
 """
 
+import inspect
 import warnings
 from fractions import Fraction
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
 import skgd
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDRegressor, displays, reference
+from skgd.datasets import load_gabor, make_gabor
 from skgd.losses import LOSSES
 from skgd.models import Gabor, Linear
 from skgd.optimizers import OPTIMIZERS, Adam, Momentum
@@ -144,3 +149,96 @@ def test_the_largest_numbers_are_infinity_to_a_descent(name, size):
         expected = plain.fit(X, Y)
         found = GDRegressor(**plain.get_params() | {name: size}).fit(X, Y)
     np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
+# Functions and displays, each argument by its name in the signature
+
+FEW_VALUES = [
+    *(None, True, -1, 0, 10**30, -0.5, 1e300, np.nan, np.inf, 1j, "no", b"no", [], [1.0], ["a"]),
+    *([[0.0, 1.0]], (0.5,), {}, {"a": 1}, set(), object(), int, Adam(), np.zeros(()), np.ones(3)),
+    *(np.array("a"), np.array(None), np.array([1j]), np.int8(1), np.float32(0.5)),
+]
+OBJECTIVE = GDRegressor().objective(X, Y)
+FUNCTIONS = {
+    make_gabor: {"n_samples": 5, "n_features": 2},
+    load_gabor: {},
+    reference.closed_form: {"objective": OBJECTIVE},
+    reference.lbfgs: {"objective": OBJECTIVE, "max_iter": 3},
+    reference.levenberg_marquardt: {
+        "objective": OBJECTIVE,
+        "start": np.zeros(3),
+        "max_iter": 3,
+    },
+    reference.compare: {"estimator": GDRegressor(), "X": X, "y": Y},
+}
+# Data have scikit-learn's own words; what all references are called with may be left unread.
+UNNAMED = {"X", "y", "sample_weight"} | {"ax"}
+
+
+def arguments(functions):
+    return [
+        (function, name)
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD and name not in UNNAMED
+    ]
+
+
+@pytest.mark.parametrize(("function", "name"), arguments(FUNCTIONS))
+def test_every_argument_of_a_function_is_of_use_or_refused_by_name(function, name):
+    given = FUNCTIONS[function]
+    assert mistakes(name, lambda value: function(**given | {name: value}), FEW_VALUES) == []
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """Return what each maker of a display is given."""
+    matplotlib.use("Agg")
+    fit = GDRegressor(optimizer="gd", record_path=True, max_iter=5, tol=None).fit(X, Y)
+    search = GridSearchCV(GDRegressor(optimizer="gd", max_iter=5), {"learning_rate": [0.1, 0.2]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(X, Y)
+    data, small = {"X": X, "y": Y}, {"grid_resolution": 5}
+    one, many = {"estimator": fit, **data}, {"estimators": [fit], **data}
+    penalised = GDRegressor(penalty="l1", alpha=0.1).fit(X, Y)
+    return {
+        ("CoefficientPathDisplay", "from_data"): {**data, "alphas": [0.1, 1.0]},
+        ("DescentAnimation", "from_estimator"): {**one, **small, "n_frames": 3},
+        ("DescentAnimation", "from_estimators"): {**many, **small, "n_frames": 3},
+        ("FitDisplay", "from_estimator"): {**one, **small},
+        ("FitDisplay", "from_estimators"): {**many, **small},
+        ("LearningRateDisplay", "from_estimator"): {**one, "learning_rates": [0.1, 0.2]},
+        ("LearningRateDisplay", "from_search"): {"search": search},
+        ("LossCurveDisplay", "from_estimator"): one,
+        ("LossCurveDisplay", "from_estimators"): many,
+        ("LossSurfaceDisplay", "from_estimator"): {**one, **small},
+        ("LossSurfaceDisplay", "from_estimators"): {**many, **small},
+        ("PenaltyGeometryDisplay", "from_estimator"): {**one, **small, "estimator": penalised},
+        ("StepDisplay", "from_estimator"): {"estimator": fit},
+        ("StepDisplay", "from_estimators"): {"estimators": [fit]},
+        ("StepDisplay", "from_schedules"): {"schedules": ["step"]},
+    }
+
+
+MAKERS = [
+    (cls, maker, name)
+    for cls in displays.__all__
+    for maker in dir(getattr(displays, cls))
+    if maker.startswith("from_")
+    for _, name in arguments([getattr(getattr(displays, cls), maker)])
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cls", "maker", "name"), MAKERS)
+def test_every_argument_of_a_display_is_of_use_or_refused_by_name(shown, cls, maker, name):
+    make, given = getattr(getattr(displays, cls), maker), shown[cls, maker]
+
+    def call(value):
+        try:
+            make(**given | {name: value})
+        finally:
+            plt.close("all")
+
+    assert mistakes(name, call, FEW_VALUES) == []

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skgd.displays.arguments import checked
+from skgd.displays.arguments import places as whole
 from skgd.displays.fit import curves_at, grid_of
 from skgd.displays.given import named, path_of
 from skgd.displays.legends import legend_below
@@ -78,6 +80,7 @@ class DescentAnimation:
         self.axis_names = axis_names
 
     @classmethod
+    @checked
     def from_estimator(cls, estimator, X, y, *, name="path", **options):
         """Set one descent in motion.
 
@@ -98,6 +101,7 @@ class DescentAnimation:
         return cls.from_estimators({name: estimator}, X, y, **options)
 
     @classmethod
+    @checked
     def from_estimators(
         cls,
         estimators,
@@ -146,6 +150,7 @@ class DescentAnimation:
         if updates is None:
             last = max(kept[-1] for _, kept in paths.values())
             updates = np.unique((last * np.linspace(0.0, 1.0, n_frames) ** 2).round().astype(int))
+        updates = whole(updates, "updates", np.inf)
         places, curves = {}, {}
         for name, (path, kept) in paths.items():
             places[name] = np.searchsorted(kept, updates, side="right") - 1
@@ -159,6 +164,7 @@ class DescentAnimation:
         )
         return display.plot(ax, **plot_options)
 
+    @checked
     def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
         """Draw the last picture.
 
@@ -197,6 +203,7 @@ class DescentAnimation:
         self.ax_, self.figure_ = left, left.figure
         return self.draw(len(self.updates) - 1)
 
+    @checked
     def draw(self, k):
         """Bring the drawing to one of its pictures.
 
@@ -210,6 +217,8 @@ class DescentAnimation:
         DescentAnimation
             This one.
         """
+        if k >= len(self.updates):
+            raise ValueError(f"The 'k' parameter is {k}; there are {len(self.updates)} pictures.")
         for name, places in self.places.items():
             path = self.surface.paths[name][: places[k] + 1]
             self.lines_[name].set_data(*path.T)
@@ -218,6 +227,7 @@ class DescentAnimation:
         self.axes_[0].set_title(f"update {self.updates[k]}", loc="left", fontsize="medium")
         return self
 
+    @checked
     def save(self, path, *, fps=12, dpi=100):
         """Write the pictures to a file, in order; the last one stays for a while.
 

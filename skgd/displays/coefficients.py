@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
+from skgd.displays.arguments import checked, positive
 from skgd.displays.given import feature_names
 from skgd.displays.look import canvases, line_look, merged
 from skgd.linear import GDRegressor
@@ -64,6 +65,7 @@ class CoefficientPathDisplay:
         self.n_zeros = {key: np.sum(w == 0.0, axis=1) for key, w in coefs.items()}
 
     @classmethod
+    @checked
     def from_data(
         cls,
         X,
@@ -109,7 +111,18 @@ class CoefficientPathDisplay:
         model = GDRegressor(tol=1e-8, max_iter=100_000) if estimator is None else estimator
         if check and (model.loss != "squared_error" or _shares(model) is not None):
             raise ValueError("check=True is for the squared error, and one alpha for all weights.")
-        alphas = _alphas(model, X, y, sample_weight) if alphas is None else np.sort(alphas)
+        alphas = (
+            _alphas(model, X, y, sample_weight)
+            if alphas is None
+            else np.sort(positive(alphas, "alphas"))
+        )
+        if not penalties or any(p not in ("l2", "l1", "elasticnet") for p in penalties):
+            raise ValueError(
+                f"The 'penalties' parameter must hold 'l2', 'l1' or 'elasticnet'. Got "
+                f"{penalties!r} instead."
+            )
+        if names is not None and np.shape(names) != np.shape(X)[1:]:
+            raise ValueError("The 'names' parameter must hold one for each column of X.")
         coefs, checks = {}, {}
         checked = _checked(len(alphas))
         for penalty in penalties:
@@ -125,6 +138,7 @@ class CoefficientPathDisplay:
         display = cls(alphas=alphas, coefs=coefs, checks=checks, names=names)
         return display.plot(ax, **plot_options)
 
+    @checked
     def plot(self, ax=None, *, legend="auto", line_kwargs=None):
         """Draw coefficients as lines, scikit-learn's as dots, and count zeros above.
 

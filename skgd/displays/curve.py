@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skgd.displays.arguments import checked
 from skgd.displays.given import FAILED, descent_in, named, optimum, records, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, line_look, merged, one_of
@@ -78,6 +79,7 @@ class LossCurveDisplay:
         self.by, self.show, self.above_minimum = by, show, above_minimum
 
     @classmethod
+    @checked
     def from_estimator(cls, estimator, X=None, y=None, *, name=None, ax=None, **options):
         """Draw the curve of one estimator, or of each of its targets.
 
@@ -102,6 +104,7 @@ class LossCurveDisplay:
         return cls.from_estimators({name: estimator}, X, y, ax=ax, **options)
 
     @classmethod
+    @checked
     def from_estimators(
         cls,
         estimators,
@@ -163,6 +166,7 @@ class LossCurveDisplay:
         made = cls(**shown, by=by, show=show, above_minimum=above_minimum)
         return made.plot(ax, line_kwargs=line_kwargs)
 
+    @checked
     def plot(self, ax=None, *, line_kwargs=None):
         """Draw the curves; objectives that are positive on a logarithmic axis.
 

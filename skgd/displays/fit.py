@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from scipy import sparse
 
+from skgd.displays.arguments import checked, places
 from skgd.displays.given import descent_in, named, path_of, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, ink, line_look, merged, ramp
@@ -65,6 +66,7 @@ class FitDisplay:
         self.updates, self.axis_names = updates, axis_names
 
     @classmethod
+    @checked
     def from_estimator(
         cls,
         estimator,
@@ -113,7 +115,7 @@ class FitDisplay:
             if updates is None:
                 curves, kept = _stages(estimator, rows, path, n_curves)
             else:
-                kept = np.searchsorted(made, updates, side="right") - 1
+                kept = np.searchsorted(made, places(updates, "updates", np.inf), side="right") - 1
                 curves = curves_at(estimator, rows, path[kept])
             shown["updates"], names = made[kept], [str(t) for t in made[kept]]
         else:
@@ -122,6 +124,7 @@ class FitDisplay:
         return display.plot(ax, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
     @classmethod
+    @checked
     def from_estimators(
         cls,
         estimators,
@@ -152,6 +155,7 @@ class FitDisplay:
         display = cls(**shown, curves=np.array(list(found.values())), names=list(found))
         return display.plot(ax, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
+    @checked
     def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
         """Draw the data and the curves.
 
@@ -220,6 +224,8 @@ def grid_of(X, y, feature, resolution):
         raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
     names = list(getattr(X, "columns", []))
     X = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=float)
+    if feature >= X.shape[1]:
+        raise ValueError(f"The 'feature' parameter is {feature}; X has {X.shape[1]} columns.")
     x = X[:, feature]
     margin = MARGIN * np.ptp(x)
     grid = np.linspace(x.min() - margin, x.max() + margin, resolution)

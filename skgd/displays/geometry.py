@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skgd.displays.arguments import box, checked, places
 from skgd.displays.given import descent_in, feature_names, single_objective
 from skgd.displays.legends import legend_below
 from skgd.displays.look import LINES, canvas, ink
@@ -67,6 +68,7 @@ class PenaltyGeometryDisplay:
         self.solution, self.least, self.level, self.names = solution, least, level, names
 
     @classmethod
+    @checked
     def from_estimator(
         cls,
         estimator,
@@ -115,12 +117,16 @@ class PenaltyGeometryDisplay:
                 "The display is for the squared error of two features or more, with an l1, l2 or "
                 "elastic-net penalty."
             )
-        descent, features = descent_in(estimator), list(features)
-        found = _survey(objective, descent.parameters(), features, bounds, grid_resolution)
+        descent, features = (
+            descent_in(estimator),
+            places(features, "features", objective.p, size=2).tolist(),
+        )
+        found = _survey(objective, descent.parameters(), features, box(bounds), grid_resolution)
         columns = feature_names(descent)
         display = cls(**found, names=tuple(columns[j] for j in features))
         return display.plot(ax, **plot_options)
 
+    @checked
     def plot(self, ax=None, *, levels=8, contour_kwargs=None, boundary_kwargs=None):
         """Draw the contours, the constraint set, the minimum and the unpenalised minimum.
 

@@ -32,9 +32,12 @@ def named(estimators):
     if isinstance(estimators, dict):
         found = list(estimators.items())
     else:
-        found = [e if isinstance(e, tuple) else (None, e) for e in estimators]
+        found = [e if isinstance(e, tuple) and len(e) == 2 else (None, e) for e in estimators]
     if not found:
         raise ValueError("There are no estimators to show.")
+    others = [e for _, e in found if not hasattr(e, "get_params")]
+    if others:
+        raise TypeError(f"The 'estimators' parameter must hold estimators. Got {others[0]!r}.")
     nameless = [_inmost(e) for name, e in found if name is None]
     names = iter(_differences(nameless))
     return {next(names) if name is None else str(name): e for name, e in found}
@@ -68,7 +71,7 @@ def descent_in(estimator):
     """Return the estimator that descends, in the best pipeline of a search or in a pipeline."""
     found = _inmost(estimator)
     if not isinstance(found, DescentEstimator):
-        raise TypeError(f"{type(found).__name__} is not trained by skgd.")
+        raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
     return found
 
 

@@ -4,6 +4,8 @@ Lines take the mid tones of Okabe and Ito, areas an even colour map, and everyth
 follows `matplotlib.rcParams`. matplotlib is imported by the functions, when something is drawn.
 """
 
+from inspect import signature
+
 import numpy as np
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -29,7 +31,7 @@ def canvas(ax=None, **options):
     plt = pyplot()
     if ax is None:
         ax = plt.figure(layout="constrained").add_subplot(**options)
-    return ax
+    return _checked(ax)
 
 
 def canvases(ax, n, **options):
@@ -40,8 +42,15 @@ def canvases(ax, n, **options):
         ax = plt.subplots(1, n, layout="constrained", figsize=size, **options)[1]
     axes = np.ravel(np.asarray(ax, dtype=object))
     if len(axes) != n:
-        raise ValueError(f"The display has {n} panels; got {len(axes)} axes.")
-    return axes
+        raise ValueError(f"The display has {n} panels; got {len(axes)} axes as ax.")
+    return np.array([_checked(one) for one in axes], dtype=object)
+
+
+def _checked(ax):
+    """Return axes, if they can be drawn on."""
+    if not callable(getattr(ax, "plot", None)):
+        raise TypeError(f"The 'ax' parameter must be matplotlib's Axes. Got {ax!r} instead.")
+    return ax
 
 
 def is_dark():
@@ -103,10 +112,17 @@ def merged(defaults, given, kind="Line2D"):
     Short names such as ``lw`` count as the long ones.
     """
     from matplotlib import collections, lines
+    from matplotlib.axes import Axes
     from matplotlib.cbook import normalize_kwargs
 
-    artist = {"Line2D": lines.Line2D, "Collection": collections.Collection}[kind]
-    return {**defaults, **normalize_kwargs(given or {}, artist)}
+    artist = {"Line2D": lines.Line2D, "Collection": collections.PathCollection}[kind]
+    given = normalize_kwargs(given or {}, artist)
+    known = {"scalex", "scaley"} if kind == "Line2D" else signature(Axes.scatter).parameters
+    unknown = [key for key in given if key not in known and not hasattr(artist, f"set_{key}")]
+    if unknown:
+        name = "line_kwargs" if kind == "Line2D" else "scatter_kwargs"
+        raise ValueError(f"{name} must hold properties of a {artist.__name__}, not {unknown}.")
+    return {**defaults, **given}
 
 
 def one_of(name, value, allowed):

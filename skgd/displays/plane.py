@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skgd.displays.arguments import box, places
 from skgd.displays.given import (
     FAILED,
     descent_in,
@@ -38,6 +39,7 @@ def survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
     if objective.d == 2:
         found = [minima(descent_in(e), objective) for e in estimators.values()]
         low = _distinct((np.concatenate(found) - origin) @ directions.T)
+    bounds = box(bounds)
     if bounds is None:
         seen = [(path - origin) @ directions.T for path in sound]
         bounds = _bounds(np.concatenate([*seen, *(path[:1] for path in flat.values()), low]))
@@ -86,7 +88,8 @@ def _plane(estimator, paths, parameters):
     if parameters is None and len(end) == 2:  # in the order of init
         parameters = np.argsort(in_objective_order(estimator, np.arange(2)[None])[0])
     if parameters is not None:
-        directions = np.eye(len(end))[list(parameters)]
+        parameters = places(parameters, "parameters", len(end), size=2)
+        directions = np.eye(len(end))[parameters]
         origin = end - directions.T @ (directions @ end)
         return origin, directions, tuple(names[j] for j in parameters)
     moves = np.concatenate([*paths, end[None], end[None]]) - end

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 
+from skgd.displays.arguments import checked, positive
 from skgd.displays.given import descent_in, seen_by_descent, written
 from skgd.displays.legends import legend_below
 from skgd.displays.look import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
@@ -87,6 +88,7 @@ class LearningRateDisplay:
         self.best_over, self.chosen = best_over, chosen
 
     @classmethod
+    @checked
     def from_estimator(
         cls,
         estimator,
@@ -132,7 +134,7 @@ class LearningRateDisplay:
         model, data = descent_in(estimator), (seen_by_descent(estimator, X), y, sample_weight)
         if learning_rates is None:
             learning_rates = _automatic_rate(model, data) * np.geomspace(1e-3, 10.0, 13)
-        rates = np.sort(np.asarray(learning_rates, dtype=float))
+        rates = np.unique(positive(learning_rates, "learning_rates"))
         changes = [{}] if parameter is None else [{parameter: value} for value in candidates]
         ends = [sweep(clone(model).set_params(**c), rates, data, above_minimum) for c in changes]
         values, diverged = np.moveaxis(np.array(ends), 1, 0)
@@ -148,6 +150,7 @@ class LearningRateDisplay:
         return display.plot(ax, **plot_options)
 
     @classmethod
+    @checked
     def from_search(cls, search, *, parameter=None, metric=None, ax=None, **plot_options):
         """Draw the scores that a search over learning rates has found.
 
@@ -184,6 +187,7 @@ class LearningRateDisplay:
         place = np.nanargmax(sound) if self.show == "score" else np.nanargmin(sound)
         return tuple(map(int, np.unravel_index(place, sound.shape)))
 
+    @checked
     def plot(self, ax=None, *, line_kwargs=None, mesh_kwargs=None):
         """Draw a line over the rate, or a map over the rate and the other parameter.
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from skgd.displays.arguments import checked
 from skgd.displays.given import descent_in, named, written
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.look import canvas, line_look, merged
-from skgd.schedules import SCHEDULES
+from skgd.schedules import SCHEDULES, Schedule
 
 
 class StepDisplay:
@@ -29,7 +30,7 @@ class StepDisplay:
     Examples
     --------
     >>> from skgd.displays import StepDisplay
-    >>> from skgd.schedules import Step
+    >>> from skgd.schedules import SCHEDULES, Schedule
     >>> display = StepDisplay.from_schedules(["cosine", Step(every=2)], n_epochs=5)
     >>> display.names
     ['cosine', 'Step(every=2)']
@@ -41,6 +42,7 @@ class StepDisplay:
         self.names, self.rates = names, rates
 
     @classmethod
+    @checked
     def from_schedules(
         cls,
         schedules,
@@ -78,6 +80,8 @@ class StepDisplay:
         """
         if not isinstance(schedules, dict):
             schedules = {written(s): s for s in schedules}
+        if not schedules:
+            raise ValueError("The 'schedules' parameter is empty.")
         n = n_epochs * updates_per_epoch
         rates = [
             learning_rate * _multipliers(schedule, n_epochs, n, updates_per_epoch)
@@ -86,6 +90,7 @@ class StepDisplay:
         return cls(names=list(schedules), rates=rates).plot(ax, **plot_options)
 
     @classmethod
+    @checked
     def from_estimator(cls, estimator, *, name=None, ax=None, **plot_options):
         """Draw the rate of one fit.
 
@@ -107,6 +112,7 @@ class StepDisplay:
         return cls.from_estimators({name: estimator}, ax=ax, **plot_options)
 
     @classmethod
+    @checked
     def from_estimators(cls, estimators, *, ax=None, **plot_options):
         """Draw the rates of several fits.
 
@@ -131,6 +137,7 @@ class StepDisplay:
         found = {name: _of_fit(descent_in(e)) for name, e in named(estimators).items()}
         return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
 
+    @checked
     def plot(self, ax=None, *, yscale="linear", line_kwargs=None):
         """Draw the rates over the updates.
 
@@ -165,7 +172,13 @@ class StepDisplay:
 
 def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
     """Return the multiplier of the rate at each update."""
-    schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+    if isinstance(schedule, str) and schedule in SCHEDULES:
+        schedule = SCHEDULES[schedule]()
+    if not isinstance(schedule, Schedule):
+        raise ValueError(
+            f"The 'schedules' parameter must hold instances of Schedule, or names from "
+            f"{list(SCHEDULES)}. Got {schedule!r} instead."
+        )
     if schedule.patience() is not None:
         raise ValueError(
             f"{type(schedule).__name__} reacts to the objective: only the history of a fit knows "
@@ -185,7 +198,13 @@ def _of_fit(descent):
     if t == 0:
         return np.empty(0)
     schedule = descent.schedule
-    schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+    if isinstance(schedule, str) and schedule in SCHEDULES:
+        schedule = SCHEDULES[schedule]()
+    if not isinstance(schedule, Schedule):
+        raise ValueError(
+            f"The 'schedules' parameter must hold instances of Schedule, or names from "
+            f"{list(SCHEDULES)}. Got {schedule!r} instead."
+        )
     if schedule.per != "epoch" or "history_" not in vars(descent):
         multipliers = _multipliers(schedule, descent.max_iter, t, t // epochs)
         return descent.learning_rate_ * multipliers

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skgd.arrays import numbers
+from skgd.displays.arguments import checked
 from skgd.displays.legends import DASHES, legend_below, nested, ranks
 from skgd.displays.look import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
 from skgd.displays.plane import survey
@@ -95,6 +97,7 @@ class LossSurfaceDisplay:
         self.diverged, self.converged = diverged, converged
 
     @classmethod
+    @checked
     def from_estimator(cls, estimator, X, y, *, name="path", **options):
         """Draw the surface that one estimator has descended on, and its path.
 
@@ -115,6 +118,7 @@ class LossSurfaceDisplay:
         return cls.from_estimators({name: estimator}, X, y, **options)
 
     @classmethod
+    @checked
     def from_estimators(
         cls,
         estimators,
@@ -164,6 +168,7 @@ class LossSurfaceDisplay:
         found = survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
         return cls(**found).plot(ax, **plot_options)
 
+    @checked
     def plot(
         self,
         ax=None,
@@ -224,6 +229,7 @@ class LossSurfaceDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    @checked
     def heights(self, points):
         """Return the surface's height at points of the plane, interpolated; NaN beyond its edge.
 
@@ -240,6 +246,7 @@ class LossSurfaceDisplay:
         between = RegularGridInterpolator(
             (self.y, self.x), self.values, bounds_error=False, fill_value=np.nan
         )
+        points = numbers(points, "points", {(len(points), 2): "a place in the plane in each row"})
         return between(points[:, ::-1])
 
     def _ground(self, ax, deep, levels, ends, options):

@@ -38,7 +38,10 @@ def sweep(model, rates, data, above_minimum):
 def searched(search, parameter, metric):
     """Return what `LearningRateDisplay` is made of, from the parameters of `from_search`."""
     results = search.cv_results_
-    scores = np.asarray(results[f"mean_test_{metric or 'score'}"], dtype=float)
+    column = f"mean_test_{metric or 'score'}"
+    if column not in results:
+        raise ValueError(f"The 'metric' parameter is {metric!r}; the search has no {column!r}.")
+    scores = np.asarray(results[column], dtype=float)
     tried = results["params"]
     key = _only_key(tried, "learning_rate")
     others = [k for k in _varied(tried) if k != key]
