@@ -23,7 +23,6 @@ def _integer(low, high):
 CONSTRAINTS = {
     "estimator": [ESTIMATOR],
     "estimators": SEVERAL,
-    "search": [HasMethods("fit")],
     "schedules": SEVERAL,
     "X": DATA,
     "y": LIST,
@@ -48,12 +47,9 @@ CONSTRAINTS = {
     "fps": [Interval(Real, 0, 1000, closed="right")],
     "dpi": [Interval(Real, 0, 2400, closed="right")],
     "path": [str, PathLike],
-    "by": [StrOptions({"epoch", "seconds"})],
-    "show": [StrOptions({"objective", "validation_score"})],
     "yscale": [StrOptions({"linear", "log"})],
-    "kind": [StrOptions({"contour", "surface"})],
     "colorbar": ["boolean", StrOptions({"auto"})],
-    "legend": ["boolean", StrOptions({"auto"})],
+    "legend": ["boolean", StrOptions({"auto", "marks"})],
 }
 
 

@@ -127,6 +127,6 @@ def merged(defaults, given, kind="Line2D"):
 
 def one_of(name, value, allowed):
     """Return a choice, if it is one of those that there are."""
-    if value in allowed:
+    if isinstance(value, str | bool) and value in allowed:
         return value
     raise ValueError(f"The {name!r} parameter must be one of {list(allowed)}. Got {value!r}.")

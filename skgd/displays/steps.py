@@ -30,7 +30,7 @@ class StepDisplay:
     Examples
     --------
     >>> from skgd.displays import StepDisplay
-    >>> from skgd.schedules import SCHEDULES, Schedule
+    >>> from skgd.schedules import Step
     >>> display = StepDisplay.from_schedules(["cosine", Step(every=2)], n_epochs=5)
     >>> display.names
     ['cosine', 'Step(every=2)']

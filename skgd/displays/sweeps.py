@@ -37,7 +37,9 @@ def sweep(model, rates, data, above_minimum):
 
 def searched(search, parameter, metric):
     """Return what `LearningRateDisplay` is made of, from the parameters of `from_search`."""
-    results = search.cv_results_
+    results = getattr(search, "cv_results_", None)
+    if results is None:
+        raise TypeError(f"The 'search' parameter must be a fitted search. Got {search!r} instead.")
     column = f"mean_test_{metric or 'score'}"
     if column not in results:
         raise ValueError(f"The 'metric' parameter is {metric!r}; the search has no {column!r}.")
