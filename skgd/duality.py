@@ -43,7 +43,7 @@ def dual_value(target, square, slopes, costs, positive, rounding):
         a and b.
     positive : bool
         Whether weights are not negative, and slopes may be.
-    rounding : ndarray of shape (p,)
+    rounding : ndarray of shape (p,) or float
         By how much a slope may exceed what is allowed.
     """
     if square == 0.0:

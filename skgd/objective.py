@@ -321,7 +321,8 @@ class Objective:
 
     def _bound_from(self, w, target, square, slopes):
         """Keep the highest lower bound of the minimum."""
-        rounding = self._slope_rounding(w)
+        bounded = not self.costs[1].all()  # without an l2 part a slope has a bound
+        rounding = self._slope_rounding(w) if bounded else 0.0
         bound = dual_value(target, square, slopes, self.costs, self.positive, rounding)
         self._bound = max(self._bound, bound)
 
