@@ -276,8 +276,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             return blank.value([0.0, 0.0]) or 1.0
         return optimize.minimize_scalar(lambda c: blank.value([0.0, c])).fun or 1.0
 
-    def _problem(self, X, y, weight, model, null, centre=None, positive=False):
-        """Return F for one target."""
+    def _problem(self, X, y, weight, model, null, **known):
+        """Return F for one target, with what else `Objective` is told."""
         parts = self._parts()
         return Objective(
             X,
@@ -288,9 +288,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             penalty=parts["penalty"],
             alpha=self.alpha,
             shares=self._shares(X.shape[1]),
-            positive=positive,
-            centre=centre,
             null=null,
+            **known,
         )
 
     def _shares(self, p):

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import StrOptions, fit_context
+from skgd.descent import predictions
 from skgd.targets import TargetByTarget
 from skgd.texts import documented
 
@@ -241,9 +241,11 @@ class GDRegressor(TargetByTarget):
             float32 where X and the fit are, else float64.
         """
         check_is_fitted(self)
-        f = safe_sparse_dot(self._rows(X), self.coef_.T, dense_output=True)
+        X = self._rows(X)
+        f = predictions(X, self.coef_.T)
         f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
-        return self._parts()["loss"].mean(f + self.intercept_)
+        values = self._parts()["loss"].mean(f + self.intercept_)
+        return values.astype(np.result_type(X.dtype, self.coef_.dtype), copy=False)
 
     def sparsify(self):
         """Store the coefficients as a CSR matrix of shape (n_targets, n_features).

@@ -14,11 +14,13 @@ from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
 from skgd.descent.state import Data, Parts, State
+from skgd.descent.sums import column_means, column_squares, in_range, matvec, rmatvec, row_squares
 from skgd.duality import dual_value, improved_bound
-from skgd.matrix import column_means, column_squares, in_range, lanczos_bound, product, row_squares
+from skgd.matrix import lanczos_bound
 
 ROUNDING = 8.0 * np.finfo(float).eps  # of the lengths of a column and of the residual's terms
 CLOSE = 1e-6  # of the best constant's objective: a gap that is not worth another factor
+FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
 
 class Objective:
@@ -40,6 +42,9 @@ class Objective:
         Whether no weight may be negative.
     centre : ndarray of shape (p,) or None
         What is subtracted from every row; None for nothing. X itself is not touched.
+    columns : Columns or None
+        What is known of the columns, None for nothing. Those that are constant have no curvature,
+        no slope, and a weight of zero.
     null : float
         The objective of the best constant prediction, the unit of what a fit can gain.
 
@@ -62,16 +67,20 @@ class Objective:
         shares=None,
         positive=False,
         centre=None,
+        columns=None,
         null=1.0,
     ):
         self.X, self.y, self.weight = X, y, weight
         self.model, self.loss, self.penalty, self.alpha = model, loss, penalty, float(alpha)
         self.shares, self.positive, self.centre, self.null = shares, positive, centre, null
         (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_others()
+        self.columns = columns
+        self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
         floor = np.full(self.d, -np.inf)
         floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
-        self.data = Data(rows_of(X), y, weight, shift, self._strength(), floor, self.p)
+        held = np.flatnonzero(self.constant)
+        self.data = Data(rows_of(X), y, weight, shift, self._strength(), floor, held, self.p)
         self._known, self._bound = (None, np.inf), 0.0
 
     def turned(self, alpha):
@@ -94,20 +103,25 @@ class Objective:
         elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
         return None if elastic is None else (elastic[0] * strength, elastic[1] * strength)
 
-    @cached_property
-    def _columns(self):
-        """The columns as rows, in no room of their own."""
-        return self.X.T
-
     @property
     def quadratic(self):
         """Whether the data term is a quadratic function, with closed forms and a dual."""
         return self.loss.quadratic and self.model.linear
 
+    def admissible(self, theta):
+        """Return parameters with their bounds kept, and constant columns left out."""
+        theta = np.maximum(theta, self.data.floor)
+        self.drop_constant(theta)
+        return theta
+
+    def drop_constant(self, *parameters):
+        """Set the weights of constant columns to zero, in place."""
+        for theta in parameters:
+            theta[: self.p][self.constant] = 0.0
+
     def project(self, v):
         """Return ``(x_i - centre) . v`` for every row, v having p entries."""
-        z = product(self.X, v)
-        return z if self.centre is None else z - self.centre @ v
+        return matvec(self.X, v, self.centre, self._far)
 
     def gather(self, u):
         """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
@@ -115,9 +129,8 @@ class Objective:
 
     def _gather(self, u):
         u = u / self.n
-        g = product(self._columns, u)
-        if self.centre is not None:
-            g -= u.sum() * self.centre
+        g = rmatvec(self.X, u, self.centre, self._far)
+        g[self.constant] = 0.0
         return g
 
     def as_parameters(self, theta, name="theta"):
@@ -216,25 +229,55 @@ class Objective:
         return X if self.centre is None else X - self.centre
 
     @cached_property
+    def _far(self):
+        """Whether a column's spread would be lost beside its centre, were that taken off later."""
+        if self.columns is None or self.centre is None:
+            return False
+        spread = FAR * np.abs(self.centre) > np.sqrt(self.columns.variance)
+        return bool((spread & ~self.constant).any())
+
+    @cached_property
+    def column_squares(self):
+        """The mean squares of the columns, seen from the centre; zero for constant ones."""
+        if self.columns is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return in_range(self.X, column_squares(self.X, self.weight, self.centre))
+        away = self.columns.mean - (0.0 if self.centre is None else self.centre)
+        with np.errstate(over="ignore"):
+            squares = np.where(self.constant, 0.0, self.columns.variance + away**2)
+        return in_range(self.X, squares, self.columns.mean)
+
+    @cached_property
     def column_curvature(self):
         """Bounds of the second derivatives on the diagonal, one for each parameter."""
         spans = np.ones(self.d - self.p)
         if not self._unbounded:
             spans = np.array(self.model.spans(self.loss, self._targets))
-        bends = self.weight * spans[0] if spans.size else self._bends
-        squares = in_range(column_squares, self.X, bends, self.centre)
-        return np.concatenate([self.model.stretch**2 * squares, self.weight.mean() * spans])
+        bound = spans[0] if spans.size else self._loss_curvature
+        curvature = self.model.stretch**2 * bound * self.column_squares
+        return np.concatenate([curvature, self.weight.mean() * spans])
 
     @cached_property
     def row_curvature(self):
         """The largest curvature of a single row's loss."""
-        squares = self.model.stretch**2 * in_range(row_squares, self.X, self.centre)
+        centre = np.zeros(self.p) if self.centre is None else self.centre
+        if self.columns is not None:
+            centre = np.where(self.constant, self.columns.mean, centre)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = self.model.stretch**2 * row_squares(self.X, centre)
         return float((self._bends * (squares + (self.d > self.p))).max())
 
     @cached_property
     def curvature(self):
         """The largest curvature of the data term: an upper bound, within a percent."""
-        return lanczos_bound(self._bent, self.d)
+        moves = np.append(~self.constant, np.ones(self.d - self.p, dtype=bool))
+
+        def multiply(v):
+            whole = np.zeros(self.d)
+            whole[moves] = v
+            return self._bent(whole)[moves]
+
+        return lanczos_bound(multiply, np.count_nonzero(moves)) if moves.any() else 0.0
 
     @cached_property
     def _bends(self):
@@ -242,8 +285,12 @@ class Objective:
 
         Without a bound of the loss, in its stead a unit to measure residuals in.
         """
-        bound = 1.0 if self._unbounded else self.model.curvature(self.loss, self._targets)
-        return self.weight * bound
+        return self.weight * self._loss_curvature
+
+    @property
+    def _loss_curvature(self):
+        """The largest second derivative of a loss of the predictions."""
+        return 1.0 if self._unbounded else self.model.curvature(self.loss, self._targets)
 
     @property
     def _targets(self):
@@ -344,4 +391,4 @@ class Objective:
     @cached_property
     def column_means(self):
         """The weighted mean of every column."""
-        return column_means(self.X, self.weight)
+        return column_means(self.X, self.weight) if self.columns is None else self.columns.mean

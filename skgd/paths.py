@@ -7,9 +7,8 @@ import numpy as np
 
 from skgd._sklearn import Interval, validate_params
 from skgd.arrays import numbers
-from skgd.descent import Quadratic, Shortcut, WorkingSet
+from skgd.descent import Quadratic, Shortcut, WorkingSet, survey
 from skgd.linear import GDRegressor
-from skgd.matrix import column_means
 from skgd.models import Linear
 from skgd.naming import plain
 from skgd.objective import Objective
@@ -129,20 +128,19 @@ def path(
     X, y, weight, _ = model._checked(X, y, sample_weight)
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
-    centre, level = None, 0.0
-    if fit_intercept:
-        centre, level = column_means(X, weight), weight @ y / len(y)
+    columns = survey(X, weight, bool(fit_intercept))
+    centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
     parts, null, rest = model._parts(), model._null(y, weight, fit_intercept), y - level
     kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
-    known = {**kinds, "centre": centre, "null": null}
+    known = {**kinds, "centre": centre, "columns": columns, "null": null}
     problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
     alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
-    columns, way = None, None
+    working, way = None, None
     for k, alpha in enumerate(alphas):
         problem.turn(problem.objective.turned(alpha))
-        columns = columns or (None if problem.smooth else WorkingSet(problem, lasting=True))
-        way = _follow(problem, columns, way, parts["optimizer"], max_iter)
+        working = working or (None if problem.smooth else WorkingSet(problem, lasting=True))
+        way = _follow(problem, working, way, parts["optimizer"], max_iter)
         coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
         looks.append(way.epoch)
         if not way.outcome.settled:

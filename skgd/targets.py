@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
+from skgd.descent import are_constant, survey
 from skgd.estimator import DescentEstimator
-from skgd.matrix import column_means
 from skgd.models import Linear
 from skgd.verdict import judge
 
@@ -19,10 +19,12 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         going = again and "_descents" in vars(self)
         X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
-        centre, offsets = self._means(X, targets, weight, total, going and epochs is not None)
+        pooled = going and epochs is not None
+        columns, centre, offsets = self._surveyed(X, targets, weight, total, pooled)
+        nulls = [self._null(t, weight, self.fit_intercept) for t in targets]
         objectives = [
-            self._objective(X, t - o, weight, self._null(t, weight, self.fit_intercept), centre)
-            for t, o in zip(targets, offsets)
+            self._objective(X, t - offset, weight, null, centre, columns)
+            for t, offset, null in zip(targets, offsets, nulls)
         ]
         begins = [
             watching.target(k).beginning(self, partial(self._shown, X.dtype, offset))
@@ -53,18 +55,23 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
             ]
         return [self._go_on(d, o, epochs, begin) for d, o, begin in zip(left, objectives, begins)]
 
-    def _means(self, X, targets, weight, total, going):
-        """Return where rows and targets are seen from: their means, or the running ones."""
+    def _surveyed(self, X, targets, weight, total, going):
+        """Return what is known of the columns, and where rows and targets are seen from.
+
+        That is from their means, or from those of all rows so far; and what is constant is what
+        has been so in all of them.
+        """
+        if not self.fit_intercept:
+            return survey(X, weight, intercept=False), None, np.zeros(len(targets))
+        columns, offsets = survey(X, weight), np.array([weight @ t / len(t) for t in targets])
+        before = vars(self).get("_seen") if going else None
+        self._seen = pooled = _pooled(before, (total, columns.mean, columns.variance, offsets))
+        constant = are_constant(*pooled[1:3], X.dtype)
         if not self._is_centred():
-            return None, np.zeros(len(targets))
-        centre, offsets = column_means(X, weight), np.array([weight @ t / len(t) for t in targets])
-        if going:
-            before, centre_before, offsets_before = self._seen
-            share, total = total / (total + before), total + before
-            centre = centre_before + share * (centre - centre_before)
-            offsets = offsets_before + share * (offsets - offsets_before)
-        self._seen = total, centre, offsets
-        return centre, offsets
+            one = before is None and np.count_nonzero(weight) == 1  # which has no spread to judge
+            columns = columns._replace(constant=constant & (not one))
+            return columns, None, np.zeros(len(targets))
+        return columns._replace(constant=constant), pooled[1], pooled[3]
 
     def _is_centred(self):
         """Whether the intercept is solved for, rather than descended to."""
@@ -91,10 +98,11 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         start = self._init((n_targets, p + self.fit_intercept), names, sizes)
         return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
 
-    def _objective(self, X, y, weight, null, centre=None):
+    def _objective(self, X, y, weight, null, centre=None, columns=None):
         """Return F for one target, which is given as seen from its offset."""
         model = Linear(self.fit_intercept and centre is None)
-        return self._problem(X, y, weight, model, null, centre, self.positive)
+        known = {"centre": centre, "columns": columns, "positive": self.positive}
+        return self._problem(X, y, weight, model, null, **known)
 
     def _shown(self, dtype, offset, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
@@ -108,6 +116,18 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         self.coef_ = each(finals[:, :p])
         self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0
         self.dual_gap_ = each(np.array([_gap(d, final) for d, final in zip(descents, finals)]))
+
+
+def _pooled(before, now):
+    """Return weight, means and variances of columns, and means of targets, of all rows."""
+    if before is None:
+        return now
+    total, mean, variance, offsets = before
+    whole = total + now[0]
+    share, rest = now[0] / whole, total / whole
+    apart = now[1] - mean
+    variance = rest * variance + share * now[2] + share * rest * apart**2
+    return whole, mean + share * apart, variance, offsets + share * (now[3] - offsets)
 
 
 def _whole(descent, theta, offset):

@@ -206,7 +206,8 @@ def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entr
     indices = rng.permutation(p)[:entries]
     rows = CsrRows(rng.standard_normal(entries), indices, np.array([0, entries]))
     strength = np.append(np.full(p, 0.1), 0.0)
-    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), strength, np.full(p + 1, -np.inf), p)
+    floor, none = np.full(p + 1, -np.inf), np.zeros(0, dtype=int)
+    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), strength, floor, none, p)
     parts = Parts((), (), (), ElasticNet(0.5))
     theta, order = Counted(rng.standard_normal(p + 1)), np.zeros(1, dtype=int)
     before = theta.values.copy()

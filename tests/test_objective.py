@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import optimize, sparse
 
 from skgd import GDRegressor
+from skgd.descent.sums import column_means, column_squares, row_squares
 from skgd.losses import SquaredError
-from skgd.matrix import column_means, column_squares, row_squares
 from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.penalties import ElasticNet

@@ -12,8 +12,9 @@ from scipy import sparse
 
 from skgd import GDRegressor
 from skgd.descent import stable_rate
+from skgd.descent.sums import column_means
 from skgd.losses import SquaredError
-from skgd.matrix import column_means, lanczos_bound
+from skgd.matrix import lanczos_bound
 from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, AdaGrad, Adam, Momentum, Normalized, RMSProp

@@ -6,14 +6,19 @@ from skgd.descent.rates import stable_rate
 from skgd.descent.rehearsal import rehearse
 from skgd.descent.run import Descent
 from skgd.descent.shortcut import Shortcut
+from skgd.descent.sums import Columns, are_constant, predictions, survey
 from skgd.descent.working import WorkingSet
 
 __all__ = [
+    "Columns",
     "Descent",
     "Outcome",
     "Quadratic",
     "Shortcut",
     "WorkingSet",
+    "are_constant",
+    "predictions",
     "rehearse",
     "stable_rate",
+    "survey",
 ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from skgd.descent.quadratic import BLOCK, OFF
+from skgd.descent.sums import row_gram
 from skgd.least_squares import newton_step, triangle
 
 UNPENALISED = 1e-14  # of the scaled residual, which rounding leaves
@@ -254,10 +254,11 @@ def _by_columns(problem, tuning):
     """
     H, exactness = problem.gram()
     root = np.sqrt(H.diagonal() + problem.b)
-    root[root == 0.0] = 1.0
+    empty = root == 0.0
+    root[empty] = 1.0
     H /= root
     H /= root[:, None]
-    H[range(root.size), range(root.size)] += problem.b / root**2
+    H[range(root.size), range(root.size)] += np.where(empty, 1.0, problem.b / root**2)
     diagonal = H.diagonal().copy()
     factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
     if failed or factor.diagonal().min() < tuning.singular:
@@ -277,25 +278,8 @@ def _by_columns(problem, tuning):
 def _by_rows(problem, tuning):
     """Return the same for fewer rows than columns, by the formula of Woodbury; without G."""
     objective, b = problem.objective, problem.b[0]
-    if not problem.in_range:
-        return None, 0.0, None
-    X, centre, root = objective.X, objective.centre, np.sqrt(objective.weight / (objective.n * b))
-    X = X.astype(float) if problem.extreme else X
-    if problem.sparse:
-        K = (X @ X.T).toarray()
-    elif centre is not None and problem.off >= OFF:
-        K, step = np.zeros((objective.n, objective.n)), max(1, BLOCK // objective.n)
-        for start in range(0, objective.p, step):
-            part = X[:, start : start + step] - centre[start : start + step]
-            K += part @ part.T
-        centre = None
-    else:
-        K = X @ X.T
-    K = K.astype(float, copy=False)
-    if centre is not None:
-        u = objective.X @ centre
-        K -= u
-        K -= (u - centre @ centre)[:, None]
+    root = np.sqrt(objective.weight / (objective.n * b))
+    K = row_gram(objective.X, objective.centre, problem.far)
     K *= root
     K *= root[:, None]
     K[range(len(K)), range(len(K))] += 1.0

@@ -1,4 +1,4 @@
-"""The compiled loops of the fast way to the minimum: sweeps over coordinates, and one survey.
+"""The compiled loops of the fast way to the minimum: sweeps over coordinates.
 
 Nothing here allocates; what is rewritten is an argument.
 """
@@ -18,12 +18,6 @@ def sweeps_of(dense):
 def column_sweep():
     """Return the sweep over sparse columns."""
     return compile_cached(sweep_columns, (), "sweep")
-
-
-@cache
-def survey_of():
-    """Return the survey of the columns."""
-    return compile_cached(survey, (), "survey")
 
 
 def sweep_dense(G, diagonal, w, h, a, b, floor, unit, tol, most):
@@ -127,21 +121,3 @@ def sweep_columns(
         if worst <= tol:
             return s
     return most
-
-
-def survey(X, weight, pull, centre, squares, pulls):
-    """Add up, for each column seen from its centre, its squares and its products with a vector.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, p)
-    weight, pull : ndarray of shape (n,)
-        What squares and products are multiplied by.
-    centre, squares, pulls : ndarray of shape (p,)
-    """
-    for i in range(X.shape[0]):
-        v, u = weight[i], pull[i]
-        for j in range(X.shape[1]):
-            x = X[i, j] - centre[j]
-            squares[j] += v * x * x
-            pulls[j] += u * x

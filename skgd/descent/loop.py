@@ -90,6 +90,7 @@ def _build(model, loss, optimizer, penalty, rows, mode):
         survey,
         appraise,
         clip,
+        hold,
         move,
         advance,
     )
@@ -172,11 +173,14 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
                 total += seen if plan.sampling != REPLACEMENT else 0.0
             if REDUCES:
                 lean(state.reduced, g, (stop - start) / n)
+            hold(data.held, g)
             if LAZY:
                 tick(parts, data, theta, g, state.order, state.idle, start, stop, rate)
                 rest(theta, state.idle, data.width, stop == n)
             else:
                 advance(parts, data, state, limits, theta, answer, g, t, rate, c, start)
+            hold(data.held, theta)
+            hold(data.held, answer)
             if path.shape[0] > 0 and t % plan.kept == 0:
                 for j in range(theta.size):
                     path[kept, j] = answer[j] if LOOKS_AHEAD else theta[j]
@@ -188,6 +192,7 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
             t += 1
         if FULL:
             total, _ = accumulate(parts, data, state, theta, answer, g, 0, n)
+            hold(data.held, g)
         left = appraise(parts.penalty, data, state, limits, theta, answer, g, record, e)
         total += record[OMEGA, e]
         record[TOTAL, e] = total
@@ -318,6 +323,12 @@ def clip(penalty, strength, limits, theta, g):
         whole = share * (g[j] + decay)
         whole = whole if whole < limits.entry else limits.entry
         g[j] = (whole if whole > -limits.entry else -limits.entry) - decay
+
+
+def hold(columns, values):
+    """Set what belongs to constant columns to zero."""
+    for k in range(columns.size):
+        values[columns[k]] = 0.0
 
 
 def move(parts, data, theta, answer, memory, shared, rate, j, g):

@@ -52,10 +52,11 @@ def newton_length(objective, theta, g):
     slope = g.copy()
     for j, (w, alpha) in enumerate(zip(theta[:p].tolist(), strength)):
         slope[j] = w - penalty.prox(w - g[j] - alpha * penalty.gradient(w), alpha)
+    slope[:p][objective.constant] = 0.0
     signs = np.sign(slope)
     bend = objective.curvature_along(signs)
-    widths = np.sqrt(objective.column_curvature).sum()
-    widths = min(widths, np.sqrt(objective.d * objective.curvature))
+    widths = np.sqrt(objective.column_curvature)
+    widths = min(widths.sum(), np.sqrt(np.count_nonzero(widths) * objective.curvature))
     farthest = REACH * np.sqrt(2.0 * objective.null) / widths if widths > 0.0 else 1.0
     return min(float(signs @ slope / bend), farthest) if bend > 0.0 else farthest
 

@@ -15,6 +15,7 @@ Xiao and Zhang, "A proximal stochastic gradient method with progressive variance
 import numpy as np
 
 from skgd.descent.state import Reduced
+from skgd.descent.sums import rmatvec
 
 SAME = 1e-6  # relative difference of drifts that are one
 
@@ -74,7 +75,7 @@ def remembered(optimizer, objective, full, before=()):
     if before and before.table.size == n:
         table = np.nan_to_num(before.table)
         mean = table.mean()
-        drift = np.append(objective.X.T @ (table / n), np.full(d - p, mean))
+        drift = np.append(rmatvec(objective.X, table / n), np.full(d - p, mean))
         drift[:p] -= 0.0 if objective.centre is None else mean * objective.centre
         if np.abs(drift - before.drift).max() <= SAME * np.abs(drift).max():
             return before

@@ -35,5 +35,6 @@ def residual_scale(objective):
     flat = curvature <= ROUNDING**2 * size
     curvature[flat] = 1.0
     unit = 1.0 / np.sqrt(2.0 * curvature * objective.null)
+    unit[:p][objective.constant] = 0.0
     rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
     return np.stack([1.0 / curvature, unit, rounding])

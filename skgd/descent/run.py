@@ -107,7 +107,7 @@ class Descent:
         self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
         self.last, self.chosen = 0, None
         self._rates, self._times, self._stopwatch = [], [], Stopwatch()
-        start = np.maximum(objective.as_parameters(start, "start"), objective.data.floor)
+        start = objective.admissible(objective.as_parameters(start, "start"))
         self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
         self.state, self.limits = self._state(start), self._limits()
         if self.full:
@@ -207,6 +207,7 @@ class Descent:
         self._stopwatch.start()
         self._meet(objective)
         state, n = self.state, objective.n
+        objective.drop_constant(state.theta, state.answer)
         order = () if self.full else np.arange(n)
         idle = state.idle._replace(pulls=np.zeros(self.batch)) if state.idle else ()
         reduced = remembered(self.optimizer, objective, self.full, state.reduced)
@@ -299,12 +300,11 @@ class Descent:
 
     def _call(self, rates, draws, record):
         """Call the loop, and keep what it reports."""
-        objective, sampling = self.objective, SAMPLINGS[self.sampling]
-        updates = self.updates_per_epoch
+        objective, updates = self.objective, self.updates_per_epoch
         parts = Parts(objective.model, objective.loss, self.optimizer, objective.penalty)
         plan = Plan(
             self.batch,
-            sampling,
+            SAMPLINGS[self.sampling],
             self.t + 1,
             self.best,
             self.stale,

@@ -74,7 +74,7 @@ class Shortcut:
         self.columns, self.scores, self._rates, self._times = [], [], [], []
         self._stopwatch = Stopwatch()
         start = np.zeros(objective.d) if start is None else start
-        self.answer, self.slopes = np.maximum(start, objective.data.floor), None
+        self.answer, self.slopes = objective.admissible(start), None
         self.last, self._watch = 0, None
 
     @staticmethod

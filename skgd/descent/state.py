@@ -29,6 +29,7 @@ class Data(NamedTuple):
     centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
     strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
     floor: np.ndarray  # (d,), the lowest value that each parameter may have
+    held: np.ndarray  # the constant columns, whose weights are zero
     width: int  # p
 
 

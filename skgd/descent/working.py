@@ -201,6 +201,10 @@ class WorkingSet:
             self._csc = objective.X.tocsc()
         self.columns = columns = self._csc[:, chosen].astype(float)
         centre = np.zeros(chosen.size) if objective.centre is None else objective.centre[chosen]
+        stored = np.diff(columns.indptr)
+        shift = np.where(stored == objective.n, centre, 0.0)
+        columns.data -= np.repeat(shift, stored)
+        centre = centre - shift  # that of columns with zeros, which are seen as they are
         scaled = columns.data * weight[columns.indices] / objective.n
         self.gram, self._scaled, self._centre = None, scaled, centre
         few = chosen.size <= self.tuning.products
@@ -243,9 +247,7 @@ class WorkingSet:
             if kept.size < 0.5 * v.size:
                 return v[kept] @ self.columns[kept]
             return v @ self.columns[: v.size]
-        centre = self.problem.objective.centre
-        z = self.columns @ v
-        return z if centre is None else z - centre[self.chosen] @ v
+        return self.columns @ v - self._centre @ v
 
 
 def _even(weight):
