@@ -228,6 +228,17 @@ def test_a_sweep_that_overflows_has_no_value_there(problem):
     np.testing.assert_array_equal(shown.diverged, [False, True])
 
 
+def test_a_sweep_of_which_all_has_grown_has_no_best(problem):
+    X, y = problem
+    rates = largest_stable(X) * np.array([2.0, 3.0])
+    shown = LearningRateDisplay.from_estimator(plain(100), X, y, learning_rates=rates)
+    assert np.isfinite(shown.values).any()
+    assert shown.diverged.all()
+    assert shown.best_ is None
+    with pytest.raises(ValueError, match="Every descent has diverged"):
+        shown.best
+
+
 def test_an_error_that_is_no_divergence_is_raised(problem):
     X, y = problem
     with pytest.raises(ValueError, match="init has shape"):

@@ -91,6 +91,17 @@ def test_the_minima_that_are_drawn_are_those_that_were_found():
     np.testing.assert_array_equal(shown.minima_.get_xydata(), shown.minima)
 
 
+def test_saddles_and_flat_places_are_not_drawn_as_minima():
+    X, y = load_gabor(return_X_y=True)
+    fit = packet().fit(X, y)
+    point = fit.minima_[0]
+    kinds = "saddle", "minimum", "flat"
+    places = [np.array([float(k), 10.0 + k]) for k in range(3)]
+    fit.minima_ = [point._replace(kind=k, theta=t) for k, t in zip(kinds, places)]
+    shown = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=5)
+    np.testing.assert_array_equal(shown.minima, [places[1]])
+
+
 def test_many_parameters_are_seen_in_the_plane_of_the_leading_directions():
     X, y = make_regression(30, 4)
     fits = [plain().fit(X, y), plain(optimizer="momentum").fit(X, y)]
@@ -162,6 +173,16 @@ def test_paths_are_drawn_from_their_starts_to_their_ends(line, kind):
         )
         assert shown.ax_.get_zlabel() == "objective"
     assert (shown.colorbar_ is None) == (kind == "surface")
+
+
+def test_levels_run_from_the_lowest_to_the_highest_value_and_lie_closer_where_it_is_low(line):
+    X, y, fit = line
+    shown = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=9)
+    levels = shown.contour_.levels
+    np.testing.assert_allclose(levels[[0, -1]], [shown.values.min(), shown.values.max()])
+    assert (np.diff(levels, 2) > 0.0).all()
+    given = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=9, levels=[1.0, 2.0, 9.0])
+    np.testing.assert_array_equal(given.contour_.levels, [1.0, 2.0, 9.0])
 
 
 def test_heights_are_the_values_at_the_grid_and_linear_between():

@@ -171,6 +171,10 @@ def test_where_a_validated_fit_diverges_the_message_is_of_the_rate():
     model = GDRegressor(optimizer="gd", learning_rate=1e9, batch_size=1, random_state=0)
     with pytest.raises(ValueError, match="Lower the learning rate"):
         model.fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    scores = model.history_["validation_score"]
+    np.testing.assert_array_equal(np.isfinite(scores), np.isfinite(model.loss_curve_))
+    assert np.isfinite(scores[0])
+    assert np.isnan(scores[-1])
 
 
 def test_partial_fit_does_not_validate():
