@@ -86,9 +86,16 @@ def test_shares_scale_the_penalty_of_each_row_by_row_step(penalty):
     np.testing.assert_allclose(doubled.coef_, plain.coef_, rtol=1e-12)
 
 
-@pytest.mark.parametrize("bad", [np.ones(5), -np.ones(6), np.ones((6, 1))])
-def test_shares_that_do_not_fit_are_refused(bad):
-    with pytest.raises(ValueError, match="penalty_weights must have shape"):
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.ones(5), r"penalty_weights has shape \(5,\); expected \(6,\)"),
+        (-np.ones(6), "penalty_weights must have no negative entry"),
+        (np.ones((6, 1)), r"penalty_weights has shape \(6, 1\); expected \(6,\)"),
+    ],
+)
+def test_shares_that_do_not_fit_are_refused(bad, message):
+    with pytest.raises(ValueError, match=message):
         GDRegressor(penalty_weights=bad).fit(X, Y)
 
 

@@ -6,15 +6,17 @@ import pytest
 from sklearn.base import clone
 
 from skgd import GDRegressor
-from skgd.optimizers import Adam, Momentum, Nesterov, Normalized, Optimizer
+from skgd.optimizers import GD, SAGA, Adam, Momentum, Nesterov, Normalized, Optimizer
 from skgd.part import Part
-from skgd.schedules import Exponential, WarmUp
+from skgd.schedules import Exponential, InverseTime, WarmUp
 
 
 def test_parts_of_equal_content_but_other_class_differ():
     assert Momentum(0.9) == Momentum(beta=0.9)
-    assert Momentum(0.9) != Nesterov(0.9)
-    assert len({Momentum(0.9), Momentum(0.9), Nesterov(0.9)}) == 2
+    assert InverseTime(0.5).get_params() == Exponential(0.5).get_params()
+    assert InverseTime(0.5) != Exponential(0.5)
+    assert GD() != SAGA()
+    assert len({Exponential(0.5), Exponential(0.5), InverseTime(0.5), GD(), SAGA()}) == 4
 
 
 def test_a_part_cannot_be_changed_but_replaced():
