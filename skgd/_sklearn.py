@@ -1,5 +1,6 @@
 """The only module that uses names scikit-learn does not promise, each with a substitute."""
 
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
@@ -85,6 +86,21 @@ except ImportError:
     SCORES_A_FIT = None  # no frame runs it
 
 
+try:
+    from sklearn.utils import _safe_indexing as take_rows
+except ImportError:
+
+    def take_rows(X, indices):
+        """Return some rows of a frame."""
+        return X.iloc[indices] if hasattr(X, "iloc") else X[indices]
+
+
+def takes_weights(scorer):
+    """Return whether a scorer can be given sample_weight: as a function, or for its metric."""
+    parameters = signature(getattr(scorer, "_score_func", scorer)).parameters.values()
+    return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
+
+
 def open_context(estimator):
     """Return the context that callbacks are called in, or None where none are set."""
     if not vars(estimator).get("_skl_callbacks"):
@@ -102,5 +118,7 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "open_context",
+    "take_rows",
+    "takes_weights",
     "validate_params",
 ]

@@ -8,6 +8,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from skgd._sklearn import Interval, validate_params
 from skgd.arrays import numbers
+from skgd.descent import model_predictions
 from skgd.models import Gabor
 
 MOST = 10_000_000  # rows, or columns
@@ -69,8 +70,7 @@ def make_gabor(n_samples=30, n_features=1, theta=None, noise=0.1, random_state=N
         theta = np.append(0.0, np.full(n_features, 16.6 / np.sqrt(n_features)))
     theta = numbers(theta, "theta", {(1 + n_features,): "offset and frequencies"})
     X = rng.uniform(-15.0, 15.0, (n_samples, n_features))
-    inward = np.append(theta[1:], theta[0])
-    y = Gabor().value(X @ theta[1:], inward, n_features)
+    y = model_predictions(Gabor(), X @ theta[1:], theta[:1])
     return X, y + noise * rng.standard_normal(n_samples)
 
 

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.random import RandomState
-from scipy import optimize
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -18,17 +17,16 @@ from skgd._sklearn import (
     open_context,
 )
 from skgd.arrays import canonical, joined, numbers, refuse_masked, sound
+from skgd.constant import fit_constant
 from skgd.descent import Descent, Shortcut, rehearse
 from skgd.losses import LOSSES, Loss
-from skgd.models import Linear
 from skgd.naming import NamedParts, plain
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
-from skgd.penalties import PENALTIES, NoPenalty, Penalty
+from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Constant, Schedule
-from skgd.watching import Rows, Watching, hold_out
+from skgd.watching import Rows, Watching, frame_of, hold_out
 
-ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 SOLUTION = {"coef_", "theta_", "_descents"}  # without which an estimator is not fitted
 
 
@@ -187,15 +185,15 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
 
     def _prepare(self, X, y, sample_weight, held, going, epochs=None):
         """Return rows, targets, weights and their sum, and who is to look on at the descents."""
+        frame = frame_of(X)
         X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
-        seen, held = Rows(X, y, None if sample_weight is None else weight), self._held(*held)
+        seen = Rows(X, y, None if sample_weight is None else weight, frame)
+        held = self._held(*held)
         if self.early_stopping and epochs is not None:
             raise ValueError("early_stopping should be False with partial_fit.")
         if self.early_stopping and held is None:
             seen, held = hold_out(seen, self.validation_fraction, self._seed())
             kept = np.ones(len(seen.y)) if seen.weight is None else seen.weight
-            if not kept.any():
-                raise ValueError("The rows that validation leaves have no weight.")
             total, weight = total * kept.sum() / weight.sum(), kept / kept.mean()
         context = open_context(self) if epochs is None else None
         if context is not None:
@@ -208,8 +206,12 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             if X is not None or y is not None or sample_weight is not None:
                 raise ValueError("X_val and y_val must be given together, or neither.")
             return None
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("sample_weight_val must contain at least one non-zero number.")
+        frame = frame_of(X)
         X, y, weight, _ = self._checked(X, y, sample_weight, reset=False)
-        return Rows(X, y, None if sample_weight is None else weight)
+        rows = Rows(X, y, None if sample_weight is None else weight, frame)
+        return rows.take(rows.counting())
 
     def _checked(self, X, y, sample_weight, reset=True):
         """Return X in a form that is read in place, y and weights, and the sum of weights."""
@@ -259,22 +261,9 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             reset=False,
         )
 
-    def _null(self, y, weight, level):
-        """Return the objective of the best constant, which ``level`` says can be fitted, or of 0.
-
-        The unit of what a fit can gain; positive even where a constant is all there is.
-        """
-        loss, n = self._named("loss"), len(y)
-        if loss.quadratic:
-            mean = weight @ y / n if level else 0.0
-            square, spread = weight @ y**2 / n, weight @ (y - mean) ** 2 / n
-            return 0.5 * ((spread if spread > ROUNDING * square else square) or 1.0)
-        blank = Objective(
-            np.zeros((n, 1)), y, weight, model=Linear(), loss=loss, penalty=NoPenalty(), alpha=0.0
-        )
-        if not level:
-            return blank.value([0.0, 0.0]) or 1.0
-        return optimize.minimize_scalar(lambda c: blank.value([0.0, c])).fun or 1.0
+    def _null(self, y, weight, fitted):
+        """Return the unit of what a fit can gain."""
+        return fit_constant(self._named("loss"), y, weight, fitted).unit
 
     def _problem(self, X, y, weight, model, null, **known):
         """Return F for one target, with what else `Objective` is told."""

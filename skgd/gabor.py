@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import Interval, StrOptions, fit_context
+from skgd.descent import inverse_link, model_predictions, predictions
 from skgd.starts import ManyStarts
 from skgd.texts import documented
 
@@ -74,7 +75,7 @@ class GDGaborRegressor(ManyStarts):
         packets that lie where the rows are, up to the frequency that the rows can resolve.
     polish : bool or "auto", default="auto"
         Whether the ends of the descents are polished by Newton steps; ``"auto"`` does so without
-        ``init``.
+        ``init``. They are not under a loss whose slope jumps, such as the absolute error.
     n_jobs : int or None, default=None
         Threads that share the starts; they pay from some ten thousand rows on.
     {record_path}
@@ -95,13 +96,15 @@ class GDGaborRegressor(ManyStarts):
     minima_ : Minima
         The distinct points where descents ended, the best first, each with its parameters,
         objective, kind and the number of starts that ended there. Prints as a table.
-    kind_ : {"minimum", "saddle", "maximum", "flat", "not stationary"}
-        What the solution is, from the eigenvalues of the Hessian.
+    kind_ : {"minimum", "saddle", "maximum", "flat", "not stationary", "kink"}
+        What the solution is, from the eigenvalues of the Hessian; ``"kink"`` under a loss whose
+        slope jumps, of which they tell nothing.
     hessian_eigenvalues_ : ndarray of shape (n_parameters,)
         Of the objective at the solution, the smallest first; NaN for frequencies that the penalty
-        holds at zero.
+        holds at zero, and for all at a kink of the loss.
     covariance_ : ndarray of shape (n_parameters, n_parameters)
-        Of the parameters, as `scipy.optimize.curve_fit` defines it.
+        Of the parameters: for the squared error as `scipy.optimize.curve_fit` defines it, for
+        other losses weighted by their second derivatives (`skgd.stationary.covariance`).
     standard_errors_ : ndarray of shape (n_parameters,)
         The roots of its diagonal.
     starts_ : ndarray of shape (n_starts, n_parameters)
@@ -275,7 +278,9 @@ class GDGaborRegressor(ManyStarts):
         check_is_fitted(self)
         X = self._rows(X)
         theta, p = self._inward(self._solution()), self.n_features_in_
-        return self._model().value(X @ theta[:p], theta, p)
+        z = predictions(X, theta[:p].astype(float))
+        f = model_predictions(self._model(), z, theta[p:])
+        return inverse_link(self._named("loss"), f).astype(np.result_type(X.dtype, theta.dtype))
 
     def objective(self, X, y, sample_weight=None):
         """Return what a fit minimises, as a function of (frequency, offset, ...).

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd._sklearn import StrOptions, fit_context
-from skgd.descent import predictions
+from skgd.descent import inverse_link, predictions
 from skgd.targets import TargetByTarget
 from skgd.texts import documented
 
@@ -244,7 +244,7 @@ class GDRegressor(TargetByTarget):
         X = self._rows(X)
         f = predictions(X, self.coef_.T)
         f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
-        values = self._parts()["loss"].mean(f + self.intercept_)
+        values = inverse_link(self._named("loss"), f + self.intercept_)
         return values.astype(np.result_type(X.dtype, self.coef_.dtype), copy=False)
 
     def sparsify(self):

@@ -10,10 +10,15 @@ from skgd.part import Part
 class Loss(Part):
     """A loss of one row, convex in ``f``. Subclass it to add your own.
 
-    `value` and `slope` are compiled; `second`, `mean` and `bending` are given arrays.
+    `value`, `slope`, `second` and `mean` speak of one row, in scalars, and are compiled;
+    `bending` and `linked` are asked once about all targets, and are not.
 
     Attributes
     ----------
+    link : str
+        What takes the mean of y to ``f``, in the words of generalised linear models:
+        "identity" where the prediction is ``f`` itself, "log" where it is ``exp(f)``, or a name
+        of your own. A class that overrides `mean` and gives none is called "custom".
     curvature : float or None
         The largest second derivative in ``f``; None where there is no bound.
     quadratic : bool
@@ -30,6 +35,12 @@ class Loss(Part):
     quadratic = False
     rough = False
     lowest = -math.inf
+    link = "identity"
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        if "mean" in vars(cls) and "link" not in vars(cls):
+            cls.link = "custom"
 
     def value(self, f, y):
         """Return the loss of predicting ``f`` for ``y``."""
@@ -39,20 +50,25 @@ class Loss(Part):
         """Return the derivative of `value` in ``f``."""
         raise NotImplementedError
 
-    def second(self, f, y):
-        """Return the second derivative in ``f``; only second-order answers ask."""
-        raise NotImplementedError
+    # ``second(f, y)`` is the second derivative in f. Only second-order answers ask for it; where
+    # it is None, differences of `slope` take its place.
+    second = None
 
     def mean(self, f):
-        """Return the prediction in the unit of ``y``."""
+        """Return the prediction in the unit of ``y``: the inverse link."""
         return f
 
     def bending(self, y):
         """Return a second derivative to reckon with where there is no bound; None for none.
 
-        The automatic rate rests on it, and falls if it was too small.
+        Of all targets at once, an array. The automatic rate rests on it, and falls if it was too
+        small.
         """
         return self.curvature
+
+    def linked(self, y):
+        """Return all targets, an array, in the unit of ``f``: where predictions will lie."""
+        return y
 
 
 class SquaredError(Loss):
@@ -69,7 +85,7 @@ class SquaredError(Loss):
         return f - y
 
     def second(self, f, y):
-        return np.ones(np.shape(f))
+        return 1.0
 
 
 class RoughLoss(Loss):
@@ -79,12 +95,15 @@ class RoughLoss(Loss):
     rough = True
 
     def second(self, f, y):
-        return np.zeros(np.shape(f))
+        return 0.0
 
     def bending(self, y):
-        """Return the curvature of a parabola as high and as wide as the targets' spread."""
-        spread = float(np.mean(np.abs(y - np.median(y))))
-        return 1.0 / spread if spread > 0.0 else 1.0
+        """Return the curvature of a parabola as high and as wide as the targets' spread.
+
+        Where they are all one, as their size.
+        """
+        spread, size = float(np.mean(np.abs(y - np.median(y)))), float(np.mean(np.abs(y)))
+        return 1.0 / ((spread if spread > 1e-15 * size else size) or 1.0)
 
 
 class Huber(Loss):
@@ -117,7 +136,7 @@ class Huber(Loss):
         return r if r > -self.epsilon else -self.epsilon
 
     def second(self, f, y):
-        return (np.abs(f - y) < self.epsilon).astype(float)
+        return 1.0 if abs(f - y) < self.epsilon else 0.0
 
 
 class EpsilonInsensitive(RoughLoss):
@@ -169,7 +188,7 @@ class SquaredEpsilonInsensitive(Loss):
         return r + self.epsilon if r < -self.epsilon else 0.0
 
     def second(self, f, y):
-        return (np.abs(f - y) > self.epsilon).astype(float)
+        return 1.0 if abs(f - y) > self.epsilon else 0.0
 
 
 class AbsoluteError(RoughLoss):
@@ -215,27 +234,39 @@ class Quantile(RoughLoss):
 class Poisson(Loss):
     """``exp(f) - y f + y log(y) - y``: counts the logarithm of whose mean is ``f``.
 
-    Half the Poisson deviance, as in `PoissonRegressor`. Predictions are ``exp(f)``.
+    Half the Poisson deviance, as in `PoissonRegressor`. Predictions are ``exp(f)``, so that
+    coefficients are in the unit of ``log(y)``: one unit more of a feature *multiplies* the
+    prediction by ``exp(coef)``.
     """
 
     __slots__ = ()
     lowest = 0.0
+    link = "log"
 
     def value(self, f, y):
-        at_best = y * math.log(y) - y if y > 0.0 else 0.0
-        return math.exp(f) - y * f + at_best if f < 700.0 else math.inf
+        if f >= 700.0:
+            return math.inf
+        if y <= 0.0:
+            return math.exp(f) - y * f
+        d = f - math.log(y)
+        # y (exp(d) - 1 - d), which is small where d is, and must not be the rounding of y
+        return y * (math.expm1(d) - d) if d < 1.0 else math.exp(f) - y * (1.0 + d)
 
     def slope(self, f, y):
         return math.exp(f if f < 700.0 else 700.0) - y
 
     def second(self, f, y):
-        return np.exp(f)
+        return math.exp(f if f < 700.0 else 700.0)
 
     def mean(self, f):
-        return np.exp(f)
+        return math.exp(f) if f < 709.0 else math.inf
 
     def bending(self, y):
         return max(1.0, float(np.max(y, initial=0.0)))
+
+    def linked(self, y):
+        least = np.min(y[y > 0.0], initial=1.0)
+        return np.log(np.maximum(y, 0.5 * least))
 
 
 LOSSES = Loss.named = {

@@ -13,8 +13,8 @@ from skgd.part import Part
 class Model(Part):
     """A function of the projection and the other parameters.
 
-    `value`, `slope` and `pull` are compiled. They also take arrays: of projections, with
-    parameters that fit them.
+    `value`, `slope`, `pull` and `second` speak of one row, in scalars, and are compiled. The
+    other methods are asked once about all targets, and are not.
 
     Attributes
     ----------
@@ -44,13 +44,10 @@ class Model(Part):
     def pull(self, z, theta, p, r, g):
         """Add ``r`` times the derivatives in the other parameters to ``g[p:]``."""
 
-    def second(self, z, theta, p):
-        """Return the second derivatives in z and the others, for an array of projections.
-
-        Of shape (1 + n_others, 1 + n_others, n).
-        """
-        k = 1 + self.n_others()
-        return np.zeros((k, k, len(z)))
+    # ``second(z, theta, p, r, H)`` adds r times the second derivatives, in z and the others, to H
+    # of shape (1 + n_others, 1 + n_others). Where it is None, differences of `slope` and `pull`
+    # take its place; a linear model needs none.
+    second = None
 
     def curvature(self, loss, y):
         """Return a bound on the second derivatives of each row's loss, or one for all.
@@ -147,22 +144,35 @@ class Gabor(Model):
         if self.baseline:
             g[p + 1 + self.amplitude + self.width] += r
 
-    def second(self, z, theta, p):
+    def second(self, z, theta, p, r, H):
         u = theta[p] + 0.06 * z
         a = theta[p + 1] if self.amplitude else 1.0
         s = theta[p + 1 + self.amplitude] if self.width else 4.0
         v = u / s
-        sine, cosine = np.sin(u) * np.exp(-0.5 * v * v), np.cos(u) * np.exp(-0.5 * v * v)
-        h = np.zeros((4, 4, len(u)))  # in (u, a, s, c)
-        h[0, 0] = a * (((v * v - 1.0) / s**2 - 1.0) * sine - 2.0 * v / s * cosine)
-        h[0, 1] = h[1, 0] = cosine - v / s * sine
-        h[0, 2] = h[2, 0] = a * (v * v * cosine + (2.0 * v - v**3) / s * sine) / s
-        h[1, 2] = h[2, 1] = v * v * sine / s
-        h[2, 2] = a * (v**4 - 3.0 * v * v) * sine / s**2
-        fitted = [0, 0, *np.flatnonzero([False, self.amplitude, self.width, self.baseline])]
-        scale = np.ones(len(fitted))
-        scale[0] = 0.06
-        return scale[:, None, None] * scale[:, None] * h[np.ix_(fitted, fitted)]
+        envelope = r * np.exp(-0.5 * v * v)
+        sine, cosine = np.sin(u) * envelope, np.cos(u) * envelope
+        bend = a * (((v * v - 1.0) / (s * s) - 1.0) * sine - 2.0 * v / s * cosine)
+        H[0, 0] += 0.06 * 0.06 * bend
+        H[0, 1] += 0.06 * bend
+        H[1, 0] += 0.06 * bend
+        H[1, 1] += bend
+        if self.amplitude:
+            with_u = cosine - v / s * sine
+            H[0, 2] += 0.06 * with_u
+            H[2, 0] += 0.06 * with_u
+            H[1, 2] += with_u
+            H[2, 1] += with_u
+        if self.width:
+            k = 2 + self.amplitude
+            with_u = a * (v * v * cosine + (2.0 * v - v * v * v) / s * sine) / s
+            H[0, k] += 0.06 * with_u
+            H[k, 0] += 0.06 * with_u
+            H[1, k] += with_u
+            H[k, 1] += with_u
+            H[k, k] += a * (v * v - 3.0) * v * v * sine / (s * s)
+            if self.amplitude:
+                H[2, k] += v * v * sine / s
+                H[k, 2] += v * v * sine / s
 
     def upright(self, theta, p):
         """Return parameters of the same curve whose amplitude and width are not negative."""
@@ -199,11 +209,15 @@ class Gabor(Model):
 
     def _steepest(self, loss, y):
         """Return A and S, bounds of the loss's bend and slope, and those of the prediction's."""
-        largest = float(np.abs(y).max())
+        targets = loss.linked(y)
+        largest = float(np.abs(targets).max())
         A, S = 2.0 * largest if self.amplitude else 1.0, 1.0 if self.width else 4.0
         slopes = [A, 1.0 * self.amplitude, 0.74 * A / S * self.width, 1.0 * self.baseline]
         reach = A + largest * self.baseline
-        targets, ends = (float(y.min()), float(y.max())), (-reach, reach)
-        steepest = max(abs(loss.slope(end, target)) for end in ends for target in targets)
+        ends = -reach, reach
+        if loss.link != "identity":  # beyond the targets an exponential has no bound to speak of
+            ends = min(reach, float(targets.min())), min(reach, float(targets.max()))
+        extremes = float(y.min()), float(y.max())
+        steepest = max(abs(loss.slope(end, extreme)) for end in ends for extreme in extremes)
         bend = loss.bending(y) if loss.curvature is None else loss.curvature
         return A, S, bend, steepest, slopes

@@ -8,22 +8,23 @@ linear algebra.
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
 
 from skgd.descent.compiled import undisturbed
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import rows_of
+from skgd.descent.rowwise import loss_terms
 from skgd.descent.state import Data, Parts, State
 from skgd.descent.sums import column_means, column_squares, in_range, matvec, rmatvec, row_squares
 from skgd.duality import dual_value, improved_bound
 from skgd.matrix import lanczos_bound
+from skgd.second_order import RowDerivatives
 
 ROUNDING = 8.0 * np.finfo(float).eps  # of the lengths of a column and of the residual's terms
 CLOSE = 1e-6  # of the best constant's objective: a gap that is not worth another factor
 FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
 
-class Objective:
+class Objective(RowDerivatives):
     """F, for one target.
 
     Parameters
@@ -144,11 +145,6 @@ class Objective:
             )
         return np.ascontiguousarray(theta, dtype=float)
 
-    def predict(self, theta):
-        """Return f for every row."""
-        theta = self.as_parameters(theta)
-        return self.model.value(self.project(theta[: self.p]), theta, self.p)
-
     def data_term(self, theta):
         """Return the mean loss, and its gradient."""
         theta = self.as_parameters(theta)
@@ -182,51 +178,6 @@ class Objective:
         else:
             g[: self.p] += self.costs[1] * w
         return total + self.penalty_term(theta), g
-
-    def jacobian(self, theta):
-        """Return the derivatives of every row's prediction, of shape (n, d)."""
-        theta = self.as_parameters(theta)
-        slopes = self._slopes(theta)
-        return np.column_stack([slopes[0][:, None] * self._seen(), *slopes[1:]])
-
-    def hessian(self, theta):
-        """Return the second derivatives of all but what the penalty leaves to its prox."""
-        theta = self.as_parameters(theta)
-        z, p = self.project(theta[: self.p]), self.p
-        slopes, f = self._slopes(theta), self.model.value(z, theta, p)
-        mean = self.weight / self.n
-        rows = mean * self.loss.second(f, self.y) * slopes[:, None] * slopes
-        rows += mean * self.loss.slope(f, self.y) * self.model.second(z, theta, p)
-        X, H = self._seen(), np.empty((self.d, self.d))
-        H[:p, :p] = X.T @ (rows[0, 0][:, None] * X)
-        H[p:, :p] = rows[1:, 0] @ X
-        H[:p, p:] = H[p:, :p].T
-        H[p:, p:] = rows[1:, 1:].sum(axis=2)
-        H[range(p), range(p)] += self.penalty_bends(theta)
-        return H
-
-    def penalty_bends(self, theta):
-        """Return the second derivatives of the penalty's smooth part, in each weight."""
-        theta = self.as_parameters(theta)
-        if self.costs is not None:
-            return self.costs[1]
-        w, slope = theta[: self.p], self.penalty.gradient
-        h = 1e-5 * (1.0 + np.abs(w))
-        rises = [slope(v + k) - slope(v - k) for v, k in zip(w.tolist(), h.tolist())]
-        return self.data.strength[: self.p] * np.array(rises) / (2.0 * h)
-
-    def _slopes(self, theta):
-        """Return the derivatives of every prediction in z and the others."""
-        z, p = self.project(theta[: self.p]), self.p
-        slopes = np.zeros((1 + self.d - p, self.n))
-        slopes[0] = self.model.slope(z, theta, p)
-        self.model.pull(z, theta[p:], 0, 1.0, slopes[1:])
-        return slopes
-
-    def _seen(self):
-        """Return the rows as a dense matrix, seen from the centre."""
-        X = self.X.toarray() if sparse.issparse(self.X) else self.X
-        return X if self.centre is None else X - self.centre
 
     @cached_property
     def _far(self):
@@ -278,6 +229,32 @@ class Objective:
             return self._bent(whole)[moves]
 
         return lanczos_bound(multiply, np.count_nonzero(moves)) if moves.any() else 0.0
+
+    @cached_property
+    def bend(self):
+        """The second derivative of the loss to reckon with: a bound, or the best that is known."""
+        loss = self.loss
+        bound = loss.bending(self._targets) if loss.curvature is None else loss.curvature
+        return 1.0 if bound is None else bound
+
+    @property
+    def spread(self):
+        """The length, in the unit of f, over which that bend rises by what there is to gain."""
+        return np.sqrt(2.0 * self.null / self.bend)
+
+    @cached_property
+    def residual_unit(self):
+        """What the residual's entries are measured in, beside the roots of their curvatures.
+
+        The root of twice what is to gain. No loss is that steep far out whose slope is bounded,
+        as Huber's is: so no more than the slopes that a prediction of zero has.
+        """
+        unit = np.sqrt(2.0 * self.null)
+        if self.loss.quadratic:
+            return unit
+        slopes = loss_terms(self.loss, 0.0, self.y)[1]
+        steepness = np.sqrt(self.weight @ slopes**2 / (self.n * self.bend))
+        return min(unit, steepness) if steepness > 0.0 else unit
 
     @cached_property
     def _bends(self):

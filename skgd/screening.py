@@ -8,12 +8,14 @@ import numpy as np
 from scipy import sparse
 
 from skgd.arrays import numbers
+from skgd.descent.rowwise import loss_terms, model_predictions
 
 ROWS = 256  # that points are ranked on, at most
 FINEST = 40  # points on a column's range that a wave can need, at most
 AT_ONCE = 3000  # points that are ranked in one go; the best as many are kept
 MOST = 30_000  # points that are drawn where nobody says how many
-ALIKE = 0.5  # of a point's loss: the mean squared difference up to which others are like it
+# Of a point's loss, over its bend: the mean squared difference up to which others are like it.
+ALIKE = 0.5
 
 
 def screen(objective, n_screen, n_init, rng, bounds=None):
@@ -45,7 +47,7 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
             kept = np.argsort(best[2], kind="stable")[:AT_ONCE]
             best = [values[kept] for values in best]
     theta, curves, losses = best
-    return theta[_unlike(curves, losses, weight, n_init)]
+    return theta[_unlike(curves, losses / objective.bend, weight, n_init)]
 
 
 def enough(p):
@@ -91,15 +93,16 @@ def _some_rows(objective, rng):
 
 def _ranked(objective, X, y, weight, n_points, rng, bounds):
     """Return random points, their curves over some rows, and their losses on them."""
+    targets = objective.loss.linked(y)
     if bounds is None:
-        theta = _drawn(objective.model, X, y, n_points, rng)
+        theta = _drawn(objective.model, X, targets, n_points, rng)
     else:
         theta = rng.uniform(*bounds.T, (n_points, objective.d))
     z = (X @ theta[:, : objective.p].T).T
-    curves = objective.model.value(z, theta.T[:, :, None], objective.p)
+    curves = model_predictions(objective.model, z, theta[:, objective.p :])
     if bounds is None:
-        curves = _levelled(objective, theta, curves, y, weight)
-    losses = objective.loss.value(curves, y) @ weight
+        curves = _levelled(objective, theta, curves, targets, weight)
+    losses = loss_terms(objective.loss, curves, y)[0] @ weight
     return theta, curves, np.where(np.isfinite(losses), losses, np.inf)
 
 

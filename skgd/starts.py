@@ -98,7 +98,7 @@ class ManyStarts(DescentEstimator):
 
     def _is_polished(self, validated):
         auto = self.init is None and not validated
-        return auto if self.polish == "auto" else self.polish
+        return not self._named("loss").rough and (auto if self.polish == "auto" else self.polish)
 
     def _ends(self, objective, descents):
         """Return where descents have ended, the best first, those with the same curve as one."""

@@ -20,9 +20,11 @@ class StationaryPoint(NamedTuple):
     theta : ndarray of shape (d,)
         The parameters.
     objective : float
-    kind : {"minimum", "saddle", "maximum", "flat", "not stationary"}
+    kind : {"minimum", "saddle", "maximum", "flat", "not stationary", "kink"}
+        The last where the slope of the loss jumps, so that a Hessian tells nothing.
     eigenvalues : ndarray of shape (d,)
-        Of the Hessian, the smallest first; of weights at a kink of the penalty, NaN.
+        Of the Hessian, the smallest first; of weights at a kink of the penalty, and of all at a
+        kink of the loss, NaN.
     n_starts : int
         How many descents ended here.
     """
@@ -66,7 +68,7 @@ def polish(objective, theta, max_iter=100):
     that it leads away from saddles; it moves predictions by no more than the spread of y to first
     order, and is halved until the objective falls. Flat directions
     are left alone. Weights that are exactly zero stay so; where the penalty has a kink, none may
-    change its sign, or ``theta`` is returned as it is.
+    change its sign, or ``theta`` is returned as it is. So it is under a loss whose slope jumps.
 
     Parameters
     ----------
@@ -83,10 +85,12 @@ def polish(objective, theta, max_iter=100):
     Nocedal and Wright, "Numerical optimization" (2006), section 3.4; Dauphin et al., "Identifying
     and attacking the saddle point problem" (2014).
     """
+    if objective.loss.rough:
+        return theta
     free, slope = _smooth_part(objective, theta)
     unit = _unit(objective.column_curvature[free])
     end, least = theta, 1e-16 * objective.null
-    mean, farthest = objective.weight / objective.n, np.sqrt(2.0 * objective.null)
+    mean, farthest = objective.weight / objective.n, objective.spread
     for _ in range(max_iter if free.size else 0):
         g = objective.value_and_gradient(end)[1]
         H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
@@ -128,8 +132,10 @@ def describe(objective, theta, n_starts=1, settled=False):
     """
     free, slope = _smooth_part(objective, theta)
     value, g = objective.value_and_gradient(theta)
-    H = objective.hessian(theta)[np.ix_(free, free)]
     eigenvalues = np.full(objective.d, np.nan)
+    if objective.loss.rough:
+        return StationaryPoint(theta, value, "kink", eigenvalues, n_starts)
+    H = objective.hessian(theta)[np.ix_(free, free)]
     eigenvalues[: free.size] = linalg.eigvalsh(H) if free.size else []
     unit = _unit(objective.column_curvature[free])
     bends = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
@@ -189,7 +195,7 @@ def distinct(objective, ends):
     -------
     list of End
     """
-    size, kept, curves = np.sqrt(2.0 * objective.null), [], []
+    size, kept, curves = objective.spread, [], []
     least = PERFECT * objective.null
     for end in sorted(ends, key=lambda end: max(least, objective.value(end.theta))):
         curve = objective.predict(end.theta)
@@ -208,16 +214,26 @@ def _distance(a, b):
 
 
 def covariance(objective, theta):
-    """Return the covariance of the parameters, as `scipy.optimize.curve_fit` defines it.
+    """Return the covariance of the parameters; for the squared error that of `curve_fit`.
 
-    ``s^2 (J^T S J)^-1`` with the weights S in the place of the reciprocal variances and ``s^2``
-    the weighted sum of squared residuals over n - d. Infinite where J has not full rank or
-    there are no more rows than parameters. A penalty is not accounted for.
+    ``phi (J^T S J)^-1``. S holds the weights times the second derivatives of the loss, and phi is
+    the weighted sum of its squared slopes over that of its second derivatives, times
+    ``n / (n - d)`` for n rows that have a weight: the squared residuals over n - d for the squared
+    error, the dispersion of a Poisson regression, and Huber's estimate. Infinite where J has not
+    full rank, there are no more rows than parameters, or the loss has no second derivative. A
+    penalty is not accounted for.
+
+    References
+    ----------
+    McCullagh and Nelder, "Generalized linear models" (1989), section 9.2; Huber, "Robust
+    regression" (1973).
     """
-    n, d = objective.n, objective.d
-    root = np.sqrt(objective.weight)
-    _, s, V = linalg.svd(root[:, None] * objective.jacobian(theta), full_matrices=False)
-    if n <= d or s[-1] <= np.finfo(float).eps * n * s[0]:
+    n, d = np.count_nonzero(objective.weight), objective.d
+    _, slope, second = objective.loss_terms(theta)
+    precision = objective.weight * second
+    J = np.sqrt(precision)[:, None] * objective.jacobian(theta)
+    _, s, V = linalg.svd(J, full_matrices=False)
+    if n <= d or s[-1] <= np.finfo(float).eps * objective.n * s[0]:
         return np.full((d, d), np.inf)
-    residual = root * (objective.predict(theta) - objective.y)
-    return (V.T / s**2) @ V * (residual @ residual) / (n - d)
+    dispersion = objective.weight @ slope**2 / precision.sum() * n / (n - d)
+    return (V.T / s**2) @ V * dispersion

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
+from skgd.constant import fit_constant
 from skgd.descent import are_constant, survey
 from skgd.estimator import DescentEstimator
 from skgd.models import Linear
@@ -21,11 +22,15 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
         pooled = going and epochs is not None
         columns, centre, offsets = self._surveyed(X, targets, weight, total, pooled)
-        nulls = [self._null(t, weight, self.fit_intercept) for t in targets]
+        loss = self._named("loss")
+        constants = [fit_constant(loss, t, weight, self.fit_intercept) for t in targets]
         objectives = [
-            self._objective(X, t - offset, weight, null, centre, columns)
-            for t, offset, null in zip(targets, offsets, nulls)
+            self._objective(X, t - offset, weight, constant.unit, centre, columns)
+            for t, offset, constant in zip(targets, offsets, constants)
         ]
+        if not going:
+            solved = self.center == "auto" and self._is_left_alone()
+            self._levels = np.array([c.level for c in constants]) if solved else offsets
         begins = [
             watching.target(k).beginning(self, partial(self._shown, X.dtype, offset))
             for k, offset in enumerate(offsets)
@@ -80,8 +85,11 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
             if self.center and self.fit_intercept and not solvable:
                 raise ValueError("center=True needs the squared error; leave it at 'auto'.")
             return bool(self.center) and solvable
-        full = self.batch_size is None
-        return solvable and full and self.learning_rate == "auto" and self.init is None
+        return solvable and self._is_left_alone()
+
+    def _is_left_alone(self):
+        """Whether nothing is asked about the descent, so that an intercept may be solved for."""
+        return self.batch_size is None and self.learning_rate == "auto" and self.init is None
 
     def _starts(self, n_targets, p, going=False):
         """Return where each target's descent begins, the intercept last."""
@@ -96,7 +104,10 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         names = f"the coefficients{' and, last, the intercept' * bool(self.fit_intercept)}"
         sizes = {"coef": p, "intercept": int(self.fit_intercept)}
         start = self._init((n_targets, p + self.fit_intercept), names, sizes)
-        return np.zeros((n_targets, p + self.fit_intercept)) if start is None else start
+        if start is None:
+            start = np.zeros((n_targets, p + self.fit_intercept))
+            start[:, p:] = np.reshape(self._levels, (-1, 1))
+        return start
 
     def _objective(self, X, y, weight, null, centre=None, columns=None):
         """Return F for one target, which is given as seen from its offset."""

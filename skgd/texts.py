@@ -80,10 +80,11 @@ early_stopping : bool
     set, a random part of the rows is held out. The parameters of the epoch with the best
     score come back.
 validation_fraction : float
-    The share of the rows that is held out, in (0, 1).
+    The share of the rows that is held out, in (0, 1); of those that have a weight.
 scoring : str, callable or None
     The validation score, the higher the better: a scorer of scikit-learn, ``"loss"`` for minus
-    the mean loss, or None for `score`, which is R^2.
+    the mean loss, or None for `score`, which is R^2. Sample weights go to scorers that take
+    them. A pandas or polars frame reaches the scorer as a frame, all else as an array.
 record_path : bool or int
     Whether to keep the parameters after every update, or after every k-th.
 warm_start : bool

@@ -10,15 +10,40 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from skgd._sklearn import take_rows, takes_weights
 from skgd.descent import Outcome
 
 
 class Rows(NamedTuple):
-    """Rows with their targets, and the weights that were given, if any."""
+    """Rows with their targets, the weights that were given, and the frame they stood in, if any.
+
+    Who looks on is shown the frame, so that rows come with the names that the estimator knows.
+    """
 
     X: object
     y: np.ndarray
-    weight: np.ndarray | None
+    weight: np.ndarray | None = None
+    frame: object = None
+
+    def take(self, index):
+        """Return some of the rows."""
+        if len(index) == len(self.y):
+            return self
+        return Rows(
+            self.X[index],
+            self.y[index],
+            None if self.weight is None else self.weight[index],
+            None if self.frame is None else take_rows(self.frame, index),
+        )
+
+    def counting(self):
+        """Return the indices of the rows that have a weight."""
+        return np.arange(len(self.y)) if self.weight is None else np.flatnonzero(self.weight)
+
+    @property
+    def shown(self):
+        """The rows as they were given, if they have names, else as the descent sees them."""
+        return self.X if self.frame is None else self.frame
 
     def target(self, k):
         """Return the rows with one of their targets."""
@@ -27,7 +52,12 @@ class Rows(NamedTuple):
     def as_metadata(self):
         """Return the rows as scikit-learn's callbacks want them."""
         weight = None if self.weight is None else {"sample_weight": self.weight}
-        return {"X": self.X, "y": self.y, "metadata": weight}
+        return {"X": self.shown, "y": self.y, "metadata": weight}
+
+
+def frame_of(X):
+    """Return X where it is a frame whose rows can be taken with their names, else None."""
+    return X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
 
 
 class Watching(NamedTuple):
@@ -112,6 +142,8 @@ class Validation:
         self.estimator, self.show, self.held = estimator, show, held
         loss = estimator.scoring == "loss"
         self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
+        weighs = held.weight is not None and takes_weights(self.scorer)
+        self.weight = {"sample_weight": held.weight} if weighs else {}
         self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
         self.tol = estimator.tol or 0.0
         self.best = self.bar = -np.inf
@@ -133,8 +165,9 @@ class Validation:
         """Score the present parameters; stop a descent that no longer improves the score."""
         view = copy.copy(self.estimator)
         vars(view).update(self.show(descent))
-        weight = {} if self.held.weight is None else {"sample_weight": self.held.weight}
-        score = float(self.scorer(view, self.held.X, self.held.y, **weight))
+        if self.held.frame is None:
+            vars(view).pop("feature_names_in_", None)
+        score = float(self.scorer(view, self.held.shown, self.held.y, **self.weight))
         descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
         descent.scores[descent.epoch :] = [score]
         if score > self.best:
@@ -183,7 +216,7 @@ def narrate(descent):
 
 
 def hold_out(rows, fraction, seed):
-    """Return the rows to fit to, and a random share of them to validate on.
+    """Return the rows to fit to, and a random share of those with a weight to validate on.
 
     Parameters
     ----------
@@ -195,16 +228,15 @@ def hold_out(rows, fraction, seed):
     -------
     seen, held : Rows
     """
-    index = np.arange(len(rows.y))
-    parts = train_test_split(index, test_size=fraction, random_state=seed)
-    return (
-        Rows(
-            rows.X[np.sort(part)],
-            rows.y[np.sort(part)],
-            None if rows.weight is None else rows.weight[np.sort(part)],
+    counting = rows.counting()
+    if counting.size < 2:
+        raise ValueError(
+            "early_stopping needs two rows that have a weight, one to fit to and one to validate "
+            f"on. Got {counting.size}."
         )
-        for part in parts
-    )
+    _, held = train_test_split(counting, test_size=fraction, random_state=seed)
+    held = np.sort(held)
+    return rows.take(np.setdiff1d(np.arange(len(rows.y)), held)), rows.take(held)
 
 
 def _by_loss(estimator, X, y, sample_weight=None):

@@ -23,8 +23,8 @@ A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.arrays", "skgd.part", "skgd.descent", "skgd.matrix", *PARTS),
-    *("skgd.objective", "skgd.screening", "skgd.speaking", "skgd.stationary", "skgd.texts"),
-    *("skgd.verdict", "skgd.watching"),
+    *("skgd.constant", "skgd.objective", "skgd.screening", "skgd.speaking", "skgd.stationary"),
+    *("skgd.texts", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -39,7 +39,11 @@ ALLOWED = {
     "skgd.matrix": {"numpy", "scipy"},
     "skgd.least_squares": {"numpy", "scipy"},
     "skgd.duality": {"numpy", "scipy", "skgd.least_squares"},
-    "skgd.objective": {"numpy", "scipy", "skgd.descent", "skgd.duality", "skgd.matrix"},
+    "skgd.second_order": {"numpy", "scipy", "skgd.descent"},
+    "skgd.objective": {
+        *("numpy", "scipy", "skgd.descent", "skgd.duality", "skgd.matrix", "skgd.second_order"),
+    },
+    "skgd.constant": {"numpy", "scipy", "skgd.models", "skgd.objective", "skgd.penalties"},
     # floor 2
     "skgd.arrays": {"numpy", "scipy", "sklearn"},
     "skgd.table": set(),
@@ -48,15 +52,17 @@ ALLOWED = {
         *("skgd._sklearn", "skgd.arrays", "skgd.objective", "skgd.table"),
     },
     "skgd.stationary": {"numpy", "scipy", "skgd.objective", "skgd.table"},
-    "skgd.screening": {"numpy", "scipy", "skgd.arrays", "skgd.objective"},
+    "skgd.screening": {"numpy", "scipy", "skgd.arrays", "skgd.descent", "skgd.objective"},
     # floor 3
     "skgd._sklearn": {"numpy", "sklearn", "skgd.part"},
-    "skgd.datasets": {"numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.models"},
+    "skgd.datasets": {
+        *("numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.descent", "skgd.models"),
+    },
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
     "skgd.texts": PARTS,
     "skgd.speaking": {"joblib", "sklearn", "skgd._sklearn"},
     "skgd.verdict": {"numpy", "skgd.descent", "skgd.speaking"},
-    "skgd.watching": {"numpy", "sklearn", "skgd.descent"},
+    "skgd.watching": {"numpy", "sklearn", "skgd._sklearn", "skgd.descent"},
     "skgd.estimator": {"numpy", "scipy", "sklearn", "skgd.naming", *ESTIMATORS_USE},
     "skgd.targets": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},
     "skgd.starts": {"numpy", "sklearn", "skgd.estimator", *ESTIMATORS_USE},

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from skgd.descent.loop import build_accumulate
 from skgd.descent.rows import CsrRows, DenseRows, rows_of
+from skgd.descent.rowwise import model_predictions, prediction_seconds, prediction_slopes
 from skgd.descent.state import Data, Parts, State
 from skgd.losses import SquaredError
 from skgd.models import Gabor, Linear
@@ -76,26 +77,45 @@ def test_second_equals_differences_of_slope_and_pull(model):
         model.pull(z[i] + step[0], moved, P, 1.0, g)
         return np.append(model.slope(z[i] + step[0], moved, P), g[P:])
 
-    found, k = model.second(z, theta, P), 1 + model.n_others()
-    assert found.shape == (k, k, len(z))
+    k, rows = 1 + model.n_others(), prediction_seconds(model, z, theta[P:], z)
+    assert rows.shape == (len(z), k, k)
     for i in range(len(z)):
         expected = differences(lambda step, i=i: first(step, i), np.zeros(k))
-        np.testing.assert_allclose(found[:, :, i], expected, rtol=1e-11, atol=1e-14)
+        np.testing.assert_allclose(rows[i], z[i] * expected, rtol=1e-11, atol=1e-12)
+        if not model.linear:
+            row = np.ones((k, k))
+            model.second(z[i], theta, P, 0.5, row)
+            np.testing.assert_allclose(row, 1.0 + 0.5 * expected, rtol=1e-11, atol=1e-13)
 
 
 @every_model
-def test_arrays_of_projections_are_rows_of_their_own(model):
+def test_the_kernels_say_of_many_rows_what_the_methods_say_of_one(model):
     z, theta = np.linspace(-50.0, 50.0, 7), parameters(model)
-    g = np.zeros((len(theta), len(z)))
-    model.pull(z, theta, P, 1.0, g)
+    slopes = np.zeros((len(z), len(theta) + 1))
     for i in range(len(z)):
-        row = np.zeros(len(theta))
-        model.pull(z[i], theta, P, 1.0, row)
-        np.testing.assert_allclose(g[:, i], row, rtol=1e-14)
+        slopes[i, 0] = model.slope(z[i], theta, P)
+        model.pull(z[i], theta, P, 1.0, slopes[i, 1:])
+    found = prediction_slopes(model, z, theta[P:])
+    np.testing.assert_allclose(found, np.delete(slopes, range(1, P + 1), axis=1), rtol=1e-14)
     rows = [model.value(each, theta, P) for each in z]
-    np.testing.assert_allclose(model.value(z, theta, P), rows, rtol=1e-14)
-    slopes = [model.slope(each, theta, P) for each in z]
-    np.testing.assert_allclose(np.broadcast_to(model.slope(z, theta, P), 7), slopes, rtol=1e-14)
+    np.testing.assert_allclose(model_predictions(model, z, theta[P:]), rows, rtol=1e-14)
+    many = np.array([parameters(model, seed) for seed in range(3)])
+    rows = [[model.value(each, one, P) for each in z] for one in many]
+    found = model_predictions(model, np.tile(z, (3, 1)), many[:, P:])
+    np.testing.assert_allclose(found, rows, rtol=1e-14)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [GABORS[0], GABORS[-1]], ids=repr)
+def test_a_model_without_second_derivatives_gets_them_by_differences(model):
+    class Bare(Gabor):
+        __slots__ = ()
+        second = None
+
+    z, theta = np.linspace(-50.0, 50.0, 7), parameters(model)
+    found = prediction_seconds(Bare(**model.get_params()), z, theta[P:], np.ones(7))
+    expected = prediction_seconds(model, z, theta[P:], np.ones(7))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
 @every_model
@@ -116,7 +136,7 @@ def test_linear_is_the_projection_and_the_intercept():
 def test_the_gabor_model_of_two_parameters_is_that_of_the_textbook():
     x, offset, frequency = np.linspace(-15.0, 15.0, 13), 0.4, 11.0
     z = offset + 0.06 * (frequency * x)
-    found = Gabor().value(frequency * x, np.array([frequency, offset]), 1)
+    found = model_predictions(Gabor(), frequency * x, [offset])
     np.testing.assert_allclose(found, np.sin(z) * np.exp(-(z**2) / 32.0), rtol=1e-14)
 
 
@@ -129,7 +149,7 @@ def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline
     a, s, c = (others[name][0 if fitted[name] else 1] for name in others)
     u = offset + 0.06 * z
     expected = a * np.sin(u) * np.exp(-(u**2) / (2.0 * s**2)) + c
-    np.testing.assert_allclose(model.value(z, np.array(theta), 0), expected, rtol=1e-13)
+    np.testing.assert_allclose(model_predictions(model, z, theta), expected, rtol=1e-13)
 
 
 @every_gabor
@@ -140,7 +160,9 @@ def test_upright_parameters_have_the_same_curve_and_neither_is_negative(model, s
     X = np.random.default_rng(5).uniform(-15.0, 15.0, (9, P))
     found, before = model.upright(theta, P), theta.copy()
     np.testing.assert_allclose(
-        model.value(X @ found[:P], found, P), model.value(X @ theta[:P], theta, P), rtol=1e-13
+        model_predictions(model, X @ found[:P], found[P:]),
+        model_predictions(model, X @ theta[:P], theta[P:]),
+        rtol=1e-13,
     )
     assert (found[P + 1 : P + 1 + model.amplitude + model.width] > 0.0).all()
     np.testing.assert_array_equal(theta, before)
@@ -172,10 +194,11 @@ def test_no_row_bends_more_than_the_bound_of_the_curvature(model, seed, size):
     rng = np.random.default_rng(seed)
     n, y = 40, size * rng.standard_normal(40)
     theta = draw_in_region(model, 0, y, rng)
-    z, g = np.linspace(-150.0, 150.0, n), np.zeros((len(theta), n))
-    model.pull(z, theta, 0, 1.0, g)
-    h = g * g[:, None] + (model.value(z, theta, 0) - y) * model.second(z, theta, 0)[1:, 1:]
-    steepest = np.abs(np.linalg.eigvalsh(np.moveaxis(h, 2, 0))).max(axis=1)
+    z = np.linspace(-150.0, 150.0, n)
+    g = prediction_slopes(model, z, theta)[:, 1:]
+    residual = model_predictions(model, z, theta) - y
+    h = g[:, :, None] * g[:, None] + prediction_seconds(model, z, theta, residual)[:, 1:, 1:]
+    steepest = np.abs(np.linalg.eigvalsh(h)).max(axis=1)
     assert (steepest <= model.curvature(SquaredError(), y)).all()
 
 
@@ -224,11 +247,11 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     n = len(X)
     rng = np.random.default_rng(4)
     y, weight, theta = rng.standard_normal(n), rng.uniform(0.5, 2.0, n), rng.standard_normal(P + 1)
-    rows, g = rows_of(store(X)), np.zeros(P + 1)
+    rows, g, held = rows_of(store(X)), np.zeros(P + 1), np.zeros(0, dtype=np.int64)
     accumulate = build_accumulate(Linear, SquaredError, type(rows))
     total, pulls = accumulate(
         Parts(Linear(), SquaredError(), (), ()),
-        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), np.full(P + 1, -np.inf), P),
+        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), np.full(P + 1, -np.inf), held, P),
         State(*((),) * len(State._fields)),
         theta,
         theta,

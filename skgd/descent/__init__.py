@@ -4,6 +4,7 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.quadratic import Quadratic
 from skgd.descent.rates import stable_rate
 from skgd.descent.rehearsal import rehearse
+from skgd.descent.rowwise import inverse_link, model_predictions
 from skgd.descent.run import Descent
 from skgd.descent.shortcut import Shortcut
 from skgd.descent.sums import Columns, are_constant, predictions, survey
@@ -17,6 +18,8 @@ __all__ = [
     "Shortcut",
     "WorkingSet",
     "are_constant",
+    "inverse_link",
+    "model_predictions",
     "predictions",
     "rehearse",
     "stable_rate",

@@ -34,7 +34,7 @@ def residual_scale(objective):
     curvature += objective.data.strength * objective.penalty.curvature()
     flat = curvature <= ROUNDING**2 * size
     curvature[flat] = 1.0
-    unit = 1.0 / np.sqrt(2.0 * curvature * objective.null)
+    unit = 1.0 / (np.sqrt(curvature) * objective.residual_unit)
     unit[:p][objective.constant] = 0.0
     rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
     return np.stack([1.0 / curvature, unit, rounding])

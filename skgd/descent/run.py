@@ -184,7 +184,7 @@ class Descent:
                 watch(self)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
-        risen = RISEN if self.full else NOISE
+        risen = RISEN if self.full and not self.objective.loss.rough else NOISE
         start = max(self.columns[0][TOTAL], self.objective.null)
         if self.outcome is not Outcome.NONFINITE and self.columns[-1][TOTAL] > risen * start:
             self.outcome = Outcome.DIVERGED

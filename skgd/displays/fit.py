@@ -209,7 +209,7 @@ def curves_at(estimator, rows, points):
     rows = seen_by_descent(estimator, rows)
     objective = descent_in(estimator).objective(rows, np.zeros(len(rows)))
     with np.errstate(all="ignore"):  # a path may lead to infinity
-        return np.array([objective.loss.mean(objective.predict(point)) for point in points])
+        return np.array([objective.inverse_link(objective.predict(point)) for point in points])
 
 
 def _predicted(estimator, rows):
