@@ -18,7 +18,7 @@ from skgd._sklearn import (
 )
 from skgd.arrays import canonical, joined, numbers, refuse_masked, sound
 from skgd.constant import fit_constant
-from skgd.descent import Descent, Shortcut, rehearse
+from skgd.descent import Descent, Shortcut, gradient_unit, rehearse
 from skgd.losses import LOSSES, Loss
 from skgd.naming import NamedParts, plain
 from skgd.objective import Objective
@@ -130,6 +130,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             average=int(self.average),
             clip_norm=self.clip_norm or np.inf,
             clip_value=self.clip_value or np.inf,
+            unit=gradient_unit(objective) if self.learning_rate == "auto" else 1.0,
         )
         return self._run(descent, epochs, begin)
 

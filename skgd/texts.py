@@ -42,7 +42,8 @@ learning_rate : float or "auto"
     The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full
     batch ``1 / L``, L the largest curvature of the smooth part; on smaller batches half the
     reciprocal of the expected smoothness; for rules that normalise the gradient, a stated
-    fraction of the first Newton step, in the unit of the parameters.
+    fraction of the first Newton step, in the unit of the parameters, and their ``eps`` is in the
+    unit of the gradient: to rescale y rescales the fit.
 schedule : str or Schedule
     The multiplier of the rate over time, by name or as an instance from `skgd.schedules`. The
     names are

@@ -61,6 +61,16 @@ def newton_length(objective, theta, g):
     return min(float(signs @ slope / bend), farthest) if bend > 0.0 else farthest
 
 
+def gradient_unit(objective):
+    """Return the size of a gradient that nothing is known of but the data: the unit of an eps.
+
+    It is the largest of the parameters' own units, each the root of its curvature times the spread
+    of y. It scales as gradients do when X or y are rescaled.
+    """
+    unit = np.sqrt(2.0 * objective.null * objective.column_curvature.max(initial=0.0))
+    return float(unit) or 1.0
+
+
 def automatic_rate(objective, optimizer, theta, batch=None, replacement=False, g=None):
     """Return the rate for an optimizer that starts at ``theta``, with the data gradient ``g``."""
     stable = newton = 1.0

@@ -60,6 +60,8 @@ class Descent:
         The first update whose parameters enter the mean that is reported; 0 for no mean.
     clip_norm, clip_value : float
         What the gradient of the smooth part is shortened to, and what its entries are then cut to.
+    unit : float
+        Of gradients, in which the rule's eps is given.
 
     Attributes
     ----------
@@ -94,11 +96,12 @@ class Descent:
         average=0,
         clip_norm=math.inf,
         clip_value=math.inf,
+        unit=1.0,
     ):
         self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
         self.settings = optimizer, batch_size, sampling, objective.d
         self._meet(objective)
-        self.optimizer = optimizer.resolved(self.full)
+        self.optimizer = optimizer.in_unit(unit).resolved(self.full)
         self.rng = np.random.default_rng(seed)
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.average, self.clips = average, (clip_norm, clip_value)
@@ -112,9 +115,7 @@ class Descent:
         self.state, self.limits = self._state(start), self._limits()
         if self.full:
             self._look()
-        self.rate = learning_rate
-        if learning_rate == "auto":
-            self.rate = self._automatic_rate(start)
+        self.rate = self._automatic_rate(start) if learning_rate == "auto" else learning_rate
 
     @property
     def answer(self):
@@ -246,8 +247,7 @@ class Descent:
         if self.schedule.per == "epoch":
             times = times // updates
         rates = self.rate * self.factor * self.schedule.multiplier(times)
-        before, draws = self.rng.bit_generator.state, ()
-        seen = None
+        before, draws, seen = self.rng.bit_generator.state, (), None
         if not self.full:
             draws = self.rng.random((epochs, n))
             seen = self._unwritten()

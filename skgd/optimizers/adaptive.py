@@ -28,6 +28,7 @@ class Normalized(Optimizer):
     norm: str = "elementwise"
     eps: float = 1e-8
     ranges = {"norm": ("elementwise", "l2"), "eps": "[0, inf)"}
+    eps_power = 1
 
     def resolved(self, full_batch):
         return Signed(self.eps) if self.norm == "elementwise" else Directed(self.eps)
@@ -39,9 +40,11 @@ class Signed(Optimizer):
     __slots__ = ()
     eps: float = 1e-8
     fraction = 0.03
+    eps_power = 1
 
     def step(self, g, memory, j, shared):
-        return g, 1.0 / (abs(g) + self.eps)
+        size = abs(g) + self.eps
+        return g, 1.0 / size if size > 0.0 else 1.0
 
 
 class Directed(Optimizer):
@@ -51,9 +54,11 @@ class Directed(Optimizer):
     eps: float = 1e-8
     needs_norm = True
     fraction = 0.03
+    eps_power = 1
 
     def prepare(self, t, norm, scalars):
-        return 1.0 / (math.sqrt(norm) + self.eps)
+        size = math.sqrt(norm) + self.eps
+        return 1.0 / size if size > 0.0 else 1.0
 
     def step(self, g, memory, j, shared):
         return g, shared
@@ -81,11 +86,13 @@ class AdaGrad(Optimizer):
     ranges = {"eps": "[0, inf)"}
     n_memory = 1
     fraction = 1.0
+    eps_power = 1
 
     def step(self, g, memory, j, shared):
         G = memory[0, j] + g * g
         memory[0, j] = G
-        return g, 1.0 / (math.sqrt(G) + self.eps)
+        size = math.sqrt(G) + self.eps
+        return g, 1.0 / size if size > 0.0 else 1.0
 
 
 class RMSProp(Optimizer):
@@ -112,11 +119,13 @@ class RMSProp(Optimizer):
     ranges = {"rho": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 1
     fraction = 0.03
+    eps_power = 1
 
     def step(self, g, memory, j, shared):
         G = self.rho * memory[0, j] + (1.0 - self.rho) * g * g
         memory[0, j] = G
-        return g, 1.0 / (math.sqrt(G) + self.eps)
+        size = math.sqrt(G) + self.eps
+        return g, 1.0 / size if size > 0.0 else 1.0
 
 
 class AdaDelta(Optimizer):
@@ -144,6 +153,7 @@ class AdaDelta(Optimizer):
     ranges = {"rho": "[0, 1)", "eps": "(0, inf)"}
     n_memory = 2
     fraction = 0.03
+    eps_power = 2
 
     def step(self, g, memory, j, shared):
         G = self.rho * memory[0, j] + (1.0 - self.rho) * g * g
@@ -190,6 +200,7 @@ class Adam(Optimizer):
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 2
     fraction = 0.03
+    eps_power = 1
 
     def prepare(self, t, norm, scalars):
         if not self.bias_correction:
@@ -201,7 +212,8 @@ class Adam(Optimizer):
         v = self.beta2 * memory[1, j] + (1.0 - self.beta2) * g * g
         memory[0, j] = m
         memory[1, j] = v
-        return m * shared[0], 1.0 / (math.sqrt(v * shared[1]) + self.eps)
+        root = math.sqrt(v * shared[1]) + self.eps
+        return m * shared[0], 1.0 / root if root > 0.0 else 1.0
 
 
 class AdamW(Adam):
@@ -256,6 +268,7 @@ class NAdam(Optimizer):
     n_memory = 2
     n_scalars = 1  # 1 - mu_1 ... mu_t
     fraction = 0.03
+    eps_power = 1
 
     def prepare(self, t, norm, scalars):
         mu = self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.decay))
@@ -272,7 +285,8 @@ class NAdam(Optimizer):
         memory[0, j] = m
         memory[1, j] = v
         share, size, correction = shared
-        return share * g + (1.0 - share) * m, size / (math.sqrt(v * correction) + self.eps)
+        root = math.sqrt(v * correction) + self.eps
+        return share * g + (1.0 - share) * m, size / root if root > 0.0 else size
 
 
 class AMSGrad(Optimizer):
@@ -299,6 +313,7 @@ class AMSGrad(Optimizer):
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 3
     fraction = 0.03
+    eps_power = 1
 
     def prepare(self, t, norm, scalars):
         return 1.0 / (1.0 - self.beta1**t), 1.0 / (1.0 - self.beta2**t)
@@ -310,7 +325,8 @@ class AMSGrad(Optimizer):
         memory[0, j] = m
         memory[1, j] = v
         memory[2, j] = u
-        return m * shared[0], 1.0 / (math.sqrt(u * shared[1]) + self.eps)
+        root = math.sqrt(u * shared[1]) + self.eps
+        return m * shared[0], 1.0 / root if root > 0.0 else 1.0
 
 
 class Lion(Optimizer):
@@ -339,4 +355,4 @@ class Lion(Optimizer):
     def step(self, g, memory, j, shared):
         c = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g
         memory[0, j] = self.beta2 * memory[0, j] + (1.0 - self.beta2) * g
-        return c, 1.0 / abs(c) if c != 0.0 else 1.0
+        return c, 1.0 / abs(c) if abs(c) > 1e-300 else 1.0

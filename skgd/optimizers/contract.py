@@ -8,6 +8,8 @@ direction ``d`` and a positive scale ``s``. The descent moves
 
 from skgd.part import Part
 
+SMALLEST, LARGEST = 1e-300, 1e300  # eps and units beyond which there are hardly numbers
+
 
 class Optimizer(Part):
     """A rule that turns a gradient into a step. Subclass it to add your own.
@@ -42,6 +44,9 @@ class Optimizer(Part):
     fraction : float or None
         The automatic rate in units of the first Newton step, for rules that normalise
         the gradient; None for rules whose unit is the reciprocal of the curvature.
+
+    eps_power : int
+        Which power of a gradient's unit ``eps`` is in; 0 for rules without.
     """
 
     __slots__ = ()
@@ -53,6 +58,7 @@ class Optimizer(Part):
     lazy = False
     reduces = anchors = False
     fraction = None
+    eps_power = 0
 
     def prepare(self, t, norm, scalars):
         """Return what all coordinates share in update ``t``, counted from 1."""
@@ -69,6 +75,17 @@ class Optimizer(Part):
         gradient was taken: positive when the step goes against the move.
         """
         return 0.0
+
+    def in_unit(self, unit):
+        """Return this rule for gradients in another unit: with its eps multiplied by it.
+
+        With ``learning_rate="auto"`` that is the root of the largest curvature times the spread of
+        y, so that to rescale X or y rescales the steps and nothing else.
+        """
+        if self.eps_power == 0:
+            return self
+        eps = self.eps * min(unit**self.eps_power, LARGEST)
+        return self.replace(eps=max(eps, SMALLEST) if self.eps > 0.0 else 0.0)
 
     def resolved(self, full_batch):
         """Return the rule that the loop runs, where a default depends on the batch."""
