@@ -18,9 +18,16 @@ except ImportError:
 
 
 try:
-    from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
+    from sklearn.utils._param_validation import HasMethods, validate_params
     from sklearn.utils._param_validation import Interval as _Interval
+    from sklearn.utils._param_validation import StrOptions as _StrOptions
     from sklearn.utils._param_validation import validate_parameter_constraints as check_parameters
+
+    class StrOptions(_StrOptions):
+        """Names, which are told in the order that they are given in."""
+
+        def __init__(self, options):
+            super().__init__(dict.fromkeys(options).keys())
 
     class Interval(_Interval):
         """An interval of numbers that compiled code can hold; True and False are none."""

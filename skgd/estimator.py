@@ -37,15 +37,15 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
 
     _parameter_constraints = {
-        "loss": [StrOptions(set(LOSSES)), Loss],
-        "penalty": [StrOptions(set(PENALTIES) - {None}), Penalty, None],
+        "loss": [StrOptions(LOSSES), Loss],
+        "penalty": [StrOptions([name for name in PENALTIES if name]), Penalty, None],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "schedule": [StrOptions(set(SCHEDULES)), Schedule],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+        "optimizer": [StrOptions(OPTIMIZERS), Optimizer],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions(["auto"])],
+        "schedule": [StrOptions(SCHEDULES), Schedule],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "sampling": [StrOptions({"shuffle", "replacement", "cyclic"})],
+        "sampling": [StrOptions(["shuffle", "replacement", "cyclic"])],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -180,8 +180,19 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             descent.release()
         self._descents = descents
 
-    def _seed(self):
-        """Draw the seed of this fit from ``random_state``."""
+    def _draws(self, n):
+        """Whether the order of n rows is drawn at random."""
+        smaller = self.batch_size is not None and self.batch_size < n
+        drawn = self.batch_size is not None and self.sampling == "replacement"
+        return drawn or (smaller and self.sampling == "shuffle")
+
+    def _seed(self, needed=True):
+        """Draw the seed of this fit from ``random_state``.
+
+        Where it is not needed, for now at least, numpy's global generator is left alone.
+        """
+        if self.random_state is None and not needed:
+            return int(np.random.SeedSequence().generate_state(1)[0])
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _prepare(self, X, y, sample_weight, held, going, epochs=None):

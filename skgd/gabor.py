@@ -156,9 +156,9 @@ class GDGaborRegressor(ManyStarts):
         "fit_width": ["boolean"],
         "fit_baseline": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "n_screen": [Interval(Integral, 1, 10**9, closed="both"), StrOptions({"auto"})],
+        "n_screen": [Interval(Integral, 1, 10**9, closed="both"), StrOptions(["auto"])],
         "bounds": ["array-like", None],
-        "polish": ["boolean", StrOptions({"auto"})],
+        "polish": ["boolean", StrOptions(["auto"])],
         "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
 

@@ -131,7 +131,7 @@ class GDRegressor(TargetByTarget):
         **TargetByTarget._parameter_constraints,
         "fit_intercept": ["boolean"],
         "positive": ["boolean"],
-        "center": ["boolean", StrOptions({"auto"})],
+        "center": ["boolean", StrOptions(["auto"])],
     }
 
     def __init__(

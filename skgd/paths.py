@@ -84,7 +84,8 @@ def path(
         Share of the l1 term in ``penalty="elasticnet"``.
     alphas : array-like of shape (n_alphas,) or None, default=None
         In any order; None for ``n_alphas`` in equal ratios from the smallest that leaves no
-        weight down to ``eps`` times that.
+        weight down to ``eps`` times that; from 1 where no column has a product with y, as where
+        y is constant.
     n_alphas : int, default=100
     eps : float, default=1e-3
         In (0, 1).
@@ -133,6 +134,8 @@ def path(
     parts, null, rest = model._parts(), model._null(y, weight, fit_intercept), y - level
     kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
     known = {**kinds, "centre": centre, "columns": columns, "null": null}
+    if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
+        level, rest = y[weight > 0.0][0], np.zeros(len(y))
     problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
     alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
@@ -167,9 +170,9 @@ def _grid(problem, n_alphas, eps):
     costs = problem.a > 0.0
     if not costs.any():
         raise ValueError("A penalty without an l1 part leaves no weight at no alpha: give alphas.")
-    if not problem.q.any():
-        raise ValueError("No column has a product with y, so every weight is zero: give alphas.")
     largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
+    if largest == 0.0:  # no column has a product with y: every weight is zero at every alpha
+        largest = 1.0
     if largest * eps < np.finfo(float).tiny:
         raise ValueError(
             f"The 'eps' parameter of path must be larger: {eps} of the largest alpha is 0."

@@ -23,9 +23,11 @@ class ManyStarts(DescentEstimator):
         """Go on with the descent of the last call, or begin new ones, and report."""
         going = again and "_descents" in vars(self)
         X, y, weight, _, watching = self._prepare(X, y, sample_weight, held, going, epochs)
-        objective, seed = self._objective(X, y, weight), self._seed()
-        left, show = self._left(objective.d, again), partial(self._shown, X.dtype)
+        objective, show = self._objective(X, y, weight), partial(self._shown, X.dtype)
+        left = self._left(objective.d, again)
         if left is None:
+            searches = self.init is None and not going
+            seed = self._seed(searches or self._draws(objective.n))
             starts = self.parameters()[None] if going else self._starts(objective, seed)
             self.starts_ = self._outward(starts)
             among = "start" if len(starts) > 1 else ""

@@ -53,7 +53,8 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         if going and fitted != len(objectives):
             raise ValueError(f"y has {len(objectives)} targets; the fit so far has {fitted}.")
         if left is None:
-            starts, seed = self._starts(len(objectives), objectives[0].p, going), self._seed()
+            starts = self._starts(len(objectives), objectives[0].p, going)
+            seed = self._seed(self._draws(objectives[0].n))
             return [
                 self._descend(objective, start[: objective.d], seed, epochs, begin)
                 for objective, start, begin in zip(objectives, starts, begins)

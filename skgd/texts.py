@@ -27,8 +27,8 @@ penalty : str, Penalty or None
 alpha : float
     Strength of the penalty, beside a *mean* loss: that of `Lasso`, `ElasticNet` and
     `SGDRegressor`; `Ridge` calls ``W * alpha`` alpha.
-l1_ratio : float
-    Share of the l1 term in ``penalty="elasticnet"``, in [0, 1].
+l1_ratio : float or None
+    Share of the l1 term in ``penalty="elasticnet"``, in [0, 1]. None will do for other penalties.
 fit_intercept : bool
     Whether there is an intercept.
 penalty_weights : array-like of shape (n_features,) or None

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from skgd.descent import Outcome, stable_rate
+from skgd.descent import Outcome, automatic_rate, stability_limit
 from skgd.speaking import in_a_search, warn
 
 FAILED = (Outcome.DIVERGED, Outcome.NONFINITE)
+NAMES = {"GD": "gradient descent", "Accelerated": "the accelerated sequence"}  # in sentences
 # The same for all candidates and splits, so that a search tells of all of them at once.
 FAILED_CANDIDATE = (
     "{} diverged and has no score. Lower the learning rate, leave it at 'auto', or scale the "
@@ -57,17 +58,35 @@ def judge(descent, estimator):
 
 
 def growth(descent):
-    """Return the sentence on an objective that has grown."""
-    objective = descent.objective
+    """Return the sentences on an objective that has grown."""
     with np.errstate(all="ignore"):
-        largest = 2.0 * stable_rate(objective)
-    rule, share = type(descent.optimizer).__name__, descent.optimizer.endurance()
-    own = "" if share in (None, 1.0) else f", and {share * largest:.3g} for {rule}"
+        bound = stability(descent)
     return (
         f"The objective went from {descent.curve[0]:.3g} to {descent.curve[-1]:.3g} by epoch "
-        f"{descent.epoch}, with learning_rate={descent.rate:.3g}. The largest stable rate of "
-        f"gradient descent on this data is {largest:.3g} (2/L){own}. Lower the learning rate, "
-        "leave it at 'auto', or scale the features, for instance with StandardScaler."
+        f"{descent.epoch}, with learning_rate={descent.rate:.3g}. {bound} Lower the learning "
+        "rate, leave it at 'auto', or scale the features, for instance with StandardScaler."
+    )
+
+
+def stability(descent):
+    """Return the sentence on the largest stable rate of this rule, on batches of this size."""
+    objective, rule = descent.objective, descent.optimizer
+    batch = None if descent.full else descent.batch
+    known = objective, rule, batch, descent.sampling == "replacement"
+    limit, name = stability_limit(*known), NAMES.get(type(rule).__name__, type(rule).__name__)
+    if limit is not None and batch is None:
+        share = rule.endurance()
+        unit = "2/L" if share == 1.0 else f"{share:.3g} times 2/L"
+        return f"The largest stable rate of {name} on this data is {limit:.3g} ({unit})."
+    if limit is not None:
+        rows = "one row" if batch == 1 else f"{batch} rows"
+        return f"The largest stable rate of {name} on batches of {rows} is at least {limit:.3g}."
+    if rule.fraction is None:
+        return f"Nothing is known of the stability of {name} on this data."
+    automatic = automatic_rate(*known[:2], np.zeros(objective.d), *known[2:])
+    return (
+        f"The steps of {name} have a length of their own, which the rate multiplies; from zero, "
+        f"the automatic rate is {automatic:.3g}."
     )
 
 

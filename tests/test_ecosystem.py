@@ -11,7 +11,8 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.linear_model import Ridge
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import Lasso, Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
@@ -19,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.optimizers import Adam, Momentum, Nesterov
-from skgd.penalties import ElasticNet
+from skgd.penalties import L1, ElasticNet
 from skgd.schedules import Cosine, Exponential, WarmUp
 
 WEIGHT = np.random.default_rng(5).uniform(0.5, 2.0, 40)
@@ -257,6 +258,30 @@ def test_sparse_coefficients_predict_as_dense_ones(problem, intercept, targets):
     np.testing.assert_array_equal(model.parameters(), theta)
     np.testing.assert_array_equal(model.densify().coef_, coef)
     np.testing.assert_array_equal(model.fit(X, Y).dual_gap_, gap)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"penalty": "l1"}, {"penalty": L1()}, {"penalty": "elasticnet", "l1_ratio": 1.0}],
+    ids=str,
+)
+def test_a_selection_with_the_threshold_of_the_guide_keeps_what_is_not_zero(problem, options):
+    model = GDRegressor(alpha=0.5, **options)
+    given = {} if options["penalty"] == "l1" else {"threshold": 1e-5}
+    kept = SelectFromModel(model, **given).fit(*problem).get_support()
+    coef = Lasso(alpha=0.5, tol=1e-10).fit(*problem).coef_
+    assert 0 < kept.sum() < len(coef)
+    np.testing.assert_array_equal(kept, coef != 0.0)
+
+
+def test_a_search_over_a_parameter_that_a_part_overrides_has_no_scores(problem):
+    model = GDRegressor(penalty=ElasticNet(0.3), alpha=0.1)
+    search = GridSearchCV(model, {"l1_ratio": [0.5, 0.7]}, cv=2)
+    with pytest.warns() as caught:
+        search.fit(*problem)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+    said = "".join(str(warning.message) for warning in caught)
+    assert "has no effect beside penalty=ElasticNet(l1_ratio=0.3)" in said
 
 
 # Where to read on

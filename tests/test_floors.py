@@ -58,7 +58,8 @@ ALLOWED = {
     "skgd.datasets": {
         *("numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.descent", "skgd.models"),
     },
-    "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", *PARTS},
+    "skgd.synonyms": {"skgd.part"},
+    "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", "skgd.synonyms", *PARTS},
     "skgd.texts": PARTS,
     "skgd.speaking": {"joblib", "sklearn", "skgd._sklearn"},
     "skgd.verdict": {"numpy", "skgd.descent", "skgd.speaking"},

@@ -240,7 +240,9 @@ def test_an_objective_that_is_not_finite_is_an_error_that_says_what_to_do(batch_
         model.fit(form(X), y, weight)
     text = str(caught.value)
     assert f"by epoch {model.n_iter_}, with learning_rate={rate:.3g}." in text
-    np.testing.assert_allclose(named_rate(text), largest_stable_rate(X, weight, 0.3), rtol=0.02)
+    if batch_size is None:
+        limit = largest_stable_rate(X, weight, 0.3)
+        np.testing.assert_allclose(named_rate(text), limit, rtol=0.02)
     assert (model.stop_reason_, model.converged_) == ("nonfinite", False)
     np.testing.assert_allclose(model.loss_curve_[0], 0.5 * np.average(y**2, weights=weight))
     assert not np.isfinite(model.loss_curve_[-1])

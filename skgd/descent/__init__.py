@@ -2,7 +2,7 @@
 
 from skgd.descent.outcome import Outcome
 from skgd.descent.quadratic import Quadratic
-from skgd.descent.rates import gradient_unit, stable_rate
+from skgd.descent.rates import automatic_rate, gradient_unit, stability_limit, stable_rate
 from skgd.descent.rehearsal import rehearse
 from skgd.descent.rowwise import inverse_link, model_predictions
 from skgd.descent.run import Descent
@@ -18,11 +18,13 @@ __all__ = [
     "Shortcut",
     "WorkingSet",
     "are_constant",
+    "automatic_rate",
     "gradient_unit",
     "inverse_link",
     "model_predictions",
     "predictions",
     "rehearse",
+    "stability_limit",
     "stable_rate",
     "survey",
 ]

@@ -40,6 +40,24 @@ def _share(n, batch, replacement):
     return (batch - 1) / batch * (1.0 if replacement or n == 1 else n / (n - 1))
 
 
+def stability_limit(objective, optimizer, batch=None, replacement=False):
+    """Return a rate up to which the steps of a rule are stable on batches of this size.
+
+    On the full batch, the largest such rate of a quadratic: ``2 / L`` for gradient descent, and
+    `Optimizer.endurance` times that for others. On smaller batches the mean square of the distance
+    to a point where all rows agree shrinks up to ``2 / S`` at least, with S as in `stable_rate`,
+    and up to ``1 - beta`` times that with momentum; with variance reduction, up to the automatic
+    rate. None for rules whose rate has another unit, and where the curvature has no bound.
+    """
+    share = optimizer.endurance()
+    if share is None or objective.loss.bending(objective.y) is None:
+        return None
+    stable = stable_rate(objective, batch, replacement)
+    if batch is None:
+        return 2.0 * share * stable
+    return (1.0 if optimizer.reduces else 4.0) * optimizer.automatic_rate(stable, 1.0, False)
+
+
 def newton_length(objective, theta, g):
     """Return how far the exact step along the signs of the gradient moves each parameter.
 
