@@ -106,9 +106,9 @@ loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
     where ``average`` is set.
 history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
     More of the same kind, by name: ``objective``, ``data_loss``, ``penalty``,
-    ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``
-    and, if there is validation, ``validation_score``. ``history_.to_frame()`` is a pandas
-    DataFrame.
+    ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``,
+    ``compile_seconds`` and, if there is validation, ``validation_score``.
+    ``history_.to_frame()`` is a pandas DataFrame.
 learning_rate_ : float or ndarray of shape (n_targets,)
     The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none.
 converged_ : bool or ndarray of shape (n_targets,)

@@ -127,8 +127,8 @@ class LossCurveDisplay:
         X, y, sample_weight : array-like, default=None
             The data of the fits, for ``above_minimum``.
         by : {"epoch", "seconds"}, default="epoch"
-            What the horizontal axis counts: passes over the data, or seconds of the fit, which
-            needs the estimators' ``history_``.
+            What the horizontal axis counts: passes over the data, or seconds of the descent,
+            without those of compiling it, which needs the estimators' ``history_``.
         show : {"objective", "validation_score"}, default="objective"
             The score is that in ``history_``, of fits that held rows back.
         above_minimum : bool, default=False
