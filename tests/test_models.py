@@ -126,6 +126,13 @@ def test_a_row_enters_by_its_projection_alone(model):
     assert model.value(z, theta, P) == model.value(z, other, P)
 
 
+@pytest.mark.parametrize("model", [Linear(), Gabor()], ids=repr)
+def test_stretch_is_how_far_a_projection_moves_what_the_first_other_parameter_moves(model):
+    theta, z, g = np.zeros(P + 1), 0.7, np.zeros(P + 1)
+    model.pull(z, theta, P, 1.0, g)
+    np.testing.assert_allclose(model.slope(z, theta, P), model.stretch * g[P], rtol=1e-14)
+
+
 def test_linear_is_the_projection_and_the_intercept():
     theta = np.array([1.0, 2.0, 3.0, 4.0, 0.5])
     assert Linear().value(2.0, theta, P) == 2.5
@@ -200,6 +207,8 @@ def test_no_row_bends_more_than_the_bound_of_the_curvature(model, seed, size):
     h = g[:, :, None] * g[:, None] + prediction_seconds(model, z, theta, residual)[:, 1:, 1:]
     steepest = np.abs(np.linalg.eigvalsh(h)).max(axis=1)
     assert (steepest <= model.curvature(SquaredError(), y)).all()
+    each = np.abs(np.diagonal(h, axis1=1, axis2=2)).max(axis=0)
+    assert (each <= np.array(model.spans(SquaredError(), y))).all()
 
 
 @every_gabor
