@@ -59,12 +59,13 @@ def test_the_gradient_norm_is_that_of_the_smooth_part():
         np.testing.assert_allclose(model.history_["gradient_norm"], norms, rtol=1e-10)
 
 
-def test_the_rate_of_an_epoch_is_that_of_its_last_update():
+@pytest.mark.parametrize(("per", "updates"), [("epoch", 1), ("update", 6)])
+def test_the_rate_of_an_epoch_is_that_of_its_last_update(per, updates):
     model = GDRegressor(schedule="exponential", learning_rate=0.01, batch_size=7, **EXACT)
-    model.set_params(schedule__decay=0.5, schedule__per="epoch").fit(X, Y)
-    rates = model.history_["learning_rate"]
+    model.set_params(schedule__decay=0.5, schedule__per=per).fit(X, Y)  # six batches of 40 rows
+    rates, times = model.history_["learning_rate"], updates * np.arange(1, 7) - 1
     assert np.isnan(rates[0])
-    np.testing.assert_allclose(rates[1:], 0.01 * 0.5 ** np.arange(6), rtol=1e-14)
+    np.testing.assert_allclose(rates[1:], 0.01 * 0.5**times, rtol=1e-14)
 
 
 def test_a_history_becomes_a_frame():
