@@ -1,5 +1,6 @@
 """The only module that uses names scikit-learn does not promise, each with a substitute."""
 
+from functools import partial
 from inspect import signature
 from numbers import Integral
 
@@ -108,6 +109,44 @@ def takes_weights(scorer):
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
+try:
+    from sklearn._loss.link import IdentityLink, LogLink
+except ImportError:
+
+    class IdentityLink:
+        """The mean is the prediction itself."""
+
+        def link(self, y_pred, out=None):
+            """Return the prediction for a mean."""
+            return y_pred
+
+        inverse = link
+
+    class LogLink:
+        """The logarithm of the mean is predicted."""
+
+        def link(self, y_pred, out=None):
+            """Return the prediction for a mean."""
+            return np.log(y_pred, out=out)
+
+        def inverse(self, raw_prediction, out=None):
+            """Return the mean for a prediction."""
+            return np.exp(raw_prediction, out=out)
+
+
+class CustomLink:
+    """What a loss of a user's own makes of its predictions."""
+
+    def __init__(self, inverse):
+        self.inverse = inverse
+
+
+def link_of(loss, inverse_link):
+    """Return the link of a loss as an object of the kind that scikit-learn's models have."""
+    known = {"identity": IdentityLink, "log": LogLink}
+    return known[loss.link]() if loss.link in known else CustomLink(partial(inverse_link, loss))
+
+
 def open_context(estimator):
     """Return the context that callbacks are called in, or None where none are set."""
     if not vars(estimator).get("_skl_callbacks"):
@@ -124,6 +163,7 @@ __all__ = [
     "check_parameters",
     "check_sample_weight",
     "fit_context",
+    "link_of",
     "open_context",
     "take_rows",
     "takes_weights",

@@ -66,6 +66,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        loss = LOSSES.get(self.loss, Loss) if isinstance(self.loss, str) else self.loss
+        tags.target_tags.positive_only = getattr(loss, "lowest", -np.inf) >= 0.0
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -1,11 +1,13 @@
 """Linear regression by gradient descent."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skgd._sklearn import StrOptions, fit_context
+from skgd._sklearn import StrOptions, fit_context, link_of
 from skgd.descent import inverse_link, predictions
 from skgd.targets import TargetByTarget
 from skgd.texts import documented
@@ -59,7 +61,8 @@ class GDRegressor(TargetByTarget):
         others. The minimum is the same, and reached in fewer epochs when centred. ``"auto"``
         centres where nothing is asked about the descent itself: for the squared error on the full
         batch, with ``learning_rate="auto"`` and ``init=None``. A centred descent starts from the
-        weighted mean of y, so compare rules and batch sizes with ``center=False``.
+        weighted mean of y, so compare rules and batch sizes with ``center=False``. Under another
+        loss ``"auto"`` then starts the intercept at the best constant prediction.
     {record_path}
     {warm_start}
     {random_state}
@@ -68,9 +71,11 @@ class GDRegressor(TargetByTarget):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        float32 where X is, else float64.
+        float32 where X is, else float64. Linear in what the loss predicts before its inverse
+        link: in y itself, but under ``loss="poisson"`` in the logarithm of its mean, where one
+        unit more of a feature multiplies the prediction by ``exp(coef_)``.
     intercept_ : float or ndarray of shape (n_targets,)
-        0.0 without an intercept.
+        On the scale of ``coef_``; 0.0 without an intercept.
     {n_iter_}
     {t_}
     {loss_curve_}
@@ -316,6 +321,11 @@ class GDRegressor(TargetByTarget):
         ndarray of shape (n_targets, n_parameters)
         """
         return self._starts(np.size(self.t_), self.n_features_in_)
+
+    @property
+    def _base_loss(self):
+        """Where explainers and converters look up the link of scikit-learn's linear models."""
+        return SimpleNamespace(link=link_of(self._named("loss"), inverse_link))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coef_")

@@ -232,6 +232,40 @@ def test_the_kernel_says_of_many_rows_what_the_loss_says_of_one(loss):
     )
 
 
+# The scale of coefficients
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_coefficients_of_counts_are_linear_in_the_logarithm_of_predictions(n_targets):
+    X, y, _ = make_rows()
+    Y = np.column_stack([y, y[::-1]])[:, :n_targets].squeeze()
+    model = GDRegressor("poisson").fit(X, Y)
+    theirs = PoissonRegressor().fit(X, y)
+    link = model._base_loss.link
+    assert type(link) is type(theirs._base_loss.link)
+    raw = X @ model.coef_.T + model.intercept_
+    np.testing.assert_allclose(link.inverse(raw), model.predict(X), rtol=1e-12)
+    np.testing.assert_allclose(link.link(model.predict(X)), raw, rtol=1e-10, atol=1e-12)
+
+
+@every_loss
+def test_a_client_is_told_the_link_and_the_targets_of_a_loss(loss):
+    model = GDRegressor(loss)
+    f = np.array([-1.0, 0.5])
+    inverse = model._base_loss.link.inverse(f.copy())
+    np.testing.assert_array_equal(inverse, np.exp(f) if loss == "poisson" else f)
+    kind = type(model._base_loss.link).__name__
+    assert kind == ("LogLink" if loss == "poisson" else "IdentityLink")
+    assert model.__sklearn_tags__().target_tags.positive_only is (loss == "poisson")
+
+
+def test_a_link_of_ones_own_is_told_as_such():
+    link = GDRegressor(Bare())._base_loss.link
+    assert type(link).__name__ == "CustomLink"
+    np.testing.assert_allclose(link.inverse(np.array([0.5])), np.exp([0.5]), rtol=1e-15)
+    assert not hasattr(link, "link")
+
+
 # Constant targets
 
 
