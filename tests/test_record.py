@@ -18,8 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
-from skgd.descent import compiled, conjugate
-from skgd.descent.working import WorkingSet
+from skgd.descent import Shortcut, compiled
+from skgd.descent.conjugate import Tuning as Smooth
+from skgd.descent.shortcut import Tuning
+from skgd.descent.working import Tuning as Working
 from skgd.displays import LearningRateDisplay, LossCurveDisplay, StepDisplay
 from skgd.optimizers import OPTIMIZERS, Optimizer
 
@@ -109,11 +111,23 @@ def assert_drawn(model, rows, y):
 
 # The direct solvers
 
+NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
 WAYS = {
-    "chosen": {},
-    "conjugate gradients": {"LARGEST": 0},
-    "Cholesky": {"CHEAP": np.inf},
+    "chosen": Tuning(),
+    "conjugate gradients": Tuning(smooth=Smooth(**NEVER)),
+    "Cholesky": Tuning(smooth=Smooth(cheap=np.inf)),
 }
+NO_WAY = Tuning(smooth=Smooth(**NEVER, restarts=0), working=Working(largest=0))
+
+
+def force(monkeypatch, tuning):
+    """Let every fit with the default optimizer go this way."""
+
+    class Forced(Shortcut):
+        def __init__(self, *args):
+            super().__init__(*args, tuning=tuning)
+
+    monkeypatch.setattr("skgd.estimator.Shortcut", Forced)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -138,8 +152,7 @@ def test_the_record_of_the_default_optimizer_is_whole(storage, penalty, weight):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60)], ids=["tall", "wide"])
 def test_every_way_of_the_direct_solver_records_where_it_went(way, shape, monkeypatch):
-    for name, value in WAYS[way].items():
-        monkeypatch.setattr(conjugate, name, value)
+    force(monkeypatch, WAYS[way])
     rows, y = make_regression(*shape, noise=1.0)
     model = GDRegressor(alpha=0.01, tol=1e-9).fit(rows, y)
     assert model.converged_
@@ -153,16 +166,16 @@ def test_every_way_of_the_direct_solver_records_where_it_went(way, shape, monkey
 def test_a_descent_that_takes_over_from_the_direct_solver_goes_on_with_its_record(
     penalty, verbose, monkeypatch, capsys
 ):
-    monkeypatch.setattr(WorkingSet, "minimise", lambda self, record, epochs: None)
-    monkeypatch.setattr("skgd.descent.shortcut.smooth", lambda problem, record, epochs: None)
-    model = GDRegressor(penalty=penalty, alpha=0.1, verbose=verbose).fit(X, Y)
-    descent = GDRegressor(penalty=penalty, alpha=0.1, optimizer="nesterov").fit(X, Y)
+    force(monkeypatch, NO_WAY)
+    rows, y = make_regression(30, 40, noise=1.0)
+    model = GDRegressor(penalty=penalty, alpha=0.1, verbose=verbose).fit(rows, y)
+    descent = GDRegressor(penalty=penalty, alpha=0.1, optimizer="nesterov").fit(rows, y)
     assert (model.stop_reason_, model.n_iter_) == ("converged", descent.n_iter_)
     assert model.learning_rate_ == descent.learning_rate_
     assert_whole(model.history_, model.loss_curve_)
     for name in sorted(set(model.history_) - {"seconds", "compile_seconds"}):
         np.testing.assert_allclose(model.history_[name], descent.history_[name], rtol=1e-9)
-    assert_drawn(model, X, Y)
+    assert_drawn(model, rows, y)
 
 
 def test_the_default_optimizer_without_epochs_enough_has_a_record_too():
