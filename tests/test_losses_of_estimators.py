@@ -144,6 +144,7 @@ def test_predictions_of_single_precision_stay_single_and_round_but_once():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_many_starts_of_a_wave_in_counts_find_the_wave():
     rng = np.random.default_rng(1)
     x = rng.uniform(-15.0, 15.0, 200)
