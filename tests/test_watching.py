@@ -177,6 +177,15 @@ def test_where_a_validated_fit_diverges_the_message_is_of_the_rate():
     assert np.isnan(scores[-1])
 
 
+def test_epochs_before_there_was_validation_have_no_score():
+    model = GDRegressor(optimizer="gd", warm_start=True, max_iter=3, tol=None).fit(X, Y)
+    scores = model.fit(X, Y, **held()).history_["validation_score"]
+    assert len(scores) == len(model.loss_curve_)
+    assert np.isnan(scores[:-4]).all()
+    assert np.isfinite(scores[-4:]).all()  # of where the call began, and of its three epochs
+    assert scores[-1] == pytest.approx(model.score(X_VAL, Y_VAL), rel=1e-12)
+
+
 def test_partial_fit_does_not_validate():
     with pytest.raises(ValueError, match="early_stopping should be False with partial_fit"):
         GDRegressor(early_stopping=True).partial_fit(X, Y)
