@@ -23,6 +23,8 @@ STORAGES = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,
     "CSR": sparse.csr_array,
+    "float32": lambda X: X.astype(np.float32),
+    "CSR, float32": lambda X: sparse.csr_array(X.astype(np.float32)),
 }
 COSTS = {
     "none": {"penalty": None},

@@ -16,6 +16,7 @@ STORAGES = {
     "F": np.asfortranarray,
     "CSR": sparse.csr_array,
     "float32": lambda X: X.astype(np.float32),
+    "CSR, float32": lambda X: sparse.csr_array(X.astype(np.float32)),
 }
 L1 = {"penalty": "l1", "alpha": 0.05}
 CHANGES = {

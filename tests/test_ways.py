@@ -9,9 +9,9 @@ from sklearn.linear_model import Lasso, Ridge
 from skgd.descent import Shortcut
 from skgd.descent.conjugate import Tuning as Smooth
 from skgd.descent.shortcut import Tuning
+from skgd.descent.sums import column_means
 from skgd.descent.working import Tuning as Working
 from skgd.losses import SquaredError
-from skgd.matrix import column_means
 from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.optimizers import Nesterov
@@ -163,7 +163,7 @@ def test_a_gap_is_never_negative(alpha, seed):
             assert way.objective.dual_gap(way.answer + shift) >= 0.0
 
 
-@pytest.mark.parametrize("storage", ["C"])
+@pytest.mark.parametrize("storage", ["C", "CSR"])
 @pytest.mark.parametrize("alpha", [1e-3, 1.0])
 def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, storage):
     rng = np.random.default_rng(0)
@@ -175,7 +175,7 @@ def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, stora
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("dtype", [np.float64])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", [(80, 6), (12, 30)], ids=str)
 def test_of_columns_far_from_zero_the_first_step_of_a_factor_is_the_answer(shape, dtype, weighted):
     X, y, weight = make_rows(*shape)

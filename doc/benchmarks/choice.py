@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits
 from skgd.descent import Shortcut
 from skgd.descent.conjugate import Tuning as Smooth
 from skgd.descent.shortcut import Tuning
+from skgd.descent.sums import column_means
 from skgd.descent.working import Tuning as Working
 from skgd.losses import SquaredError
-from skgd.matrix import column_means
 from skgd.models import Linear
 from skgd.objective import Objective
 from skgd.optimizers import Auto
