@@ -18,16 +18,18 @@ from skgd._sklearn import (
 )
 from skgd.arrays import canonical, joined, numbers, refuse_masked, sound
 from skgd.constant import fit_constant
-from skgd.descent import Descent, Shortcut, gradient_unit, rehearse
+from skgd.descent import Descent, Shortcut, gradient_unit, rehearse, settings_of
 from skgd.losses import LOSSES, Loss
 from skgd.naming import NamedParts, plain
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Constant, Schedule
+from skgd.seen import Seen
 from skgd.watching import Rows, Watching, frame_of, hold_out
 
-SOLUTION = {"coef_", "theta_", "_descents"}  # without which an estimator is not fitted
+ROUNDING = 1e-30  # of the mean square of y, below which y is constant
+SOLUTION = {"coef_", "theta_", "_descents", "_seen"}  # without which an estimator is not fitted
 
 
 class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
@@ -109,8 +111,8 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """
         raise NotImplementedError
 
-    def _descend(self, objective, start, seed, epochs, begin, learning_rate=None):
-        """Run one descent on one objective, at another rate if there is one."""
+    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
+        """Run one descent on one objective, at a share of the automatic rate."""
         parts = self._parts()
         unasked = epochs is None and not (begin and begin.validates)
         if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
@@ -122,17 +124,14 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
             parts["optimizer"],
             parts["schedule"].lasting(self.max_iter),
             start,
-            learning_rate=learning_rate or plain(self.learning_rate),
+            learning_rate=plain(self.learning_rate),
+            rate_share=rate_share,
             batch_size=plain(self.batch_size),
             sampling=self.sampling,
             seed=seed,
-            tol=self._tol(epochs),
-            n_iter_no_change=self.n_iter_no_change,
-            record_path=int(self.record_path),
             average=int(self.average),
-            clip_norm=self.clip_norm or np.inf,
-            clip_value=self.clip_value or np.inf,
             unit=gradient_unit(objective) if self.learning_rate == "auto" else 1.0,
+            **self._changeable(epochs),
         )
         return self._run(descent, epochs, begin)
 
@@ -144,13 +143,21 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         limited = self.clip_norm is not None or self.clip_value is not None
         return free and whole and self.learning_rate == "auto" and not (asked or limited)
 
+    def _changeable(self, epochs):
+        """Return what a descent takes over at the beginning, and whenever it is gone on with."""
+        return {
+            "tol": self._tol(epochs),
+            "n_iter_no_change": self.n_iter_no_change,
+            "record_path": int(self.record_path),
+            "clip_norm": self.clip_norm or np.inf,
+            "clip_value": self.clip_value or np.inf,
+        }
+
     def _go_on(self, descent, objective, epochs, begin):
         """Take up a descent where it was left, on new data or the same."""
-        descent.schedule = self._named("schedule").lasting(self.max_iter)
-        descent.tol, descent.n_iter_no_change = self._tol(epochs), self.n_iter_no_change
-        if epochs is None:
-            descent.best, descent.stale = np.inf, 0.0
-        descent.resume(objective, plain(self.learning_rate))
+        schedule, stream = self._named("schedule").lasting(self.max_iter), epochs is not None
+        options, rate = self._changeable(epochs), plain(self.learning_rate)
+        descent.resume(objective, rate, schedule, stream=stream, **options)
         return self._run(descent, epochs, begin)
 
     def _tol(self, epochs):
@@ -167,20 +174,69 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         descent.descend(self.max_iter if epochs is None else epochs, watch)
         return descent
 
-    def _left(self, d, again):
+    def _left(self, objective, going):
         """Return the descents of the last call, if they can be gone on with; else None."""
-        left = vars(self).get("_descents") if again else None
-        same = self._named("optimizer"), self.batch_size, self.sampling, d
-        if not left or left[0].settings != same or left[0].average != int(self.average):
-            return None
-        clips = self.clip_norm or np.inf, self.clip_value or np.inf
-        return left if left[0].clips == clips else None
+        left, optimizer = vars(self).get("_descents") if going else None, self._named("optimizer")
+        same = settings_of(objective, optimizer, self.batch_size, self.sampling, self.average)
+        return left if left and left[0].settings == same else None
 
-    def _keep(self, descents):
+    def _keep(self, descents, seen):
         """Keep what it takes to go on, without the data."""
-        for descent in descents:
+        self._descents, self._seen = [d for d in descents if d.settings], seen
+        for descent in self._descents:
             descent.release()
-        self._descents = descents
+
+    def _see(self, y, weight, total, constants, before, columns):
+        """Return what is known of the rows of this call, and of those seen before it.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_targets, n)
+        weight, total : ndarray of shape (n,), float
+            Of mean one, and their sum before they were made so.
+        constants : list of ConstantFit
+        before : Seen or None
+        columns : Columns
+
+        Returns
+        -------
+        seen : Seen
+        units : list of float
+            What a fit of each target can gain.
+        """
+        loss, level, units = self._named("loss"), self._has_level(), [c.unit for c in constants]
+        means = y @ weight / len(weight) if level else np.zeros(len(y))
+        nulls = 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
+        nulls = nulls if loss.quadratic else np.array(units)
+        seen = Seen(total, columns.mean, columns.variance, means, nulls, loss, level)
+        if before is None:
+            return seen, units
+        seen = before.then(seen)
+        told = seen.nulls > ROUNDING * seen.targets**2
+        return seen, np.where(told, seen.nulls, units).tolist()
+
+    def _has_level(self):
+        """Whether a constant can be fitted."""
+        raise NotImplementedError
+
+    def _constants(self, y, weight):
+        """Return the best constant prediction of each target."""
+        loss = self._named("loss")
+        return [fit_constant(loss, t, weight, self._has_level()) for t in y]
+
+    def _earlier(self, going, epochs):
+        """Return what has been seen before the rows of this call, if they go on a stream."""
+        before = vars(self).get("_seen") if going else None
+        if before is None:
+            return None
+        loss, last = type(self._named("loss")), type(before.loss)
+        if loss.mean is not last.mean:
+            raise ValueError(
+                f"The fit so far is by {last.__name__}, whose predictions are another function of "
+                f"X than those of {loss.__name__}: its parameters are no start. Begin anew by fit "
+                "with warm_start=False."
+            )
+        return None if epochs is None else before
 
     def _draws(self, n):
         """Whether the order of n rows is drawn at random."""
@@ -329,7 +385,7 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
         self.converged_ = each(np.array([d.outcome.settled for d in descents]))
         self.n_iter_ = each(np.array([d.epoch for d in descents]))
-        self.t_ = each(np.array([d.t for d in descents]))
+        self.t_ = each(np.array([d.updates_before + d.t for d in descents]))
         self.learning_rate_ = each(np.array([d.rate for d in descents]))
         if self.record_path:
             self.path_ = each(tracks)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skgd.descent import Outcome
+from skgd.descent import Columns, Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
 from skgd.screening import checked_box, enough, screen
@@ -13,6 +13,7 @@ from skgd.speaking import warn
 from skgd.stationary import End, Minima, covariance, describe, distinct, polish
 from skgd.verdict import FAILED, judge
 
+NO_COLUMNS = Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
 QUARTERS = 60  # times that an automatic rate is cut, at most
 
 
@@ -21,14 +22,17 @@ class ManyStarts(DescentEstimator):
 
     def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
         """Go on with the descent of the last call, or begin new ones, and report."""
-        going = again and "_descents" in vars(self)
-        X, y, weight, _, watching = self._prepare(X, y, sample_weight, held, going, epochs)
-        objective, show = self._objective(X, y, weight), partial(self._shown, X.dtype)
-        left = self._left(objective.d, again)
+        going = again and self.__sklearn_is_fitted__()
+        X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
+        before = self._earlier(going, epochs)
+        constants = self._constants(y[None], weight)
+        seen, units = self._see(y[None], weight, total, constants, before, NO_COLUMNS)
+        objective = self._problem(X, y, weight, self._model(), units[0])
+        left, show = self._left(objective, going), partial(self._shown, X.dtype)
         if left is None:
             searches = self.init is None and not going
             seed = self._seed(searches or self._draws(objective.n))
-            starts = self.parameters()[None] if going else self._starts(objective, seed)
+            starts = self._last()[None] if going else self._starts(objective, seed)
             self.starts_ = self._outward(starts)
             among = "start" if len(starts) > 1 else ""
             begin = watching._replace(among=among).beginning(self, show)
@@ -36,6 +40,8 @@ class ManyStarts(DescentEstimator):
             descents = Parallel(n_jobs=n_jobs, prefer="threads")(
                 delayed(self._descend)(objective, start, seed, epochs, begin) for start in starts
             )
+            for descent in descents:
+                descent.updates_before = int(self.t_) if going else 0
         else:
             begin = watching.beginning(self, show)
             descents = [self._go_on(left[0], objective, epochs, begin)]
@@ -49,17 +55,29 @@ class ManyStarts(DescentEstimator):
         if not (finite and self.converged_):
             self._failure = judge(best, self)
         self._warn_of_kind()
-        self._keep([best])
+        self._keep([best], seen)
         watching.end(self)
         return self
 
     def _model(self):
         return Gabor(bool(self.fit_amplitude), bool(self.fit_width), bool(self.fit_baseline))
 
+    def _has_level(self):
+        return bool(self.fit_baseline)
+
     def _outward(self, theta):
         """Return parameters in the order of ``theta_``: the offset first."""
         p = self.n_features_in_
         return np.concatenate([theta[..., [p]], theta[..., :p], theta[..., p + 1 :]], axis=-1)
+
+    def _last(self):
+        """Return where the last call has ended, as parameters of the present model."""
+        shape = zip(
+            (self.fit_amplitude, self.fit_width, self.fit_baseline),
+            (self.amplitude_, self.width_, self.baseline_),
+        )
+        fitted = [value for is_fitted, value in shape if is_fitted]
+        return np.array([*self.frequency_, self.offset_, *fitted], dtype=float)
 
     def _inward(self, theta):
         """Return parameters in the order of the objective: the frequency first."""
@@ -87,15 +105,15 @@ class ManyStarts(DescentEstimator):
         n_screen = enough(objective.p) if self.n_screen == "auto" else self.n_screen
         return screen(objective, n_screen, self.n_init, rng, box)
 
-    def _descend(self, objective, start, seed, epochs, begin, learning_rate=None):
+    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
-        descent = super()._descend(objective, start, seed, epochs, begin, learning_rate)
+        descent = super()._descend(objective, start, seed, epochs, begin, rate_share)
         for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
             curve, null = descent.curve, objective.null
             if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
                 break
-            rate = 0.25 * descent.rate
-            descent = super()._descend(objective, start, seed, epochs, begin, rate)
+            rate_share *= 0.25
+            descent = super()._descend(objective, start, seed, epochs, begin, rate_share)
         return descent
 
     def _is_polished(self, validated):

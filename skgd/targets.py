@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
-from skgd.constant import fit_constant
 from skgd.descent import are_constant, survey
 from skgd.estimator import DescentEstimator
 from skgd.models import Linear
@@ -17,16 +16,18 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
 
     def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
         """Go on with the descents of the last call, or begin new ones, and report."""
-        going = again and "_descents" in vars(self)
+        going = again and self.__sklearn_is_fitted__()
         X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
-        pooled = going and epochs is not None
-        columns, centre, offsets = self._surveyed(X, targets, weight, total, pooled)
-        loss = self._named("loss")
-        constants = [fit_constant(loss, t, weight, self.fit_intercept) for t in targets]
+        self._check_targets(len(targets), going)
+        columns = survey(X, weight, intercept=bool(self.fit_intercept))
+        before, constants = self._earlier(going, epochs), self._constants(targets, weight)
+        seen, units = self._see(targets, weight, total, constants, before, columns)
+        columns, centre = self._judged(columns, seen, before is None, weight, X.dtype)
+        offsets = np.zeros(len(targets)) if centre is None else seen.targets
         objectives = [
-            self._objective(X, t - offset, weight, constant.unit, centre, columns)
-            for t, offset, constant in zip(targets, offsets, constants)
+            self._objective(X, t - offset, weight, unit, centre, columns)
+            for t, offset, unit in zip(targets, offsets, units)
         ]
         if not going:
             solved = self.center == "auto" and self._is_left_alone()
@@ -35,7 +36,7 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
             watching.target(k).beginning(self, partial(self._shown, X.dtype, offset))
             for k, offset in enumerate(offsets)
         ]
-        descents = self._descents_for(objectives, begins, again, going, epochs)
+        descents = self._descents_for(objectives, begins, going, epochs)
         each = _only if y.ndim == 1 else _all
         kept = [d.path for d in descents] if self.record_path else []
         self._record(descents, [*map(_whole, descents, kept, offsets)], each)
@@ -43,41 +44,47 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         ends = [_whole(d, d.result, offset) for d, offset in zip(descents, offsets)]
         self._report(descents, np.array(ends).astype(X.dtype) + 0, each)  # no negative zeros
         self._failure = next(filter(None, failures), None)
-        self._keep(descents)
+        self._keep(descents, seen)
         watching.end(self)
         return self
 
-    def _descents_for(self, objectives, begins, again, going, epochs):
+    def _check_targets(self, n_targets, going):
+        """Refuse another number of targets than the fit so far has."""
+        if going and np.size(self.t_) != n_targets:
+            raise ValueError(f"y has {n_targets} targets; the fit so far has {np.size(self.t_)}.")
+
+    def _descents_for(self, objectives, begins, going, epochs):
         """Descend for each target, from where the last call ended or anew."""
-        left, fitted = self._left(objectives[0].d, again), np.size(self.t_) if going else None
-        if going and fitted != len(objectives):
-            raise ValueError(f"y has {len(objectives)} targets; the fit so far has {fitted}.")
-        if left is None:
-            starts = self._starts(len(objectives), objectives[0].p, going)
-            seed = self._seed(self._draws(objectives[0].n))
-            return [
-                self._descend(objective, start[: objective.d], seed, epochs, begin)
-                for objective, start, begin in zip(objectives, starts, begins)
-            ]
-        return [self._go_on(d, o, epochs, begin) for d, o, begin in zip(left, objectives, begins)]
+        left = self._left(objectives[0], going)
+        if left is not None:
+            each = zip(left, objectives, begins)
+            return [self._go_on(d, o, epochs, begin) for d, o, begin in each]
+        done = np.ravel(self.t_) if going else np.zeros(len(objectives), dtype=int)
+        starts = self._starts(len(objectives), objectives[0].p, going)
+        seed = self._seed(self._draws(objectives[0].n))
+        descents = [
+            self._descend(objective, start[: objective.d], seed, epochs, begin)
+            for objective, start, begin in zip(objectives, starts, begins)
+        ]
+        for descent, t in zip(descents, done.tolist()):
+            descent.updates_before = t
+        return descents
 
-    def _surveyed(self, X, targets, weight, total, going):
-        """Return what is known of the columns, and where rows and targets are seen from.
+    def _has_level(self):
+        return bool(self.fit_intercept)
 
-        That is from their means, or from those of all rows so far; and what is constant is what
-        has been so in all of them.
+    def _judged(self, columns, seen, first, weight, dtype):
+        """Return the columns, constant where they were so in all rows, and where they are centred.
+
+        A single row has no spread to judge by, unless all is seen from it.
         """
+        centre = seen.columns if self._is_centred() else None
         if not self.fit_intercept:
-            return survey(X, weight, intercept=False), None, np.zeros(len(targets))
-        columns, offsets = survey(X, weight), np.array([weight @ t / len(t) for t in targets])
-        before = vars(self).get("_seen") if going else None
-        self._seen = pooled = _pooled(before, (total, columns.mean, columns.variance, offsets))
-        constant = are_constant(*pooled[1:3], X.dtype)
-        if not self._is_centred():
-            one = before is None and np.count_nonzero(weight) == 1  # which has no spread to judge
-            columns = columns._replace(constant=constant & (not one))
-            return columns, None, np.zeros(len(targets))
-        return columns._replace(constant=constant), pooled[1], pooled[3]
+            return columns, centre
+        constant = are_constant(seen.columns, seen.variances, dtype)
+        if centre is None and first and np.count_nonzero(weight) == 1:
+            constant = np.zeros_like(constant)
+        return columns._replace(constant=constant), centre
 
     def _is_centred(self):
         """Whether the intercept is solved for, rather than descended to."""
@@ -95,13 +102,15 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
     def _starts(self, n_targets, p, going=False):
         """Return where each target's descent begins, the intercept last."""
         if going:
-            found, shape = self.parameters(), (n_targets, p + self.fit_intercept)
-            if found.size != shape[0] * shape[1]:
+            coef, intercept = np.asarray(self._dense()), np.ravel(self.intercept_)
+            if coef.size != n_targets * p or intercept.size not in (1, n_targets):
                 raise ValueError(
-                    f"coef_ and intercept_ hold {found.size} numbers; expected those of "
-                    f"{n_targets} targets and {p} columns. Fit anew."
+                    f"coef_ and intercept_ hold {coef.size + intercept.size} numbers; expected "
+                    f"those of {n_targets} targets and {p} columns. Fit anew."
                 )
-            return found.reshape(shape)
+            intercept = np.broadcast_to(intercept, n_targets)
+            found = np.column_stack([coef.reshape(n_targets, p), intercept]).astype(float)
+            return found[:, : p + bool(self.fit_intercept)]
         names = f"the coefficients{' and, last, the intercept' * bool(self.fit_intercept)}"
         sizes = {"coef": p, "intercept": int(self.fit_intercept)}
         start = self._init((n_targets, p + self.fit_intercept), names, sizes)
@@ -128,18 +137,6 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         self.coef_ = each(finals[:, :p])
         self.intercept_ = each(finals[:, p]) if self.fit_intercept else 0.0
         self.dual_gap_ = each(np.array([_gap(d, final) for d, final in zip(descents, finals)]))
-
-
-def _pooled(before, now):
-    """Return weight, means and variances of columns, and means of targets, of all rows."""
-    if before is None:
-        return now
-    total, mean, variance, offsets = before
-    whole = total + now[0]
-    share, rest = now[0] / whole, total / whole
-    apart = now[1] - mean
-    variance = rest * variance + share * now[2] + share * rest * apart**2
-    return whole, mean + share * apart, variance, offsets + share * (now[3] - offsets)
 
 
 def _whole(descent, theta, offset):

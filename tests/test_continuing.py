@@ -1,6 +1,7 @@
 """To go on: partial_fit and warm_start continue a descent, rather than begin another."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,15 +25,43 @@ FORMS = [
 GABOR = {"init": [1.5, 8.5], "optimizer": "momentum"}
 
 
+SOLUTION = ("coef_", "theta_", "intercept_", "t_")
+RECORD = ("path_", "loss_curve_")
+
+
+def values(model, names):
+    return [np.asarray(getattr(model, name)) for name in names if hasattr(model, name)]
+
+
 def record_of(model):
     """Return all that a fit tells of its descent."""
-    names = ("path_", "loss_curve_", "coef_", "theta_", "intercept_", "n_iter_", "t_")
-    return [np.asarray(getattr(model, name)) for name in names if hasattr(model, name)]
+    return values(model, (*SOLUTION, *RECORD, "n_iter_"))
 
 
 def assert_same(one, other):
     for a, b in zip(record_of(one), record_of(other), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def assert_calls_make(whole, model, calls):
+    """Check that calls, each with a record of its own, have led where one fit leads.
+
+    Parameters
+    ----------
+    whole : estimator
+        After one fit.
+    model : estimator
+        After the last call.
+    calls : list of list of ndarray
+        The `RECORD` of each call, which begins where that of the call before ends.
+    """
+    for a, b in zip(values(whole, SOLUTION), values(model, SOLUTION), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, *pieces in zip(values(whole, RECORD), *calls, strict=True):
+        joined = [pieces[0], *(piece[1:] for piece in pieces[1:])]
+        np.testing.assert_allclose(a, np.concatenate(joined), rtol=1e-12)
+        for piece, following in pairwise(pieces):
+            np.testing.assert_allclose(piece[-1], following[0], rtol=1e-12)
 
 
 def two_ways(model):
@@ -45,17 +74,18 @@ def two_ways(model):
 def test_calls_of_partial_fit_are_the_epochs_of_one_fit(options):
     X, y = make_regression()
     whole, parts = two_ways(GDRegressor(**options))
+    calls = []
     for _ in range(3):
         parts = pickle.loads(pickle.dumps(parts.partial_fit(X, y)))
-    assert_same(whole.fit(X, y), parts)
+        calls.append(values(parts, RECORD))
+    assert_calls_make(whole.fit(X, y), parts, calls)
 
 
 def test_partial_fit_follows_one_descent_of_the_gabor_model():
     X, y = load_gabor(return_X_y=True)
     whole, parts = two_ways(GDGaborRegressor(**GABOR))
-    for _ in range(3):
-        parts.partial_fit(X, y)
-    assert_same(whole.fit(X, y), parts)
+    calls = [values(parts.partial_fit(X, y), RECORD) for _ in range(3)]
+    assert_calls_make(whole.fit(X, y), parts, calls)
 
 
 def test_sparse_rows_and_many_targets_go_on_as_well():
@@ -72,11 +102,12 @@ def test_sparse_rows_and_many_targets_go_on_as_well():
 def test_a_warm_start_goes_on_with_memory_and_count(options):
     X, y = make_regression()
     whole, parts = two_ways(GDRegressor(**options))
-    parts.set_params(warm_start=True, tol=None, max_iter=1).fit(X, y)
+    parts.set_params(warm_start=True, tol=None, max_iter=1)
+    calls = [values(parts.fit(X, y), RECORD)]
     if "schedule" not in options:
-        parts.set_params(max_iter=2).fit(X, y)
-        assert_same(whole.fit(X, y), parts)
-    assert parts.t_ == len(parts.path_) - 1
+        calls.append(values(parts.set_params(max_iter=2).fit(X, y), RECORD))
+        assert_calls_make(whole.fit(X, y), parts, calls)
+        assert (parts.n_iter_, len(parts.loss_curve_)) == (2, 3)
 
 
 def test_a_warm_start_leads_along_a_path_of_alphas_to_each_lasso():

@@ -23,8 +23,8 @@ A_PART = {"math", "numpy", "skgd.part"}
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.arrays", "skgd.part", "skgd.descent", "skgd.matrix", *PARTS),
-    *("skgd.constant", "skgd.objective", "skgd.screening", "skgd.speaking", "skgd.stationary"),
-    *("skgd.texts", "skgd.verdict", "skgd.watching"),
+    *("skgd.constant", "skgd.objective", "skgd.screening", "skgd.seen", "skgd.speaking"),
+    *("skgd.stationary", "skgd.texts", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -58,6 +58,7 @@ ALLOWED = {
     "skgd.datasets": {
         *("numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.descent", "skgd.models"),
     },
+    "skgd.seen": {"numpy"},
     "skgd.synonyms": {"skgd.part"},
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", "skgd.synonyms", *PARTS},
     "skgd.texts": PARTS,

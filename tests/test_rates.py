@@ -68,6 +68,19 @@ def test_the_lanczos_bound_holds_for_any_spectrum(spectrum):
     assert max(spectrum) * (1 - 1e-12) <= bound <= max(spectrum) * 1.01
 
 
+@pytest.mark.parametrize("off", [0.0, 1e-9, 1e-3])
+@pytest.mark.parametrize("d", [2, 5, 30])
+def test_the_lanczos_bound_holds_though_it_starts_beside_another_eigenvector(d, off):
+    starts = []
+    lanczos_bound(lambda v: starts.append(v) or v, d)
+    basis = np.random.default_rng(1).standard_normal((d, d))
+    basis[:, 0] = starts[0] + off * basis[:, 1]
+    Q = np.linalg.qr(basis)[0]
+    spectrum = np.append(1.0, np.linspace(2.0, 100.0, d - 1))
+    bound = lanczos_bound(lambda v: Q @ (spectrum * (Q.T @ v)), d)
+    assert 100.0 * (1 - 1e-12) <= bound <= 101.0
+
+
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize(("centred", "intercept"), [(True, True), (False, True), (False, False)])
 def test_the_row_curvature_is_the_longest_rows(centred, intercept, form):

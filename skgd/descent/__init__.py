@@ -5,7 +5,7 @@ from skgd.descent.quadratic import Quadratic
 from skgd.descent.rates import automatic_rate, gradient_unit, stability_limit, stable_rate
 from skgd.descent.rehearsal import rehearse
 from skgd.descent.rowwise import inverse_link, model_predictions
-from skgd.descent.run import Descent
+from skgd.descent.run import Descent, settings_of
 from skgd.descent.shortcut import Shortcut
 from skgd.descent.sums import Columns, are_constant, predictions, survey
 from skgd.descent.working import WorkingSet
@@ -24,6 +24,7 @@ __all__ = [
     "model_predictions",
     "predictions",
     "rehearse",
+    "settings_of",
     "stability_limit",
     "stable_rate",
     "survey",

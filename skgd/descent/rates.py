@@ -1,8 +1,12 @@
 """The rate behind ``learning_rate="auto"``, from the curvature of the data at hand."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 REACH = 3.0  # spreads of y that a step may move predictions by
+WIDER = 10.0  # times as wide as the data that a Newton step was taken on, which no longer serves
 
 
 def stable_rate(objective, batch=None, replacement=False):
@@ -62,9 +66,8 @@ def newton_length(objective, theta, g):
     """Return how far the exact step along the signs of the gradient moves each parameter.
 
     ``g`` is the gradient of the data term at ``theta``; what the penalty's prox takes off it
-    is left out. The length scales with the parameters: inversely to X, in proportion to y. Where
-    there is no slope, or a valley so flat that the step leaves the range of the data, it is the
-    length that moves predictions by a few times the spread of y.
+    is left out. The length scales with the parameters: inversely to X, in proportion to y.
+    Infinite where there is no slope.
     """
     p, strength, penalty = objective.p, objective.data.strength.tolist(), objective.penalty
     slope = g.copy()
@@ -73,10 +76,7 @@ def newton_length(objective, theta, g):
     slope[:p][objective.constant] = 0.0
     signs = np.sign(slope)
     bend = objective.curvature_along(signs)
-    widths = np.sqrt(objective.column_curvature)
-    widths = min(widths.sum(), np.sqrt(np.count_nonzero(widths) * objective.curvature))
-    farthest = REACH * np.sqrt(2.0 * objective.null) / widths if widths > 0.0 else 1.0
-    return min(float(signs @ slope / bend), farthest) if bend > 0.0 else farthest
+    return float(signs @ slope / bend) if bend > 0.0 else math.inf
 
 
 def gradient_unit(objective):
@@ -89,13 +89,81 @@ def gradient_unit(objective):
     return float(unit) or 1.0
 
 
-def automatic_rate(objective, optimizer, theta, batch=None, replacement=False, g=None):
-    """Return the rate for an optimizer that starts at ``theta``, with the data gradient ``g``."""
-    stable = newton = 1.0
+class RateBasis(NamedTuple):
+    """What an automatic rate rests on, as far as data have shown it.
+
+    Where there is no slope, or a valley so flat that the Newton step leaves the range of the data,
+    a step moves predictions by a few times the spread of y.
+    """
+
+    stable: float  # the reciprocal of the curvature, or of twice the expected smoothness
+    newton: float  # how far the first Newton step moves each parameter
+    width: float  # how far predictions move with all parameters
+    full: bool  # whether an update sees all rows
+
+    def rate(self, objective, optimizer):
+        """Return an optimizer's own rate, and no more than its decay of the weights bears."""
+        reach = REACH * math.sqrt(2.0 * objective.null)
+        newton = min(self.newton, reach / self.width if self.width > 0.0 else 1.0)
+        rate = optimizer.automatic_rate(self.stable, newton, self.full)
+        decay = float(objective.data.strength.max()) * objective.penalty.curvature()
+        return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate
+
+    def then(self, later):
+        """Return what holds for these data and for later ones."""
+        stable, width = min(self.stable, later.stable), max(self.width, later.width)
+        return RateBasis(stable, min(self.newton, later.newton), width, later.full)
+
+    def covers(self, later):
+        """Whether later data are not so much wider that they need a Newton step of their own."""
+        return later.width <= WIDER * self.width
+
+
+def rate_basis(objective, optimizer, batch=None, replacement=False):
+    """Return what a rate rests on, before a Newton step is known, on batches of this size.
+
+    None for all rows.
+    """
+    full = batch is None
     if optimizer.fraction is None:
-        stable = stable_rate(objective, batch, replacement)
-    else:
-        newton = newton_length(objective, theta, objective.data_term(theta)[1] if g is None else g)
-    rate = optimizer.automatic_rate(stable, newton, batch is None)
-    decay = float(objective.data.strength.max()) * objective.penalty.curvature()
-    return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate
+        return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
+    widths = np.sqrt(objective.column_curvature)
+    joint = np.count_nonzero(widths) * objective.curvature
+    width = min(float(widths.sum()), math.sqrt(joint))
+    return RateBasis(1.0, math.inf, width, full)
+
+
+def extended(known, objective, optimizer, batch, theta, g):
+    """Return what a rate rests on, with the data at hand.
+
+    Parameters
+    ----------
+    known : RateBasis or None
+        Of the data before.
+    objective : Objective
+    optimizer : Optimizer
+    batch : tuple of int or None, and bool
+        Rows in an update, None for all, and whether they are drawn with replacement.
+    theta : ndarray of shape (d,)
+        From where the Newton step is taken.
+    g : ndarray of shape (d,) or None
+        The gradient of the data term there; None where it is not known.
+    """
+    basis = rate_basis(objective, optimizer, *batch)
+    if optimizer.fraction is not None and not (known and known.covers(basis)):
+        g = objective.data_term(theta)[1] if g is None else g
+        basis = basis._replace(newton=newton_length(objective, theta, g))
+        known = known and known._replace(newton=math.inf)
+    return known.then(basis) if known else basis
+
+
+def is_told(objective, optimizer, basis):
+    """Whether data tell a rate; those without curvature or slope do not, and others will."""
+    sloped = optimizer.fraction is None or basis.newton < math.inf
+    return bool(sloped and objective.column_curvature.any())
+
+
+def automatic_rate(objective, optimizer, theta, batch=None, replacement=False):
+    """Return the rate for an optimizer that starts at ``theta``, on batches of this size."""
+    basis = extended(None, objective, optimizer, (batch, replacement), theta, None)
+    return basis.rate(objective, optimizer)

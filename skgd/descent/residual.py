@@ -1,6 +1,10 @@
 """How far a point is from the minimum: the unit and the rounding of the proximal gradient."""
 
+import math
+
 import numpy as np
+
+from skgd.descent.state import Limits
 
 ROUNDING = 8.0 * np.finfo(float).eps
 
@@ -38,3 +42,31 @@ def residual_scale(objective):
     unit[:p][objective.constant] = 0.0
     rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
     return np.stack([1.0 / curvature, unit, rounding])
+
+
+def limits_of(objective, full, tol, patience, clips):
+    """Return what the loop compares with.
+
+    Parameters
+    ----------
+    objective : Objective
+    full : bool
+        Whether an update sees all rows.
+    tol : float or None
+        None for no test.
+    patience : tuple of int, and float or None
+        Epochs without improvement before a descent ends, and before a schedule reacts, if it does.
+    clips : tuple of two float
+    """
+    scale = residual_scale(objective) if full else np.ones((3, objective.d))
+    smooth, tested, waiting = full and not objective.loss.rough, tol is not None, patience[1]
+    epochs = waiting or (patience[0] if tested else math.inf)
+    return Limits(
+        tol=tol if tested and full else -1.0,
+        gain=(tol * (tol if smooth else 1.0) if tested else 0.0) * objective.null,
+        patience=math.inf if smooth and not waiting else float(epochs),
+        null=objective.null,
+        scale=scale,
+        norm=float(clips[0]),
+        entry=float(clips[1]),
+    )

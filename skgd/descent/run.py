@@ -5,36 +5,25 @@ import math
 import numpy as np
 
 from skgd.descent.compiled import Stopwatch, undisturbed
+from skgd.descent.growth import Growth
 from skgd.descent.history import history_of
 from skgd.descent.loop import build
+from skgd.descent.memory import are_same, carried_over, new_state, settings_of
+from skgd.descent.modes import mode_of
 from skgd.descent.outcome import Outcome
-from skgd.descent.rates import automatic_rate
-from skgd.descent.reduced import remembered
-from skgd.descent.residual import mean_with_zeros, residual_scale
-from skgd.descent.rows import CsrRows
-from skgd.descent.state import (
-    LEFT,
-    SAMPLINGS,
-    STEP,
-    TOTAL,
-    Idle,
-    Limits,
-    Mode,
-    Parts,
-    Plan,
-    State,
-)
+from skgd.descent.rates import extended, gradient_unit, is_told
+from skgd.descent.residual import limits_of, mean_with_zeros
+from skgd.descent.state import LEFT, SAMPLINGS, STEP, TOTAL, Parts, Plan
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
-# How far above its start, or the constant prediction's, an objective counts as diverged.
-RISEN, NOISE = 1.0 + 1e-9, 10.0
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
 
 
 class Descent:
     """The only thing that changes: everything else is a value.
 
-    Continuing a descent equals never having stopped.
+    Continuing a descent equals never having stopped. `resume` takes up new rows, or the same; the
+    record then begins anew, so that no objective stands beside that of other rows.
 
     Parameters
     ----------
@@ -43,6 +32,8 @@ class Descent:
     start : ndarray of shape (d,)
         Where the parameters begin.
     learning_rate : float or "auto"
+    rate_share : float
+        What an automatic rate is multiplied by.
     batch_size : int or None
         Rows in an update; None for all.
     sampling : {"shuffle", "replacement", "cyclic"}
@@ -66,13 +57,15 @@ class Descent:
     Attributes
     ----------
     outcome : Outcome
-    epoch, t : int
-        Epochs and updates done.
+    epoch, earlier : int
+        Epochs done since the last `resume`, and before it.
+    t, updates_before : int
+        Updates done, and those of descents before this one, as who keeps count has set it.
     rate : float
         The learning rate that the schedule multiplies.
     columns : list of list
-        What is known of the start and of the end of each epoch, in the order of `TOTAL`, `LEFT`,
-        `OMEGA`, `SLOPE`, `STEP` and `ZEROS`.
+        What is known of the start and of the end of each epoch since the last `resume`, in the
+        order of `TOTAL`, `LEFT`, `OMEGA`, `SLOPE`, `STEP` and `ZEROS`.
     scores : list of float
         Of the start and of each epoch on a validation set, filled by who watches.
     chosen : ndarray of shape (d,) or None
@@ -87,6 +80,7 @@ class Descent:
         start,
         *,
         learning_rate="auto",
+        rate_share=1.0,
         batch_size=None,
         sampling="shuffle",
         seed=0,
@@ -99,23 +93,26 @@ class Descent:
         unit=1.0,
     ):
         self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
-        self.settings = optimizer, batch_size, sampling, objective.d
+        self.settings = settings_of(objective, optimizer, batch_size, sampling, average)
+        self.full = True
         self._meet(objective)
-        self.optimizer = optimizer.in_unit(unit).resolved(self.full)
+        self.unit, self.optimizer = unit, optimizer.in_unit(unit).resolved(self.full)
         self.rng = np.random.default_rng(seed)
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.average, self.clips = average, (clip_norm, clip_value)
-        self.epoch, self.t, self.factor = 0, 0, 1.0
+        self.epoch, self.earlier, self.t, self.updates_before = 0, 0, 0, 0
+        self.factor, self.growth = 1.0, Growth()
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
-        self.outcome, self.columns, self.scores = Outcome.RUNNING, [], []
-        self.last, self.chosen = 0, None
-        self._rates, self._times, self._stopwatch = [], [], Stopwatch()
+        self.outcome, self.last, self.chosen = Outcome.RUNNING, 0, None
         start = objective.admissible(objective.as_parameters(start, "start"))
-        self._kept, self._path = int(record_path), [start[None].copy()] if record_path else None
-        self.state, self.limits = self._state(start), self._limits()
+        size = None if self.full else self.batch
+        self.state = new_state(objective, self.optimizer, start, size, average)
+        self._begin_record(record_path)
+        self.limits = self._limits()
         if self.full:
             self._look()
-        self.rate = self._automatic_rate(start) if learning_rate == "auto" else learning_rate
+        self.share, self.basis = rate_share, None
+        self._set_rate(learning_rate, stream=False)
 
     @property
     def answer(self):
@@ -172,7 +169,7 @@ class Descent:
         -------
         Outcome
         """
-        self.last, self.outcome = self.epoch + epochs, Outcome.RUNNING
+        begin, self.last, self.outcome = self.epoch, self.epoch + epochs, Outcome.RUNNING
         while self.outcome is Outcome.RUNNING and self.epoch < self.last:
             self.outcome = self._advance(min(self.last - self.epoch, self._stride(watch)))
             if self.outcome is Outcome.CONVERGED and self.optimizer.looks_ahead:
@@ -185,10 +182,11 @@ class Descent:
                 watch(self)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
-        risen = RISEN if self.full and not self.objective.loss.rough else NOISE
-        start = max(self.columns[0][TOTAL], self.objective.null)
-        if self.outcome is not Outcome.NONFINITE and self.columns[-1][TOTAL] > risen * start:
-            self.outcome = Outcome.DIVERGED
+        if self.outcome is not Outcome.NONFINITE:
+            before, after = self.columns[begin][TOTAL], self.columns[-1][TOTAL]
+            self.growth = self.growth.with_call(before, after, self.objective.null)
+            if self.growth.diverged(self.full and not self.objective.loss.rough):
+                self.outcome = Outcome.DIVERGED
         return self.outcome
 
     def stop(self, outcome):
@@ -200,37 +198,85 @@ class Descent:
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = None
 
-    def resume(self, objective, learning_rate="auto"):
+    def resume(self, objective, learning_rate, schedule, *, stream=False, **options):
         """Take up new data, or the same, where the descent was left.
 
-        An automatic rate is kept, unless the new data need a lower one.
+        Parameters
+        ----------
+        objective : Objective
+        learning_rate : float or "auto"
+            An automatic rate is kept, unless the new data need a lower one.
+        schedule : Schedule
+        stream : bool
+            Whether these are rows of a stream. Where they are not those of the last call, they
+            are one draw of many: a rate falls to what such batches bear, acceleration begins
+            anew, and a plateau is looked for on these rows alone.
+        **options
+            ``tol``, ``n_iter_no_change``, ``record_path``, ``clip_norm`` and ``clip_value``, as
+            at the beginning.
         """
-        self._stopwatch.start()
+        before, kept, n = self.columns[-1], (self.best, self.stale), self.n
+        self.factor = self.factor if schedule == self.schedule else 1.0
+        self.schedule = schedule
+        self.tol, self.n_iter_no_change = options["tol"], options["n_iter_no_change"]
+        self.clips = options["clip_norm"], options["clip_value"]
         self._meet(objective)
-        state, n = self.state, objective.n
-        objective.drop_constant(state.theta, state.answer)
-        order = () if self.full else np.arange(n)
-        idle = state.idle._replace(pulls=np.zeros(self.batch)) if state.idle else ()
-        reduced = remembered(self.optimizer, objective, self.full, state.reduced)
-        self.state = state._replace(order=order, idle=idle, reduced=reduced)
-        self.limits = self._limits()
-        if self.full:
-            self._look_again()
-        if learning_rate != "auto":
-            self.rate = learning_rate
-        elif self.optimizer.fraction is None:
-            self.rate = min(self.rate, self._automatic_rate(self.state.answer))
+        if learning_rate == "auto" and self.basis is None:
+            self.unit = gradient_unit(objective)
+        self._carry_over()
+        self.earlier, self.epoch = self.earlier + self.epoch, 0
+        self._begin_record(options["record_path"])
+        self.limits, self.best = self._limits(), math.inf
+        self._look()
+        same = n == self.n and are_same(before, self.columns[0])
+        new = stream and not same
+        if stream and same:
+            self.best, self.stale = kept
+        elif not self.full:
+            self.best = math.inf  # until the epoch's beginning is recorded
+        if new and self.optimizer.looks_ahead:
+            self._confirm()
+        self.growth = self.growth if stream else Growth()
+        if learning_rate != "auto" or self.basis is None or not stream or new:
+            self._set_rate(learning_rate, new)
 
-    def _automatic_rate(self, start):
-        batch, g = (None, self.state.g) if self.full else (self.batch, None)
-        drawn = self.sampling == "replacement"
-        return automatic_rate(self.objective, self.optimizer, start, batch, drawn, g)
+    def _carry_over(self):
+        """Fit the arrays to the data at hand; where these call for another rule, begin it."""
+        rule = self.settings[0].in_unit(self.unit).resolved(self.full)
+        size = None if self.full else self.batch
+        if rule != self.optimizer:
+            begun = new_state(self.objective, rule, self.state.answer, size, self.average)
+            self.state = begun._replace(mean=self.state.mean, last=self.state.last)
+        self.optimizer = rule
+        self.state = carried_over(self.state, self.objective, rule, size)
+
+    def _set_rate(self, rate, stream):
+        """Take a rate that was given, or one that the data so far can bear."""
+        if rate != "auto":
+            self.rate, self.basis = rate, None
+            return
+        drawn = stream or self.sampling == "replacement"
+        batch = None if self.full and not stream else self.batch
+        theta, g = self.state.answer, self.state.g if self.full else None
+        objective, rule = self.objective, self.optimizer
+        basis = extended(self.basis, objective, rule, (batch, drawn), theta, g)
+        self.rate = self.share * basis.rate(objective, rule)
+        told = self.basis or is_told(objective, rule, basis)
+        self.basis = basis if told else None
 
     def _meet(self, objective):
-        """Find out what the batches are."""
+        """Find out what the batches are. A descent on smaller ones remains one."""
         size, drawn = self.batch_size, self.sampling == "replacement"
-        self.objective, self.batch = objective, min(size or objective.n, objective.n)
-        self.full = self.batch == objective.n and not (size and drawn)
+        self.objective, self.n = objective, objective.n
+        self.batch = min(size or self.n, self.n)
+        self.full = self.full and self.batch == self.n and not (size and drawn)
+
+    def _begin_record(self, record_path):
+        """Forget the record so far."""
+        self.columns, self.scores, self._rates, self._times = [], [], [], []
+        self._stopwatch = Stopwatch()
+        self._kept = int(record_path)
+        self._path = [self.state.answer[None].copy()] if record_path else None
 
     def _finish_record(self):
         """On smaller batches, find out what the last epoch has reached."""
@@ -243,9 +289,9 @@ class Descent:
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
         updates, n = self.updates_per_epoch, self.objective.n
-        times = np.arange(self.t, self.t + epochs * updates)
-        if self.schedule.per == "epoch":
-            times = times // updates
+        times = np.arange(epochs * updates)
+        per_epoch = self.schedule.per == "epoch"
+        times = self.earlier + self.epoch + times // updates if per_epoch else self.t + times
         rates = self.rate * self.factor * self.schedule.multiplier(times)
         before, draws, seen = self.rng.bit_generator.state, (), None
         if not self.full:
@@ -332,29 +378,15 @@ class Descent:
         return (t + updates) // self._kept - t // self._kept if self._kept else 0
 
     def _mode(self, rates):
-        """Choose the form of the loop."""
-        objective, sparse = self.objective, isinstance(self.objective.data.rows, CsrRows)
-        mode = Mode(
-            "batch",
-            averages=self.average > 0,
-            bounded=bool(np.isfinite(objective.data.floor).any()),
-            clips=min(self.clips) < math.inf,
-            reduces=self.optimizer.reduces and not self.full,
-        )
-        if self.full:
-            return mode._replace(batch="full")
-        if sparse and not any(mode[1:]) and self._may_wait(rates):
-            return mode._replace(batch="lazy")
-        plain = sparse or self.batch > 1 or objective.centre is not None or any(mode[3:])
-        return mode if plain or self.optimizer.needs_norm else mode._replace(batch="single")
-
-    def _may_wait(self, rates):
-        """Whether weights that a batch does not touch may be left for later."""
-        objective, elastic = self.objective, self.objective.penalty.elastic()
-        if not self.optimizer.lazy or self._path or objective.centre is not None or not elastic:
-            return False
-        slow = rates.max(initial=0.0) * objective.alpha * elastic[1] < 0.5
-        return slow and objective.shares is None
+        """Return the form of the loop."""
+        form = {
+            "averages": self.average > 0,
+            "bounded": bool(np.isfinite(self.objective.data.floor).any()),
+            "clips": min(self.clips) < math.inf,
+            "reduces": self.optimizer.reduces and not self.full,
+        }
+        size = None if self.full else self.batch
+        return mode_of(self.objective, self.optimizer, size, form, rates, self.recorded)
 
     def _stride(self, watched):
         """How many epochs to do in one call."""
@@ -363,38 +395,7 @@ class Descent:
         most = ENTRIES_AT_ONCE // max(1, self.objective.X.size)
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))
 
-    def _state(self, start):
-        """Make the arrays that the loop rewrites."""
-        rule, d, p = self.optimizer, self.objective.d, self.objective.p
-        theta = start.astype(float)
-        apart = rule.looks_ahead or not self.full
-        lazy = not self.full and rule.lazy and isinstance(self.objective.data.rows, CsrRows)
-        idle = Idle(np.array([1.0, 0.0]), np.zeros(p), np.zeros(self.batch))
-        return State(
-            theta=theta,
-            answer=theta.copy() if apart else theta,
-            last=theta.copy(),
-            mean=np.zeros(d if self.average else 0),
-            g=np.zeros(d),
-            memory=np.zeros((rule.n_memory, d)) if rule.n_memory else (),
-            scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
-            order=() if self.full else np.arange(self.objective.n),
-            idle=idle if lazy else (),
-            reduced=remembered(rule, self.objective, self.full),
-        )
-
     def _limits(self):
         """Work out what the loop compares with."""
-        objective, tested = self.objective, self.tol is not None
-        scale = residual_scale(objective) if self.full else np.ones((3, objective.d))
-        patience = self.schedule.patience() or (self.n_iter_no_change if tested else math.inf)
-        smooth = self.full and not objective.loss.rough
-        return Limits(
-            tol=self.tol if tested and self.full else -1.0,
-            gain=(self.tol * (self.tol if smooth else 1.0) if tested else 0.0) * objective.null,
-            patience=math.inf if smooth and not self.schedule.patience() else float(patience),
-            null=objective.null,
-            scale=scale,
-            norm=float(self.clips[0]),
-            entry=float(self.clips[1]),
-        )
+        patience = self.n_iter_no_change, self.schedule.patience()
+        return limits_of(self.objective, self.full, self.tol, patience, self.clips)

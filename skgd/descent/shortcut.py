@@ -70,7 +70,7 @@ class Shortcut:
         self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
         self.enough = GAP * max(tol, FINEST) * objective.null
-        self.epoch, self.outcome = 0, Outcome.RUNNING
+        self.epoch, self.updates_before, self.outcome = 0, 0, Outcome.RUNNING
         self.columns, self.scores, self._rates, self._times = [], [], [], []
         self._stopwatch = Stopwatch()
         start = np.zeros(objective.d) if start is None else start
