@@ -25,10 +25,9 @@ from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Constant, Schedule
-from skgd.seen import Seen
+from skgd.seen import see
 from skgd.watching import Rows, Watching, frame_of, hold_out
 
-ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 SOLUTION = {"coef_", "theta_", "_descents", "_seen"}  # without which an estimator is not fitted
 
 
@@ -77,10 +76,13 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """Descend by one epoch on these rows, from where the last call ended.
 
         The optimizer's memory, the count of updates, the schedule and the order of the rows go
-        on: two calls on the same data equal one fit of two epochs with ``tol=None``. A centred
-        descent sees rows from the mean of all that have come by; an automatic rate falls where
-        new rows need a lower one. `GDGaborRegressor` follows the descent that led to its best
-        solution.
+        on: two calls on the same data equal one fit of two epochs with ``tol=None``. Other rows
+        than those of the last call are taken for one draw of a stream: a centred descent sees
+        them from the mean of all that have come by, weighted as they were; an automatic rate falls
+        to what such draws bear; accelerated momentum begins anew. Whether the descent diverges is
+        judged by how much the calls have changed the objective of their own rows. `t_` counts all
+        updates, and the record is that of the call. `GDGaborRegressor` follows the descent that
+        led to its best solution.
 
         Parameters
         ----------
@@ -204,20 +206,12 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         units : list of float
             What a fit of each target can gain.
         """
-        loss, level, units = self._named("loss"), self._has_level(), [c.unit for c in constants]
-        means = y @ weight / len(weight) if level else np.zeros(len(y))
-        nulls = 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
-        nulls = nulls if loss.quadratic else np.array(units)
-        seen = Seen(total, columns.mean, columns.variance, means, nulls, loss, level)
+        loss, units = self._named("loss"), [constant.unit for constant in constants]
+        seen = see(y, weight, total, columns, loss, units, self._has_level())
         if before is None:
             return seen, units
         seen = before.then(seen)
-        told = seen.nulls > ROUNDING * seen.targets**2
-        return seen, np.where(told, seen.nulls, units).tolist()
-
-    def _has_level(self):
-        """Whether a constant can be fitted."""
-        raise NotImplementedError
+        return seen, seen.units(units)
 
     def _constants(self, y, weight):
         """Return the best constant prediction of each target."""

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+ROUNDING = 1e-30  # of the mean square of y, below which y is constant
+
 
 class Seen(NamedTuple):
     """Means over rows, and the sum of the weights that they are means by."""
@@ -38,3 +40,34 @@ class Seen(NamedTuple):
             self.loss,
             self.level,
         )
+
+    def units(self, fresh):
+        """Return what fits of the targets can gain; as on fresh rows alone where all are constant.
+
+        Parameters
+        ----------
+        fresh : list of float
+        """
+        told = self.nulls > ROUNDING * self.targets**2
+        return np.where(told, self.nulls, fresh).tolist()
+
+
+def see(y, weight, total, columns, loss, units, level):
+    """Return the means over some rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_targets, n)
+    weight, total : ndarray of shape (n,), float
+        Of mean one, and their sum before they were made so.
+    columns : Columns
+    loss : Loss
+    units : list of float
+        What a fit of each target can gain.
+    level : bool
+        Whether a constant can be fitted.
+    """
+    means = y @ weight / len(weight) if level else np.zeros(len(y))
+    spreads = 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
+    nulls = spreads if loss.quadratic else np.array(units)
+    return Seen(total, columns.mean, columns.variance, means, nulls, loss, level)

@@ -98,14 +98,15 @@ verbose : int
 
 ATTRIBUTES = """
 n_iter_ : int or ndarray of shape (n_targets,)
-    Epochs done; where ``optimizer="auto"`` takes no steps, looks at the data or products with it.
+    Epochs of the last call of `fit` or `partial_fit`; where ``optimizer="auto"`` takes no steps,
+    looks at the data or products with it.
 t_ : int or ndarray of shape (n_targets,)
-    Updates done.
+    Updates done in all calls since the fit began.
 loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
-    The objective, penalty included, at the start and after each epoch; that of the iterates
-    where ``average`` is set.
+    The objective of the last call's rows, penalty included, at the start of that call and after
+    each of its epochs; that of the iterates where ``average`` is set.
 history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
-    More of the same kind, by name: ``objective``, ``data_loss``, ``penalty``,
+    More of the same call, by name: ``objective``, ``data_loss``, ``penalty``,
     ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``,
     ``compile_seconds`` and, if there is validation, ``validation_score``.
     ``history_.to_frame()`` is a pandas DataFrame.
@@ -117,9 +118,9 @@ stop_reason_ : str or list of str
     ``"converged"``, ``"plateau"``, ``"overfitting"`` (the validation score no longer
     improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
     ``"nonfinite"``.
-path_ : ndarray of shape (t_ // k + 1, n_parameters), or list of ndarray
-    The parameters at the start and after every k-th update, in the order of ``init``; with
-    ``record_path=k``.
+path_ : ndarray of shape (kept updates + 1, n_parameters), or list of ndarray
+    The parameters at the start of the last call and after its updates whose number ``t_`` is a
+    multiple of k, in the order of ``init``; with ``record_path=k``.
 n_features_in_ : int
     Columns of X.
 feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -27,7 +27,7 @@ class Growth(NamedTuple):
         return Growth(self.calls + 1, *(new + FADE * old for new, old in sums))
 
     def diverged(self, exact):
-        """Whether the objective has grown; by more than noise explains where steps are not exact."""
+        """Whether the objective has grown; where steps are noisy, by more than their noise."""
         if self.calls > 1:  # each of which is a batch of the stream
             return self.after > RISEN * self.before and self.after > NOISE * self.null
         return self.after > (RISEN if exact else NOISE) * max(self.before, self.null)

@@ -257,12 +257,10 @@ class Descent:
             return
         drawn = stream or self.sampling == "replacement"
         batch = None if self.full and not stream else self.batch
-        theta, g = self.state.answer, self.state.g if self.full else None
-        objective, rule = self.objective, self.optimizer
-        basis = extended(self.basis, objective, rule, (batch, drawn), theta, g)
+        objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
+        basis = extended(self.basis, objective, rule, (batch, drawn), self.state.answer, g)
         self.rate = self.share * basis.rate(objective, rule)
-        told = self.basis or is_told(objective, rule, basis)
-        self.basis = basis if told else None
+        self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
     def _meet(self, objective):
         """Find out what the batches are. A descent on smaller ones remains one."""
@@ -290,8 +288,8 @@ class Descent:
         """Do some epochs in one call of the loop."""
         updates, n = self.updates_per_epoch, self.objective.n
         times = np.arange(epochs * updates)
-        per_epoch = self.schedule.per == "epoch"
-        times = self.earlier + self.epoch + times // updates if per_epoch else self.t + times
+        done = self.earlier + self.epoch
+        times = done + times // updates if self.schedule.per == "epoch" else self.t + times
         rates = self.rate * self.factor * self.schedule.multiplier(times)
         before, draws, seen = self.rng.bit_generator.state, (), None
         if not self.full:
