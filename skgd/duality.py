@@ -87,7 +87,7 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
     float
         At least zero.
     """
-    (a, b), mean, best = objective.costs, objective.weight / objective.n, 0.0
+    (a, b), weight, n, best = objective.costs, objective.weight, objective.n, 0.0
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
     used = (w != 0.0) | (_size(slopes, objective.positive) > a)
     unpenalised = used & (a == 0.0) & (b == 0.0)
@@ -97,7 +97,7 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
         if v is None:
             break
         g = objective.gather(v)
-        point = mean @ (v * y), mean @ (v * v), g
+        point = weight @ (v * y) / n, weight @ (v * v) / n, g
         best = max(best, dual_value(*point, objective.costs, objective.positive, rounding))
         joining = (_size(g, objective.positive) > a + rounding) & ~used
         if columns is used and not joining.any():

@@ -12,7 +12,7 @@ singular value decomposition where the rank is deficient.
 import numpy as np
 from scipy import linalg, sparse
 
-BLOCK = 2**17  # entries of a block of rows, in float64
+BLOCK = 2**15  # entries of a block of rows, in float64: 256 kB, of which QR makes two more
 
 
 def triangle(X, weight, centre, target, columns=slice(None)):
@@ -32,7 +32,7 @@ def triangle(X, weight, centre, target, columns=slice(None)):
     ndarray of shape (min(n, k + 1), k + 1)
     """
     n, k = X.shape[0], np.arange(X.shape[1])[columns].size
-    step, root, R = max(BLOCK // (k + 1), 4 * (k + 1)), np.sqrt(weight / n), np.empty((0, k + 1))
+    step, R = max(BLOCK // (k + 1), 4 * (k + 1)), np.empty((0, k + 1))
     for start in range(0, n, step):
         rows = slice(start, start + step)
         block = np.empty((min(step, n - start), k + 1))
@@ -40,7 +40,7 @@ def triangle(X, weight, centre, target, columns=slice(None)):
         if centre is not None:
             block[:, :k] -= centre[columns]
         block[:, k] = target[rows]
-        block *= root[rows, None]
+        block *= np.sqrt(weight[rows, None] / n)
         R = np.linalg.qr(np.concatenate([R, block]) if R.size else block, mode="r")
     return R
 

@@ -315,15 +315,18 @@ class Objective(RowDerivatives):
 
     def _measure(self, theta):
         """Return F at some parameters, and learn what can be of its minimum."""
-        w, y, mean = theta[: self.p], self.y, self.weight / self.n
+        w, y, weight, n = theta[: self.p], self.y, self.weight, self.n
         residual = y - self.predict(theta)
-        primal = 0.5 * (mean @ residual**2) + self.penalty_term(theta)
+        square = weight @ residual**2 / n
+        primal = 0.5 * square + self.penalty_term(theta)
         if primal - self._bound <= CLOSE * self.null:
             return primal
         if self.d > self.p:
-            residual, y = residual - mean @ residual, y - mean @ y
+            residual -= weight @ residual / n
+            y = y - weight @ y / n
+            square = weight @ residual**2 / n
         slopes = self.gather(residual)
-        self._bound_from(w, mean @ (residual * y), mean @ residual**2, slopes)
+        self._bound_from(w, weight @ (residual * y) / n, square, slopes)
         if primal - self._bound > CLOSE * self.null:
             bound = improved_bound(self, w, residual, y, slopes, self._slope_rounding(w))
             self._bound = max(self._bound, bound)
