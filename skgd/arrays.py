@@ -86,6 +86,24 @@ def joined(value, name, sizes, n_rows):
     return np.hstack(pieces)
 
 
+def stored_as(dtype, theta, n_weights=0):
+    """Return parameters in the type of the data, if they, and the weights, are in its range.
+
+    The weights come first. Whether the others are small beside the least number is of no account:
+    they are added to what the weights make of X.
+    """
+    largest, weight = (np.abs(t).max(initial=0.0) for t in (theta, theta[..., :n_weights]))
+    kind = np.finfo(dtype)
+    lost = theta.dtype != kind.dtype and 0.0 < weight < kind.tiny
+    if lost or kind.max < largest < np.inf:
+        raise ValueError(
+            f"The fitted parameters, up to {largest:.1e}, are beyond the range of {kind.dtype}, "
+            "in which X came. Scale the features, for instance with StandardScaler, or y; or pass "
+            "X in float64."
+        )
+    return theta.astype(dtype)
+
+
 def refuse_masked(value, name):
     """Refuse an array some of whose entries are masked: what lies beneath is not data."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):

@@ -87,7 +87,7 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
     float
         At least zero.
     """
-    (a, b), weight, n, best = objective.costs, objective.weight, objective.n, 0.0
+    (a, b), weight, n, best = objective.resolved_costs, objective.weight, objective.n, 0.0
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
     used = (w != 0.0) | (_size(slopes, objective.positive) > a)
     unpenalised = used & (a == 0.0) & (b == 0.0)
@@ -98,7 +98,7 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
             break
         g = objective.gather(v)
         point = weight @ (v * y) / n, weight @ (v * v) / n, g
-        best = max(best, dual_value(*point, objective.costs, objective.positive, rounding))
+        best = max(best, dual_value(*point, (a, b), objective.positive, rounding))
         joining = (_size(g, objective.positive) > a + rounding) & ~used
         if columns is used and not joining.any():
             break
@@ -113,7 +113,7 @@ def _size(slopes, positive):
 
 def _unexplained(objective, columns, w, residual, signs, tuning):
     """Return what a Newton step over some columns leaves of a residual; None if that is dear."""
-    (a, b), move, constant = objective.costs, np.zeros(w.size), objective.d > objective.p
+    (a, b), move, constant = objective.resolved_costs, np.zeros(w.size), objective.d > objective.p
     if objective.n * columns.size**2 <= tuning.flops:
         centre = objective.column_means if constant else objective.centre
         R = triangle(objective.X, objective.weight, centre, residual, columns)

@@ -281,17 +281,18 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """Return X in a form that is read in place, y and weights, and the sum of weights."""
         refuse_masked(y, "y")
         refuse_masked(sample_weight, "sample_weight")
-        X, y = validate_data(
-            self,
-            sound(X),
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
-            multi_output=self.__sklearn_tags__().target_tags.multi_output,
-            y_numeric=True,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
+            X, y = validate_data(
+                self,
+                sound(X),
+                y,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                order="C",
+                multi_output=self.__sklearn_tags__().target_tags.multi_output,
+                y_numeric=True,
+            )
         X = canonical(X)
         y = self._targets(y)
         if sample_weight is None:
@@ -317,13 +318,14 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
         """Return the rows to predict for, if there is something to predict by."""
         if vars(self).get("_failure"):
             raise ValueError(self._failure)
-        return validate_data(
-            self,
-            sound(X),
-            accept_sparse=("csr", "csc"),
-            dtype=[np.float64, np.float32],
-            reset=False,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            return validate_data(
+                self,
+                sound(X),
+                accept_sparse=("csr", "csc"),
+                dtype=[np.float64, np.float32],
+                reset=False,
+            )
 
     def _null(self, y, weight, fitted):
         """Return the unit of what a fit can gain."""

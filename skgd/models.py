@@ -9,6 +9,9 @@ import numpy as np
 
 from skgd.part import Part
 
+PHASE = 1e9  # radians, of which double precision tells ten-millionths
+SIZES = 1e-30, 1e140  # of a width at least, and of amplitude, width and baseline at most
+
 
 class Model(Part):
     """A function of the projection and the other parameters.
@@ -173,6 +176,16 @@ class Gabor(Model):
             if self.amplitude:
                 H[2, k] += v * v * sine / s
                 H[k, 2] += v * v * sine / s
+
+    def resolves(self, z, theta, p):
+        """Return whether phases and derivatives of the curve are told by parameters of this size.
+
+        Beyond `PHASE` radians rounding blurs u; beyond `SIZES` squares are no longer numbers.
+        """
+        u, others = theta[p] + 0.06 * z, np.abs(theta[p + 1 :])
+        smallest, largest = SIZES
+        wide = not self.width or others[int(self.amplitude)] >= smallest
+        return bool(np.abs(u).max() <= PHASE and wide and others.max(initial=0.0) <= largest)
 
     def upright(self, theta, p):
         """Return parameters of the same curve whose amplitude and width are not negative."""

@@ -21,6 +21,7 @@ from skgd.second_order import RowDerivatives
 
 ROUNDING = 8.0 * np.finfo(float).eps  # of the lengths of a column and of the residual's terms
 CLOSE = 1e-6  # of the best constant's objective: a gap that is not worth another factor
+NOTICED = 1e-18  # of the square of a column: an l2 part that changes it
 FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
 
@@ -89,7 +90,8 @@ class Objective(RowDerivatives):
         other = Objective.__new__(Objective)
         vars(other).update(vars(self), alpha=float(alpha), _known=(None, np.inf), _bound=0.0)
         other.data = self.data._replace(strength=other._strength())
-        vars(other).pop("costs", None)
+        for known in ("costs", "resolved_costs"):
+            vars(other).pop(known, None)
         return other
 
     def _strength(self):
@@ -103,6 +105,15 @@ class Objective(RowDerivatives):
         """The strengths of the l1 and of the l2 part for each weight; None for other penalties."""
         elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
         return None if elastic is None else (elastic[0] * strength, elastic[1] * strength)
+
+    @cached_property
+    def resolved_costs(self):
+        """The same, without l2 parts that no sum of squares of their columns would notice.
+
+        The minimum is then lower, by nothing that can be told; and no number is divided by them.
+        """
+        a, b = self.costs
+        return a, np.where(b < NOTICED * self.column_squares, 0.0, b)
 
     @property
     def quadratic(self):
@@ -186,6 +197,16 @@ class Objective(RowDerivatives):
             return False
         spread = FAR * np.abs(self.centre) > np.sqrt(self.columns.variance)
         return bool((spread & ~self.constant).any())
+
+    @cached_property
+    def spread_share(self):
+        """The variance of each column over its square from the centre; 1 where that is nothing."""
+        share = np.ones(self.p)
+        if self.columns is not None:
+            squares, spread = self.column_squares, self.columns.variance
+            told = spread > ROUNDING**2 * squares
+            share[told] = spread[told] / squares[told]
+        return share
 
     @cached_property
     def column_squares(self):
@@ -348,9 +369,9 @@ class Objective(RowDerivatives):
 
     def _bound_from(self, w, target, square, slopes):
         """Keep the highest lower bound of the minimum."""
-        bounded = not self.costs[1].all()  # without an l2 part a slope has a bound
+        bounded = not self.resolved_costs[1].all()  # without an l2 part a slope has a bound
         rounding = self._slope_rounding(w) if bounded else 0.0
-        bound = dual_value(target, square, slopes, self.costs, self.positive, rounding)
+        bound = dual_value(target, square, slopes, self.resolved_costs, self.positive, rounding)
         self._bound = max(self._bound, bound)
 
     def _slope_rounding(self, w):

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from skgd.arrays import stored_as
 from skgd.descent import Columns, Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
@@ -98,22 +99,41 @@ class ManyStarts(DescentEstimator):
         if start is not None:
             if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
                 raise ValueError("init has a width of zero; it must not be.")
-            return self._inward(start)
+            return self._resolved(objective, self._inward(start), "init")
         box = checked_box(self.bounds, objective.d)
-        box = box if box is None else self._inward(box.T).T
+        if box is not None:
+            box = self._inward(box.T).T
+            self._resolved(objective, _farthest(objective, box), "bounds")
         rng = np.random.default_rng(seed)
         n_screen = enough(objective.p) if self.n_screen == "auto" else self.n_screen
         return screen(objective, n_screen, self.n_init, rng, box)
 
+    def _resolved(self, objective, points, name):
+        """Return points, given in a parameter of this name, if their curves can be computed."""
+        if not all(_resolves(objective, point) for point in points):
+            raise ValueError(
+                f"{name} reaches parameters whose curve double precision does not resolve: phases "
+                "beyond 1e9 radians, a width near zero, or an amplitude whose square is no "
+                "number. Give smaller values, or scale the features."
+            )
+        return points
+
     def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
-        descent = super()._descend(objective, start, seed, epochs, begin, rate_share)
+        descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
         for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
             curve, null = descent.curve, objective.null
             if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
                 break
             rate_share *= 0.25
-            descent = super()._descend(objective, start, seed, epochs, begin, rate_share)
+            descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
+        return descent
+
+    def _attempt(self, *args):
+        """Run one descent; where it ends beyond what can be resolved, it counts as not finite."""
+        descent = super()._descend(*args)
+        if not _resolves(descent.objective, descent.result):
+            descent.outcome = Outcome.NONFINITE
         return descent
 
     def _is_polished(self, validated):
@@ -144,7 +164,7 @@ class ManyStarts(DescentEstimator):
         best = points[0]
         errors = covariance(objective, best.theta)
         order = self._outward(np.arange(objective.d))
-        self.theta_ = best.theta[order].astype(dtype)
+        self.theta_ = stored_as(dtype, best.theta[order])
         self.offset_, self.frequency_ = self.theta_[0], self.theta_[1 : 1 + objective.p]
         extras = iter(self.theta_[1 + objective.p :])
         self.amplitude_ = next(extras) if self.fit_amplitude else 1.0
@@ -159,7 +179,7 @@ class ManyStarts(DescentEstimator):
 
     def _shown(self, dtype, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
-        theta = self._outward(descent.answer).astype(dtype)
+        theta = stored_as(dtype, self._outward(descent.answer))
         return {"theta_": theta, "t_": descent.t, "_failure": None}
 
     def _warn_of_kind(self):
@@ -170,6 +190,21 @@ class ManyStarts(DescentEstimator):
                 f"the Hessian is {np.nanmin(self.hessian_eigenvalues_):.1e}. Start elsewhere, or "
                 "leave init at None.",
             )
+
+
+def _farthest(objective, box):
+    """Return the points of a box where the phases of a row are largest, or nearly."""
+    corner = np.abs(box).max(axis=1)
+    corner[objective.p + 1 :] = box[objective.p + 1 :, 1]
+    low = corner.copy()
+    low[: objective.p] *= -1.0
+    return np.array([corner, low])
+
+
+def _resolves(objective, theta):
+    with np.errstate(all="ignore"):
+        z = objective.project(theta[: objective.p])
+        return objective.model.resolves(z, theta, objective.p)
 
 
 def _only(values):

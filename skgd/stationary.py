@@ -174,9 +174,9 @@ def _gain(objective, theta, g, free):
     if free.size == 0:
         return 0.0
     J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
-    unit = _unit(objective.column_curvature[free] + np.square(J).sum(axis=0))
     smooth = np.zeros(objective.d)
     smooth[: objective.p] = objective.penalty_bends(theta)
+    unit = _unit(objective.column_curvature[free] + np.square(J).sum(axis=0) + smooth[free])
     normal = (unit * J).T @ (unit * J) + np.diag(unit**2 * smooth[free] + 1e-10)
     return 0.5 * (unit * g[free]) @ linalg.solve(normal, unit * g[free], assume_a="pos")
 

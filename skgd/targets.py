@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
+from skgd.arrays import stored_as
 from skgd.descent import are_constant, survey
 from skgd.estimator import DescentEstimator
 from skgd.models import Linear
@@ -42,7 +43,8 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         self._record(descents, [*map(_whole, descents, kept, offsets)], each)
         failures = [judge(d, self) for d in descents]
         ends = [_whole(d, d.result, offset) for d, offset in zip(descents, offsets)]
-        self._report(descents, np.array(ends).astype(X.dtype) + 0, each)  # no negative zeros
+        finals = stored_as(X.dtype, np.array(ends), X.shape[1]) + 0  # no negative zeros
+        self._report(descents, finals, each)
         self._failure = next(filter(None, failures), None)
         self._keep(descents, seen)
         watching.end(self)
@@ -127,7 +129,8 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
 
     def _shown(self, dtype, offset, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
-        theta, p = _whole(descent, descent.answer, offset).astype(dtype) + 0, self.n_features_in_
+        p = self.n_features_in_
+        theta = stored_as(dtype, _whole(descent, descent.answer, offset), p) + 0
         solution = {"coef_": theta[:p], "intercept_": theta[p] if self.fit_intercept else 0.0}
         return solution | {"t_": descent.t, "_failure": None}
 

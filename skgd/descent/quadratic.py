@@ -43,7 +43,7 @@ class Quadratic:
     def turn(self, objective):
         """Turn to other costs on the same data."""
         before, self.objective = self.b, objective
-        self.a, self.b = objective.costs
+        self.a, self.b = objective.resolved_costs
         self.floor = objective.data.floor[: objective.p]
         self.smooth = not self.a.any() and not objective.positive
         if before is None or not np.array_equal(before, self.b):

@@ -85,8 +85,8 @@ def gradient_unit(objective):
     It is the largest of the parameters' own units, each the root of its curvature times the spread
     of y. It scales as gradients do when X or y are rescaled.
     """
-    unit = np.sqrt(2.0 * objective.null * objective.column_curvature.max(initial=0.0))
-    return float(unit) or 1.0
+    steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
+    return float(objective.residual_unit * steepest) or 1.0
 
 
 class RateBasis(NamedTuple):

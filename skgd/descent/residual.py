@@ -30,7 +30,9 @@ def residual_scale(objective):
 
     A parameter's proximal gradient is measured in units of the root of its curvature times
     the spread of y, which makes it, for a weight, the correlation of its column with what is
-    left to explain. Rounding is what the sum over rows cannot resolve.
+    left to explain. Where a column is seen from zero, but lies far from it, its spread is meant:
+    of its length it would be a share that is small wherever the intercept fits. Rounding is what
+    the sum over rows cannot resolve.
     """
     p, curvature = objective.p, objective.column_curvature.copy()
     size = curvature.copy()
@@ -38,7 +40,9 @@ def residual_scale(objective):
     curvature += objective.data.strength * objective.penalty.curvature()
     flat = curvature <= ROUNDING**2 * size
     curvature[flat] = 1.0
-    unit = 1.0 / (np.sqrt(curvature) * objective.residual_unit)
+    width = curvature.copy()
+    width[:p] *= objective.spread_share
+    unit = 1.0 / (np.sqrt(width) * objective.residual_unit)
     unit[:p][objective.constant] = 0.0
     rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
     return np.stack([1.0 / curvature, unit, rounding])

@@ -43,11 +43,14 @@ class Columns(NamedTuple):
 
 
 def survey(X, weight, intercept=True):
-    """Return the `Columns` of X, for weights with mean one; without an intercept, about zero."""
+    """Return the `Columns` of X, for weights with mean one; without an intercept none is constant.
+
+    A column of ones then does what an intercept would.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = column_means(X, weight) if intercept else np.zeros(X.shape[1])
+        mean = column_means(X, weight)
         variance = in_range(X, column_squares(X, weight, mean), mean)
-    return Columns(mean, variance, are_constant(mean, variance, X.dtype))
+    return Columns(mean, variance, are_constant(mean, variance, X.dtype) & bool(intercept))
 
 
 def are_constant(mean, variance, dtype):
