@@ -18,20 +18,21 @@ from skgd._sklearn import (
 )
 from skgd.arrays import canonical, joined, numbers, refuse_masked, sound
 from skgd.constant import fit_constant
-from skgd.descent import Descent, Shortcut, gradient_unit, rehearse, settings_of
+from skgd.descent import Descent, Shortcut, gradient_unit, rehearse, settings_of, spelled
 from skgd.losses import LOSSES, Loss
 from skgd.naming import NamedParts, plain
 from skgd.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Constant, Schedule
-from skgd.seen import see
+from skgd.seen import Seen, link_name, means_of
+from skgd.storing import Storing
 from skgd.watching import Rows, Watching, frame_of, hold_out
 
 SOLUTION = {"coef_", "theta_", "_descents", "_seen"}  # without which an estimator is not fitted
 
 
-class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
+class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
     """An abstract regressor whose parameters a `Descent` finds."""
 
     _doc_link_module = "skgd"
@@ -158,8 +159,9 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _go_on(self, descent, objective, epochs, begin):
         """Take up a descent where it was left, on new data or the same."""
         schedule, stream = self._named("schedule").lasting(self.max_iter), epochs is not None
-        options, rate = self._changeable(epochs), plain(self.learning_rate)
-        descent.resume(objective, rate, schedule, stream=stream, **options)
+        options, optimizer = self._changeable(epochs), self._named("optimizer")
+        rate = plain(self.learning_rate)
+        descent.resume(objective, optimizer, schedule, rate, stream=stream, **options)
         return self._run(descent, epochs, begin)
 
     def _tol(self, epochs):
@@ -179,58 +181,57 @@ class DescentEstimator(CallbackSupport, RegressorMixin, NamedParts):
     def _left(self, objective, going):
         """Return the descents of the last call, if they can be gone on with; else None."""
         left, optimizer = vars(self).get("_descents") if going else None, self._named("optimizer")
-        same = settings_of(objective, optimizer, self.batch_size, self.sampling, self.average)
-        return left if left and left[0].settings == same else None
+        sizes = plain(self.batch_size), self.sampling, self.average
+        return (
+            left
+            if left and left[0].settings == settings_of(objective, optimizer, *sizes)
+            else None
+        )
 
     def _keep(self, descents, seen):
-        """Keep what it takes to go on, without the data."""
-        self._descents, self._seen = [d for d in descents if d.settings], seen
+        """Keep what it takes to go on, without the data; nothing of what solvers have done."""
+        self._descents = [d for d in descents if d.settings]
+        self._seen, self._link = seen if self._descents else None, link_name(self._named("loss"))
         for descent in self._descents:
             descent.release()
 
-    def _see(self, y, weight, total, constants, before, columns):
-        """Return what is known of the rows of this call, and of those seen before it.
+    def _see(self, y, weight, total, columns, going, epochs):
+        """Return what is known of the rows of this call, and of those that they go on.
 
         Parameters
         ----------
         y : ndarray of shape (n_targets, n)
         weight, total : ndarray of shape (n,), float
             Of mean one, and their sum before they were made so.
-        constants : list of ConstantFit
-        before : Seen or None
         columns : Columns
+        going : bool
+            Whether this call goes on where the last one ended.
+        epochs : int or None
+            None for all rows that there are to be, else these belong to a stream.
 
         Returns
         -------
         seen : Seen
+        constants : list of ConstantFit
         units : list of float
             What a fit of each target can gain.
         """
-        loss, units = self._named("loss"), [constant.unit for constant in constants]
-        seen = see(y, weight, total, columns, loss, units, self._has_level())
+        going, level, loss = going and epochs is not None, self._has_level(), self._named("loss")
+        before, constants = vars(self).get("_seen") if going else None, self._constants(y, weight)
+        units = [constant.unit for constant in constants]
+        means, squares = means_of(y, weight, level)
+        nulls = squares if loss.quadratic else np.array(units)
+        kind = spelled(loss), loss.quadratic, level, not going
+        seen = Seen(total, columns.mean, columns.variance, means, nulls, *kind)
         if before is None:
-            return seen, units
+            return seen, constants, units
         seen = before.then(seen)
-        return seen, seen.units(units)
+        return seen, constants, seen.units(units)
 
     def _constants(self, y, weight):
         """Return the best constant prediction of each target."""
         loss = self._named("loss")
         return [fit_constant(loss, t, weight, self._has_level()) for t in y]
-
-    def _earlier(self, going, epochs):
-        """Return what has been seen before the rows of this call, if they go on a stream."""
-        before = vars(self).get("_seen") if going else None
-        if before is None:
-            return None
-        loss, last = type(self._named("loss")), type(before.loss)
-        if loss.mean is not last.mean:
-            raise ValueError(
-                f"The fit so far is by {last.__name__}, whose predictions are another function of "
-                f"X than those of {loss.__name__}: its parameters are no start. Begin anew by fit "
-                "with warm_start=False."
-            )
-        return None if epochs is None else before
 
     def _draws(self, n):
         """Whether the order of n rows is drawn at random."""

@@ -8,37 +8,38 @@ ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 
 
 class Seen(NamedTuple):
-    """Means over rows, and the sum of the weights that they are means by."""
+    """Means over rows, and the sum of the weights that they are means by. Plain data."""
 
     total: float
     columns: np.ndarray  # (p,), means; about zero where no constant can be fitted
     variances: np.ndarray  # (p,)
     targets: np.ndarray  # (n_targets,), means likewise
     nulls: np.ndarray  # (n_targets,), the objective of a constant prediction
-    loss: object
+    loss: str
+    quadratic: bool
     level: bool  # whether a constant can be fitted
+    complete: bool  # whether these are all rows that the parameters were fitted to
 
     def then(self, later):
-        """Return the means over these rows and later ones.
+        """Return the means over these rows and later ones; of these alone if an intercept comes.
 
-        Under another loss, and where an intercept comes or goes, they begin anew.
+        The unit of another loss begins anew.
         """
-        if (self.loss, self.level) != (later.loss, later.level):
+        if self.level != later.level:
             return later
         total = self.total + later.total
         share, rest = later.total / total, self.total / total
         apart, moved = later.columns - self.columns, later.targets - self.targets
         nulls = rest * self.nulls + share * later.nulls
-        if self.loss.quadratic:  # the spread of all is more than that within each
+        if self.quadratic:  # the spread of all is more than that within each
             nulls += 0.5 * share * rest * moved**2
-        return Seen(
-            total,
-            self.columns + share * apart,
-            rest * self.variances + share * later.variances + share * rest * apart**2,
-            self.targets + share * moved,
-            nulls,
-            self.loss,
-            self.level,
+        return later._replace(
+            total=total,
+            columns=self.columns + share * apart,
+            variances=rest * self.variances + share * later.variances + share * rest * apart**2,
+            targets=self.targets + share * moved,
+            nulls=nulls if self.loss == later.loss else later.nulls,
+            complete=self.complete,
         )
 
     def units(self, fresh):
@@ -52,22 +53,39 @@ class Seen(NamedTuple):
         return np.where(told, self.nulls, fresh).tolist()
 
 
-def see(y, weight, total, columns, loss, units, level):
-    """Return the means over some rows.
+def means_of(y, weight, level):
+    """Return the means of targets over some rows, zero without a level, and half their squares.
 
     Parameters
     ----------
     y : ndarray of shape (n_targets, n)
-    weight, total : ndarray of shape (n,), float
-        Of mean one, and their sum before they were made so.
-    columns : Columns
-    loss : Loss
-    units : list of float
-        What a fit of each target can gain.
+    weight : ndarray of shape (n,)
+        Of mean one.
     level : bool
         Whether a constant can be fitted.
     """
     means = y @ weight / len(weight) if level else np.zeros(len(y))
-    spreads = 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
-    nulls = spreads if loss.quadratic else np.array(units)
-    return Seen(total, columns.mean, columns.variance, means, nulls, loss, level)
+    return means, 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
+
+
+def link_name(loss):
+    """Return the name of the function by which predictions come back to the unit of y."""
+    mean = type(loss).mean
+    return f"{mean.__module__}.{mean.__qualname__}"
+
+
+def check_link(last, loss):
+    """Refuse a loss that predicts by another function of the parameters than the last one did.
+
+    Parameters
+    ----------
+    last : str or None
+        The `link_name` of the fit so far; None where there is none.
+    loss : Loss
+    """
+    if last not in (None, link_name(loss)):
+        raise ValueError(
+            f"Under {type(loss).__name__} predictions are another function of X "
+            f"({link_name(loss)}) than in the fit so far ({last}): its parameters are no start. "
+            "Begin anew by fit with warm_start=False."
+        )

@@ -10,6 +10,7 @@ from skgd.descent import Columns, Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
 from skgd.screening import checked_box, enough, screen
+from skgd.seen import check_link
 from skgd.speaking import warn
 from skgd.stationary import End, Minima, covariance, describe, distinct, polish
 from skgd.verdict import FAILED, judge
@@ -25,9 +26,8 @@ class ManyStarts(DescentEstimator):
         """Go on with the descent of the last call, or begin new ones, and report."""
         going = again and self.__sklearn_is_fitted__()
         X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
-        before = self._earlier(going, epochs)
-        constants = self._constants(y[None], weight)
-        seen, units = self._see(y[None], weight, total, constants, before, NO_COLUMNS)
+        check_link(vars(self).get("_link") if going else None, self._named("loss"))
+        seen, _, units = self._see(y[None], weight, total, NO_COLUMNS, going, epochs)
         objective = self._problem(X, y, weight, self._model(), units[0])
         left, show = self._left(objective, going), partial(self._shown, X.dtype)
         if left is None:

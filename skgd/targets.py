@@ -9,6 +9,7 @@ from skgd.arrays import stored_as
 from skgd.descent import are_constant, survey
 from skgd.estimator import DescentEstimator
 from skgd.models import Linear
+from skgd.seen import check_link
 from skgd.verdict import judge
 
 
@@ -21,10 +22,10 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
         self._check_targets(len(targets), going)
+        check_link(vars(self).get("_link") if going else None, self._named("loss"))
         columns = survey(X, weight, intercept=bool(self.fit_intercept))
-        before, constants = self._earlier(going, epochs), self._constants(targets, weight)
-        seen, units = self._see(targets, weight, total, constants, before, columns)
-        columns, centre = self._judged(columns, seen, before is None, weight, X.dtype)
+        seen, constants, units = self._see(targets, weight, total, columns, going, epochs)
+        columns, centre = self._judged(columns, seen, weight, X.dtype)
         offsets = np.zeros(len(targets)) if centre is None else seen.targets
         objectives = [
             self._objective(X, t - offset, weight, unit, centre, columns)
@@ -75,16 +76,19 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
     def _has_level(self):
         return bool(self.fit_intercept)
 
-    def _judged(self, columns, seen, first, weight, dtype):
+    def _judged(self, columns, seen, weight, dtype):
         """Return the columns, constant where they were so in all rows, and where they are centred.
 
-        A single row has no spread to judge by, unless all is seen from it.
+        Where not all rows are known that the parameters were fitted to, there is no centre, and
+        nothing is called constant; nor has a single row a spread to judge by, unless all is seen
+        from it.
         """
-        centre = seen.columns if self._is_centred() else None
+        centre = seen.columns if self._is_centred() and seen.complete else None
         if not self.fit_intercept:
             return columns, centre
         constant = are_constant(seen.columns, seen.variances, dtype)
-        if centre is None and first and np.count_nonzero(weight) == 1:
+        single = centre is None and np.count_nonzero(weight) == 1 and not seen.variances.any()
+        if single or not seen.complete:
             constant = np.zeros_like(constant)
         return columns._replace(constant=constant), centre
 

@@ -24,7 +24,7 @@ PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skg
 ESTIMATORS_USE = {
     *("skgd._sklearn", "skgd.arrays", "skgd.part", "skgd.descent", "skgd.matrix", *PARTS),
     *("skgd.constant", "skgd.objective", "skgd.screening", "skgd.seen", "skgd.speaking"),
-    *("skgd.stationary", "skgd.texts", "skgd.verdict", "skgd.watching"),
+    *("skgd.stationary", "skgd.storing", "skgd.texts", "skgd.verdict", "skgd.watching"),
 }
 ALLOWED = {
     # beneath all
@@ -59,6 +59,7 @@ ALLOWED = {
         *("numpy", "sklearn", "skgd._sklearn", "skgd.arrays", "skgd.descent", "skgd.models"),
     },
     "skgd.seen": {"numpy"},
+    "skgd.storing": {"numpy", "skgd.descent", "skgd.seen", "skgd.stationary"},
     "skgd.synonyms": {"skgd.part"},
     "skgd.naming": {"sklearn.base", "skgd._sklearn", "skgd.part", "skgd.synonyms", *PARTS},
     "skgd.texts": PARTS,

@@ -158,7 +158,7 @@ def test_a_loss_that_predicts_by_another_link_is_refused(call):
     model = GDRegressor(warm_start=True, optimizer="gd").fit(X, counts)
     coef = model.coef_.copy()
     model.set_params(loss="poisson")
-    with pytest.raises(ValueError, match="SquaredError, whose predictions are another function"):
+    with pytest.raises(ValueError, match="Under Poisson predictions are another function"):
         getattr(model, call)(X, counts)
     np.testing.assert_array_equal(model.coef_, coef)
     assert np.isfinite(model.set_params(warm_start=False).fit(X, counts).predict(X)).all()

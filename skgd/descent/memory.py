@@ -70,10 +70,17 @@ def _idle(objective, rule, batch):
 
 
 def settings_of(objective, optimizer, batch_size, sampling, average):
-    """Return what a descent cannot change on its way: with other settings another begins."""
-    centred = objective.centre is not None
-    shape = objective.d, objective.model, type(objective.loss), centred
-    return optimizer, batch_size, sampling, int(average), shape
+    """Return what a descent cannot change on its way: with other settings another begins.
+
+    Plain values, which can be stored.
+    """
+    parts = (spelled(part) for part in (optimizer, objective.model, objective.loss))
+    return *parts, batch_size, sampling, int(average), objective.d, objective.centre is not None
+
+
+def spelled(part):
+    """Return what distinguishes a part from all others, as text."""
+    return f"{type(part).__module__}.{part!r}"
 
 
 def are_same(before, now):

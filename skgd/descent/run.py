@@ -8,7 +8,7 @@ from skgd.descent.compiled import Stopwatch, undisturbed
 from skgd.descent.growth import Growth
 from skgd.descent.history import history_of
 from skgd.descent.loop import build
-from skgd.descent.memory import are_same, carried_over, new_state, settings_of
+from skgd.descent.memory import are_same, carried_over, new_state, settings_of, spelled
 from skgd.descent.modes import mode_of
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, gradient_unit, is_told
@@ -97,6 +97,7 @@ class Descent:
         self.full = True
         self._meet(objective)
         self.unit, self.optimizer = unit, optimizer.in_unit(unit).resolved(self.full)
+        self.names = spelled(schedule), spelled(self.optimizer)
         self.rng = np.random.default_rng(seed)
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.average, self.clips = average, (clip_norm, clip_value)
@@ -198,32 +199,32 @@ class Descent:
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = None
 
-    def resume(self, objective, learning_rate, schedule, *, stream=False, **options):
+    def resume(self, objective, optimizer, schedule, learning_rate, *, stream=False, **options):
         """Take up new data, or the same, where the descent was left.
 
         Parameters
         ----------
         objective : Objective
+        optimizer, schedule : Optimizer, Schedule
+            The same rule as at the beginning; any schedule.
         learning_rate : float or "auto"
             An automatic rate is kept, unless the new data need a lower one.
-        schedule : Schedule
         stream : bool
             Whether these are rows of a stream. Where they are not those of the last call, they
             are one draw of many: a rate falls to what such batches bear, acceleration begins
             anew, and a plateau is looked for on these rows alone.
         **options
-            ``tol``, ``n_iter_no_change``, ``record_path``, ``clip_norm`` and ``clip_value``, as
-            at the beginning.
+            ``tol``, ``n_iter_no_change``, ``record_path``, ``clip_norm`` and ``clip_value``.
         """
         before, kept, n = self.columns[-1], (self.best, self.stale), self.n
-        self.factor = self.factor if schedule == self.schedule else 1.0
+        self.factor = self.factor if spelled(schedule) == self.names[0] else 1.0
         self.schedule = schedule
         self.tol, self.n_iter_no_change = options["tol"], options["n_iter_no_change"]
         self.clips = options["clip_norm"], options["clip_value"]
         self._meet(objective)
-        if learning_rate == "auto" and self.basis is None:
-            self.unit = gradient_unit(objective)
-        self._carry_over()
+        told = learning_rate != "auto" or self.basis is not None
+        self.unit = self.unit if told else gradient_unit(objective)
+        self._carry_over(optimizer)
         self.earlier, self.epoch = self.earlier + self.epoch, 0
         self._begin_record(options["record_path"])
         self.limits, self.best = self._limits(), math.inf
@@ -240,14 +241,14 @@ class Descent:
         if learning_rate != "auto" or self.basis is None or not stream or new:
             self._set_rate(learning_rate, new)
 
-    def _carry_over(self):
+    def _carry_over(self, optimizer):
         """Fit the arrays to the data at hand; where these call for another rule, begin it."""
-        rule = self.settings[0].in_unit(self.unit).resolved(self.full)
+        rule = optimizer.in_unit(self.unit).resolved(self.full)
         size = None if self.full else self.batch
-        if rule != self.optimizer:
+        if spelled(rule) != self.names[1]:
             begun = new_state(self.objective, rule, self.state.answer, size, self.average)
             self.state = begun._replace(mean=self.state.mean, last=self.state.last)
-        self.optimizer = rule
+        self.optimizer, self.names = rule, (spelled(self.schedule), spelled(rule))
         self.state = carried_over(self.state, self.objective, rule, size)
 
     def _set_rate(self, rate, stream):
