@@ -31,7 +31,27 @@ class Tuning(NamedTuple):
 TUNING = Tuning()
 
 
-def dual_value(target, square, slopes, costs, positive, rounding):
+class Slack(NamedTuple):
+    """By how much slopes may exceed their bounds, as rounding makes them, and what that costs.
+
+    A slope beyond its bound lowers the dual value by its excess times the size of the weight at
+    the minimum. There ``sum a |w|`` is at most F at any point; of weights that are not penalised,
+    those at hand are taken.
+    """
+
+    rounding: np.ndarray  # (p,)
+    weights: np.ndarray  # (p,), at hand
+    objective: float  # F there
+
+    def cost(self, slopes, costs):
+        """Return what the excess of slopes over their bounds costs, where there are bounds."""
+        a, b = costs
+        bounded, free = (a > 0.0) & (b == 0.0), (a == 0.0) & (b == 0.0)
+        excess = np.abs(slopes[bounded]) / a[bounded] - 1.0
+        return excess.max(initial=0.0) * self.objective + abs(slopes[free] @ self.weights[free])
+
+
+def dual_value(target, square, slopes, costs, positive, slack):
     """Return the dual objective at the best multiple c of a residual that is tried.
 
     Parameters
@@ -43,30 +63,29 @@ def dual_value(target, square, slopes, costs, positive, rounding):
         a and b.
     positive : bool
         Whether weights are not negative, and slopes may be.
-    rounding : ndarray of shape (p,) or float
-        By how much a slope may exceed what is allowed.
+    slack : Slack
     """
     if square == 0.0:
         return 0.0
-    a, b = costs
-    slopes = np.maximum(slopes, 0.0) if positive else np.abs(slopes)
-    steep = slopes > 0.0
-    reach = (a + rounding)[steep] / np.maximum(slopes, rounding)[steep]
-    soft = b > 0.0
+    (a, b), rounding = costs, slack.rounding
+    slopes = np.maximum(slopes, 0.0) if positive else slopes
+    sizes, soft = np.abs(slopes), b > 0.0
+    steep = sizes > 0.0
+    reach = (a + rounding)[steep] / np.maximum(sizes, rounding)[steep]
     inside = reach.min(initial=np.inf)
     feasible = reach[~soft[steep]].min(initial=np.inf) if soft.any() else inside
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
     candidates = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
-    slopes, a, b = slopes[soft], a[soft], b[soft]
 
     def dual(c):
-        value = c * target - 0.5 * c**2 * square
-        return value - 0.5 * (np.maximum(c * slopes - a, 0.0) ** 2 / b).sum() if b.size else value
+        value, excess = c * target - 0.5 * c**2 * square, np.maximum(abs(c) * sizes - a, 0.0)
+        value -= 0.5 * (excess[soft] ** 2 / b[soft]).sum()
+        return value - slack.cost(c * slopes, costs)
 
     return max(map(dual, candidates))
 
 
-def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
+def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     """Return a lower bound from what is left of a residual when some columns explain their part.
 
     These are first the unpenalised columns, then the columns in use, by a Newton step: those with
@@ -76,10 +95,10 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
     Parameters
     ----------
     objective : Objective
-    w : ndarray of shape (p,)
     residual, y : ndarray of shape (n,)
         With mean zero where there is an intercept.
-    slopes, rounding : ndarray of shape (p,)
+    slopes : ndarray of shape (p,)
+    slack : Slack
     tuning : Tuning
 
     Returns
@@ -88,6 +107,7 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
         At least zero.
     """
     (a, b), weight, n, best = objective.resolved_costs, objective.weight, objective.n, 0.0
+    w = slack.weights
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
     used = (w != 0.0) | (_size(slopes, objective.positive) > a)
     unpenalised = used & (a == 0.0) & (b == 0.0)
@@ -98,8 +118,8 @@ def improved_bound(objective, w, residual, y, slopes, rounding, tuning=TUNING):
             break
         g = objective.gather(v)
         point = weight @ (v * y) / n, weight @ (v * v) / n, g
-        best = max(best, dual_value(*point, (a, b), objective.positive, rounding))
-        joining = (_size(g, objective.positive) > a + rounding) & ~used
+        best = max(best, dual_value(*point, (a, b), objective.positive, slack))
+        joining = (_size(g, objective.positive) > a + slack.rounding) & ~used
         if columns is used and not joining.any():
             break
         used |= joining & (columns is used)

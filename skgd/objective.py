@@ -15,7 +15,7 @@ from skgd.descent.rows import rows_of
 from skgd.descent.rowwise import loss_terms
 from skgd.descent.state import Data, Parts, State
 from skgd.descent.sums import column_means, column_squares, in_range, matvec, rmatvec, row_squares
-from skgd.duality import dual_value, improved_bound
+from skgd.duality import Slack, dual_value, improved_bound
 from skgd.matrix import lanczos_bound
 from skgd.second_order import RowDerivatives
 
@@ -329,8 +329,8 @@ class Objective(RowDerivatives):
         if known is not theta and not (known is not None and np.array_equal(theta, known)):
             primal = self._measure(np.asarray(theta, dtype=float))
         elif point:
-            self._bound_from(theta, *point)
             primal += self.penalty_term(theta)
+            self._bound_from(self._slack(theta, primal), *point)
             self._known = known, primal
         return max(0.0, primal - self._bound)
 
@@ -347,9 +347,10 @@ class Objective(RowDerivatives):
             y = y - weight @ y / n
             square = weight @ residual**2 / n
         slopes = self.gather(residual)
-        self._bound_from(w, weight @ (residual * y) / n, square, slopes)
+        slack = self._slack(w, primal)
+        self._bound_from(slack, weight @ (residual * y) / n, square, slopes)
         if primal - self._bound > CLOSE * self.null:
-            bound = improved_bound(self, w, residual, y, slopes, self._slope_rounding(w))
+            bound = improved_bound(self, residual, y, slopes, slack)
             self._bound = max(self._bound, bound)
         return primal
 
@@ -367,16 +368,15 @@ class Objective(RowDerivatives):
         """
         self._known = theta, 0.5 * square, target, square, slopes
 
-    def _bound_from(self, w, target, square, slopes):
+    def _bound_from(self, slack, target, square, slopes):
         """Keep the highest lower bound of the minimum."""
-        bounded = not self.resolved_costs[1].all()  # without an l2 part a slope has a bound
-        rounding = self._slope_rounding(w) if bounded else 0.0
-        bound = dual_value(target, square, slopes, self.resolved_costs, self.positive, rounding)
+        bound = dual_value(target, square, slopes, self.resolved_costs, self.positive, slack)
         self._bound = max(self._bound, bound)
 
-    def _slope_rounding(self, w):
+    def _slack(self, w, value):
         """Return what rounding of the residual makes of the slope of each weight."""
-        return ROUNDING * self._lengths * (self._target_length + self._lengths @ np.abs(w))
+        size = self._target_length + self._lengths @ np.abs(w)
+        return Slack(ROUNDING * self._lengths * size, w, value)
 
     @cached_property
     def _target_length(self):

@@ -16,7 +16,7 @@ from sklearn.linear_model import lasso_path
 
 import skgd
 from skgd import GDRegressor
-from skgd.duality import Tuning, improved_bound
+from skgd.duality import Slack, Tuning, improved_bound
 
 SHARES = np.array([0.0, 1.0, 2.0, 0.0, 0.5, 1.0])
 STORAGES = {
@@ -205,10 +205,11 @@ def test_many_unpenalised_columns_are_projected_off_without_a_factor(n_unpenalis
     shares = np.where(np.arange(6) < n_unpenalised, 0.0, 1.0)
     model = GDRegressor(penalty="l1", alpha=0.3, penalty_weights=shares, fit_intercept=intercept)
     objective = model.objective(sparse.csr_array(X), y, weight)
-    w, mean = np.zeros(6), weight / weight.sum()
+    mean = weight / weight.sum()
     y = y - mean @ y if intercept else y
+    slack = Slack(1e-12 * np.ones(6), np.zeros(6), objective.value(np.zeros(objective.d)))
     bounds = [
-        improved_bound(objective, w, y, y, objective.gather(y), 1e-12 * np.ones(6), tuning)
+        improved_bound(objective, y, y, objective.gather(y), slack, tuning)
         for tuning in (Tuning(flops=0.0), Tuning())
     ]
     assert 0.0 < bounds[0] <= bounds[1] * (1.0 + 1e-12)
@@ -243,3 +244,17 @@ def test_every_alpha_of_default_fits_has_a_small_gap(penalty):
             model = GDRegressor(penalty=penalty, alpha=alpha).fit(rows, y)
             assert model.converged_
             assert model.dual_gap_ <= 1e-6 * 0.5 * y.var()
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2", None])
+def test_what_rounding_allows_a_slope_is_paid_for(penalty):
+    rng = np.random.default_rng(0)
+    X, truth = 1e8 + rng.standard_normal((60, 4)), np.array([1.0, -2.0, 0.0, 1.5])
+    y = X @ truth
+    model = GDRegressor(penalty=penalty, alpha=1e-3, fit_intercept=False, max_iter=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    objective = model.objective(X, y)
+    left = objective.value(model.coef_) - objective.value(truth)
+    assert model.dual_gap_ >= left - 1e-12 * objective.null
