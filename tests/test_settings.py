@@ -10,7 +10,6 @@ from sklearn.base import clone
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
-from skgd.losses import SquaredError
 from skgd.optimizers import Adam
 from skgd.penalties import ElasticNet
 
@@ -53,7 +52,6 @@ GABOR = {
     name: LINEAR[name] for name in LINEAR if name not in ("fit_intercept", "positive", "center")
 }
 GABOR |= {
-    "loss": (SquaredError(), "on"),
     "penalty_weights": (np.array([2.0]), "on"),
     "init": (np.array([1.0, 9.0]), "on"),
     "fit_amplitude": (True, "anew"),
