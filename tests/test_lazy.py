@@ -125,8 +125,6 @@ def test_a_penalty_too_strong_to_wait_for_is_applied_at_once(shrinkage):
         {"clip_value": 0.1},
         {"average": 5},
         {"center": True},
-        {"optimizer": "momentum"},
-        {"optimizer": "saga"},
     ],
     ids=lambda asked: next(iter(asked.items()))[0],
 )
