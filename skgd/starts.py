@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skgd.arrays import stored_as
+from skgd.arrays import numbers, stored_as
 from skgd.descent import Columns, Outcome
 from skgd.estimator import DescentEstimator
 from skgd.models import Gabor
@@ -78,7 +78,9 @@ class ManyStarts(DescentEstimator):
             (self.amplitude_, self.width_, self.baseline_),
         )
         fitted = [value for is_fitted, value in shape if is_fitted]
-        return np.array([*self.frequency_, self.offset_, *fitted], dtype=float)
+        shapes = {(self.n_features_in_,): "one for each column"}
+        frequency = numbers(self.frequency_, "frequency_", shapes)
+        return np.array([*frequency, self.offset_, *fitted], dtype=float)
 
     def _inward(self, theta):
         """Return parameters in the order of the objective: the frequency first."""

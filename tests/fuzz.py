@@ -408,7 +408,7 @@ def point_cases(seed):
 
 
 def attribute_cases(X, y):
-    for name, attribute in (("gd", "coef_"), ("batches", "coef_"), ("gabor", "theta_")):
+    for name, attribute in (("gd", "coef_"), ("batches", "coef_"), ("gabor", "frequency_")):
         for value in (np.ones(1), np.ones(P + 7), np.ones((3, P)), np.array(["a"] * P)):
             for verb in ("partial_fit", "fit", "predict"):
                 model = clone(MODELS[name]).set_params(warm_start=True).fit(X, y)

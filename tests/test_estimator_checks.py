@@ -36,7 +36,7 @@ def expected_failures(estimator):
     """Return the names of the checks that fail, and why they must at these settings."""
     if estimator.batch_size:
         return dict.fromkeys(BY_WEIGHTS, OTHER_BATCHES)
-    if estimator.optimizer in ("rmsprop", "nadam"):
+    if estimator.optimizer in ("rmsprop", "adadelta", "nadam"):
         return dict.fromkeys(BY_WEIGHTS, ONE_LENGTH)
     return {}
 
