@@ -17,7 +17,9 @@ WHOLE = [
 ]
 PACKETS = [
     GDGaborRegressor(),
-    GDGaborRegressor(fit_amplitude=True, fit_width=True, fit_baseline=True),
+    GDGaborRegressor(
+        fit_amplitude=True, fit_width=True, fit_baseline=True, n_init=2, n_screen=300
+    ),
 ]
 BATCHES = [
     *(GDRegressor(batch_size=size) for size in (8, 1)),
