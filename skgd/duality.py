@@ -19,6 +19,9 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 
 from skgd.least_squares import newton_step, triangle
 
+EPS = np.finfo(float).eps
+HUGE = 1e150  # a share whose products are numbers
+
 
 class Tuning(NamedTuple):
     """How much a better bound may cost."""
@@ -45,10 +48,13 @@ class Slack(NamedTuple):
 
     def cost(self, slopes, costs):
         """Return what the excess of slopes over their bounds costs, where there are bounds."""
-        a, b = costs
-        bounded, free = (a > 0.0) & (b == 0.0), (a == 0.0) & (b == 0.0)
-        excess = np.abs(slopes[bounded]) / a[bounded] - 1.0
-        return excess.max(initial=0.0) * self.objective + abs(slopes[free] @ self.weights[free])
+        a, sizes, hard = costs[0], np.abs(slopes), costs[1] == 0.0
+        largest = np.abs(self.weights).max(initial=0.0) or 1.0
+        told = (a > 0.0) & (a * largest >= EPS * self.objective)  # what a weight costs is seen
+        bounded, free = hard & told, hard & ~told
+        with np.errstate(over="ignore"):
+            excess = np.minimum(sizes[bounded] / a[bounded] - 1.0, HUGE).max(initial=0.0)
+        return excess * self.objective + abs(slopes[free] @ self.weights[free])
 
 
 def dual_value(target, square, slopes, costs, positive, slack):
