@@ -1,8 +1,8 @@
 """Estimators for scikit-learn that are trained by gradient descent."""
 
-from skgd.gabor import GDGaborRegressor
-from skgd.linear import GDRegressor
-from skgd.paths import path
+from skgd.estimators.gabor import GDGaborRegressor
+from skgd.estimators.path import path
+from skgd.estimators.regressor import GDRegressor
 
 __version__ = "0.1.0"
 __all__ = ["GDGaborRegressor", "GDRegressor", "path"]

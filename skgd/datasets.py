@@ -6,9 +6,9 @@ import numpy as np
 from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 
-from skgd._sklearn import Interval, validate_params
-from skgd.arrays import numbers
-from skgd.descent import model_predictions
+from skgd.estimators._sklearn import Interval, validate_params
+from skgd.estimators.validation import numbers
+from skgd.kernels.row_kernels import model_predictions
 from skgd.models import Gabor
 
 MOST = 10_000_000  # rows, or columns

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import linalg, optimize, sparse
 from sklearn.base import clone
 
-from skgd._sklearn import HasMethods, Interval, validate_params
-from skgd.objective import Objective
+from skgd.estimators._sklearn import HasMethods, Interval, validate_params
+from skgd.objective.objective import Objective
 from skgd.table import table
 
 TOL = [Interval(Real, 0, None, closed="left")]

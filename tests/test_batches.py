@@ -6,7 +6,7 @@ from conftest import make_regression
 from scipy import sparse
 
 from skgd import GDRegressor
-from skgd.descent import stable_rate
+from skgd.descent.rates import stable_rate
 from skgd.optimizers import GD, Momentum, Nesterov
 
 N, P = 23, 3

@@ -14,7 +14,7 @@ from fuzz import GROUPS
 from scipy import sparse
 
 from skgd import GDRegressor
-from skgd.arrays import canonical, sound
+from skgd.estimators.validation import canonical, sound
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 

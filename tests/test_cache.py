@@ -23,8 +23,8 @@ FITTING = """
 import json
 from skgd import GDRegressor
 from skgd.descent.loop import build
-from skgd.descent.state import Mode
-from skgd.descent.rows import DenseRows
+from skgd.kernels.problem import Mode
+from skgd.kernels.rows import DenseRows
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.penalties import NoPenalty
@@ -203,7 +203,7 @@ import os
 from pathlib import Path
 from types import FunctionType
 
-from skgd.descent.compiled import compile_cached
+from skgd.kernels.compiling import compile_cached
 
 FOLDER = Path(os.environ["NUMBA_CACHE_DIR"])
 

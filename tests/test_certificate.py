@@ -16,7 +16,7 @@ from sklearn.linear_model import lasso_path
 
 import skgd
 from skgd import GDRegressor
-from skgd.duality import Slack, Tuning, improved_bound
+from skgd.objective.duality import Slack, Tuning, improved_bound
 
 SHARES = np.array([0.0, 1.0, 2.0, 0.0, 0.5, 1.0])
 STORAGES = {

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from sklearn.linear_model import Lasso
 
 from skgd import GDRegressor
-from skgd.descent import Descent
+from skgd.descent.descent import Descent
 from skgd.optimizers import GD, Adam, Momentum, Nesterov
 from skgd.schedules import Adaptive, Constant, Exponential
 

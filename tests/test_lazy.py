@@ -7,9 +7,10 @@ import pytest
 from scipy import sparse
 
 from skgd import GDRegressor
-from skgd.descent import Descent, lazy
-from skgd.descent.rows import CsrRows
-from skgd.descent.state import Data, Idle, Parts
+from skgd.descent import lazy
+from skgd.descent.descent import Descent
+from skgd.kernels.problem import Data, Idle, Parts
+from skgd.kernels.rows import CsrRows
 from skgd.optimizers import GD
 from skgd.penalties import ElasticNet
 from skgd.schedules import Constant

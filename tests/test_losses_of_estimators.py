@@ -10,11 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import PoissonRegressor
 
 from skgd import GDGaborRegressor, GDRegressor
-from skgd.constant import fit_constant
-from skgd.descent import Outcome, inverse_link
-from skgd.descent.rowwise import loss_terms
+from skgd.descent.outcome import Outcome
+from skgd.kernels.row_kernels import inverse_link, loss_terms
 from skgd.losses import LOSSES, Huber, Loss, Poisson
-from skgd.stationary import covariance, describe, polish
+from skgd.multistart.minima import covariance, describe, polish
+from skgd.objective.best_constant import fit_constant
 
 N, P = 30, 2
 EXTRAS = {"fit_amplitude": True, "fit_width": True, "fit_baseline": True}

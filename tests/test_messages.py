@@ -13,13 +13,13 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skgd import GDGaborRegressor, GDRegressor
-from skgd.descent import stability_limit
+from skgd.descent.rates import stability_limit
+from skgd.estimators.nested_parameters import TABLES
+from skgd.estimators.suggestions import ATTRIBUTES, PARAMETERS, VALUES, plainly
 from skgd.losses import LOSSES, Loss
-from skgd.naming import TABLES
 from skgd.optimizers import OPTIMIZERS, Adam, Momentum, Nesterov, Optimizer
 from skgd.penalties import L1, PENALTIES, ElasticNet
 from skgd.schedules import SCHEDULES, Cosine
-from skgd.synonyms import ATTRIBUTES, PARAMETERS, VALUES, plainly
 
 X, Y = make_regression()
 ESTIMATORS = [GDRegressor, GDGaborRegressor]

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skgd.descent.loop import build_accumulate
-from skgd.descent.rows import CsrRows, DenseRows, rows_of
-from skgd.descent.rowwise import model_predictions, prediction_seconds, prediction_slopes
-from skgd.descent.state import Data, Parts, State
+from skgd.kernels.problem import Data, Parts, State
+from skgd.kernels.row_kernels import model_predictions, prediction_seconds, prediction_slopes
+from skgd.kernels.rows import CsrRows, DenseRows, rows_of
 from skgd.losses import SquaredError
 from skgd.models import Gabor, Linear
-from skgd.objective import Objective
+from skgd.objective.objective import Objective
 from skgd.penalties import NoPenalty
 
 GABORS = [Gabor(*fitted) for fitted in product([False, True], repeat=3)]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import optimize, sparse
 
 from skgd import GDRegressor
-from skgd.descent.sums import column_means, column_squares, row_squares
+from skgd.kernels.sums import column_means, column_squares, row_squares
 from skgd.losses import SquaredError
 from skgd.models import Linear
-from skgd.objective import Objective
+from skgd.objective.objective import Objective
 from skgd.penalties import ElasticNet
 
 PENALTIES = {None: (0.0, 0.0), "l1": (1.0, 0.0), "l2": (0.0, 1.0), "elasticnet": (0.3, 0.7)}

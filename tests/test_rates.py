@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skgd import GDRegressor
-from skgd.descent import stable_rate
-from skgd.descent.sums import column_means
+from skgd.descent.rates import stable_rate
+from skgd.kernels.sums import column_means
 from skgd.losses import SquaredError
-from skgd.matrix import lanczos_bound
 from skgd.models import Linear
-from skgd.objective import Objective
+from skgd.objective.matrix import lanczos_bound
+from skgd.objective.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Adam, Momentum, Normalized
 from skgd.penalties import ElasticNet
 

@@ -18,12 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
-from skgd.descent import Shortcut, compiled
-from skgd.descent.conjugate import Tuning as Smooth
-from skgd.descent.shortcut import Tuning
-from skgd.descent.working import Tuning as Working
 from skgd.displays import LearningRateDisplay, LossCurveDisplay, StepDisplay
+from skgd.kernels import compiling as compiled
 from skgd.optimizers import OPTIMIZERS, Optimizer
+from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.conjugate_gradient import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as Working
 
 matplotlib.use("Agg")
 
@@ -127,7 +127,7 @@ def force(monkeypatch, tuning):
         def __init__(self, *args):
             super().__init__(*args, tuning=tuning)
 
-    monkeypatch.setattr("skgd.estimator.Shortcut", Forced)
+    monkeypatch.setattr("skgd.estimators.estimator.Shortcut", Forced)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -7,10 +7,10 @@ from scipy import sparse
 from sklearn.linear_model import Lasso, Ridge
 
 from skgd import GDGaborRegressor, GDRegressor
-from skgd.descent import Descent
+from skgd.descent.descent import Descent
 from skgd.losses import SquaredError
 from skgd.models import Linear
-from skgd.objective import Objective
+from skgd.objective.objective import Objective
 from skgd.optimizers import SAGA, SVRG
 from skgd.penalties import L1
 from skgd.schedules import Constant

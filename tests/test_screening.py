@@ -6,7 +6,7 @@ from scipy import optimize, sparse
 
 from skgd import GDGaborRegressor
 from skgd.datasets import load_gabor, make_gabor
-from skgd.screening import natural_box, screen
+from skgd.multistart.screening import natural_box, screen
 
 EXTRAS = {"fit_amplitude": True, "fit_width": True, "fit_baseline": True}
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 import skgd
 from skgd import GDRegressor
-from skgd.descent.sums import (
+from skgd.kernels.sums import (
     column_means,
     column_squares,
     full_columns,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import skgd
-from skgd.naming import TABLES
-from skgd.texts import TEXTS, documented
+from skgd.estimators.docstrings import TEXTS, documented
+from skgd.estimators.nested_parameters import TABLES
 
 ESTIMATORS = [cls for name in skgd.__all__ if inspect.isclass(cls := getattr(skgd, name))]
 estimators = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)

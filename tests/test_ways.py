@@ -6,17 +6,16 @@ from scipy import sparse
 from sklearn import linear_model
 from sklearn.linear_model import Lasso, Ridge
 
-from skgd.descent import Shortcut
-from skgd.descent.conjugate import Tuning as Smooth
-from skgd.descent.shortcut import Tuning
-from skgd.descent.sums import column_means
-from skgd.descent.working import Tuning as Working
+from skgd.kernels.sums import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
-from skgd.objective import Objective
+from skgd.objective.objective import Objective
 from skgd.optimizers import Nesterov
 from skgd.penalties import L1, L2, ElasticNet
 from skgd.schedules import Constant
+from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.conjugate_gradient import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as Working
 
 NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
 WAYS = {

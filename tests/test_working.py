@@ -8,8 +8,8 @@ from sklearn.linear_model import Lasso
 import skgd
 from skgd import GDRegressor
 from skgd.descent import settle, working
-from skgd.descent.settle import DenseGram, glide, leap
-from skgd.descent.working import WorkingSet
+from skgd.solvers.coordinate_descent import DenseGram, glide, leap
+from skgd.solvers.working_set import WorkingSet
 
 
 def make_correlated(n, p, support, seed=0):

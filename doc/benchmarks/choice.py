@@ -20,17 +20,16 @@ from machine import heading, stay_in_one_thread, table
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from skgd.descent import Shortcut
-from skgd.descent.conjugate import Tuning as Smooth
-from skgd.descent.shortcut import Tuning
-from skgd.descent.sums import column_means
-from skgd.descent.working import Tuning as Working
+from skgd.kernels.sums import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
-from skgd.objective import Objective
+from skgd.objective.objective import Objective
 from skgd.optimizers import Auto
 from skgd.penalties import L1, L2
 from skgd.schedules import Constant
+from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.conjugate_gradient import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as Working
 
 ROUNDS = 3
 SMOOTH = {

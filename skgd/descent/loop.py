@@ -8,11 +8,10 @@ methods of the parts. Nothing here allocates.
 import math
 from functools import cache
 
-from skgd.descent.compiled import bind, compilation, compile_cached, fuse
 from skgd.descent.lazy import LAZY_VERBS
-from skgd.descent.reduced import REDUCING_VERBS
-from skgd.descent.rows import prefetch
-from skgd.descent.state import (
+from skgd.descent.variance_reduction import REDUCING_VERBS
+from skgd.kernels.compiling import bind, compilation, compile_cached, fuse
+from skgd.kernels.problem import (
     CONVERGED,
     GROWN,
     LEFT,
@@ -27,6 +26,7 @@ from skgd.descent.state import (
     TOTAL,
     ZEROS,
 )
+from skgd.kernels.rows import prefetch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn. Long ones are asked for piece by piece, several rows at a time, which keeps more

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from skgd.descent import state
+from skgd.kernels import problem as state
 
 
 class Outcome(Enum):

@@ -10,10 +10,10 @@ import numpy as np
 from skgd.displays.arguments import checked
 from skgd.displays.arguments import places as whole
 from skgd.displays.fit import curves_at, grid_of
-from skgd.displays.given import named, path_of
+from skgd.displays.inspection import named, path_of
 from skgd.displays.legends import legend_below
-from skgd.displays.look import canvases, ink, line_look, merged, pyplot
 from skgd.displays.plane import survey
+from skgd.displays.style import canvases, ink, line_look, merged, pyplot
 from skgd.displays.surface import LossSurfaceDisplay
 
 HOLD = 1.5  # seconds that the last picture stays

@@ -6,8 +6,8 @@ from os import PathLike
 
 import numpy as np
 
-from skgd._sklearn import HasMethods, Interval, StrOptions, validate_params
-from skgd.arrays import numbers
+from skgd.estimators._sklearn import HasMethods, Interval, StrOptions, validate_params
+from skgd.estimators.validation import numbers
 
 DATA = ["array-like", "sparse matrix"]
 VECTOR = ["array-like", None]

@@ -5,9 +5,9 @@ from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from skgd.displays.arguments import checked, positive
-from skgd.displays.given import feature_names
-from skgd.displays.look import canvases, line_look, merged
-from skgd.linear import GDRegressor
+from skgd.displays.inspection import feature_names
+from skgd.displays.style import canvases, line_look, merged
+from skgd.estimators.regressor import GDRegressor
 
 TITLES = {"l2": "ridge (l2)", "l1": "lasso (l1)", "elasticnet": "elastic net"}
 SPAN = 1e-3  # of the lowest alpha to the highest

@@ -3,9 +3,9 @@
 import numpy as np
 
 from skgd.displays.arguments import checked
-from skgd.displays.given import FAILED, descent_in, named, optimum, records, seen_by_descent
+from skgd.displays.inspection import FAILED, descent_in, named, optimum, records, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
-from skgd.displays.look import canvas, line_look, merged, one_of
+from skgd.displays.style import canvas, line_look, merged, one_of
 
 TIMES = {"epoch": "epoch", "seconds": "time (s)"}
 QUANTITIES = {"objective": "objective", "validation_score": "validation score"}

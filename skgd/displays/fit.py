@@ -6,9 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from skgd.displays.arguments import checked, places
-from skgd.displays.given import descent_in, named, path_of, seen_by_descent
+from skgd.displays.inspection import descent_in, named, path_of, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
-from skgd.displays.look import canvas, ink, line_look, merged, ramp
+from skgd.displays.style import canvas, ink, line_look, merged, ramp
 
 CANDIDATES = 60  # points of a path that the stages are chosen from
 MARGIN = 0.05  # of the range of the data, on each side

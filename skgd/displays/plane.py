@@ -3,7 +3,7 @@
 import numpy as np
 
 from skgd.displays.arguments import box, places
-from skgd.displays.given import (
+from skgd.displays.inspection import (
     FAILED,
     descent_in,
     in_objective_order,

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.base import clone
 
 from skgd.displays.arguments import checked, positive
-from skgd.displays.given import descent_in, seen_by_descent, written
+from skgd.displays.inspection import descent_in, seen_by_descent, written
 from skgd.displays.legends import legend_below
-from skgd.displays.look import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
+from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
 from skgd.displays.sweeps import fitted, searched, sweep
 
 FAR = 690.0  # of which the exponential is a number that can be drawn

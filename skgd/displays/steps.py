@@ -3,9 +3,9 @@
 import numpy as np
 
 from skgd.displays.arguments import checked
-from skgd.displays.given import descent_in, named, written
+from skgd.displays.inspection import descent_in, named, written
 from skgd.displays.legends import legend_below, tell_apart
-from skgd.displays.look import canvas, line_look, merged
+from skgd.displays.style import canvas, line_look, merged
 from skgd.schedules import SCHEDULES, Schedule
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from skgd.arrays import numbers
 from skgd.displays.arguments import checked
 from skgd.displays.legends import DASHES, legend_below, nested, ranks
-from skgd.displays.look import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
 from skgd.displays.plane import survey
+from skgd.displays.style import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
+from skgd.estimators.validation import numbers
 
 END_LOOKS = {
     "end": {"marker": "*", "markersize": 15},

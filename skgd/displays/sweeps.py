@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skgd.displays.given import FAILED, optimum, single_objective
+from skgd.displays.inspection import FAILED, optimum, single_objective
 
 
 def fitted(model, X, y, sample_weight):

@@ -13,7 +13,7 @@ from skgd.optimizers.adaptive import (
 )
 from skgd.optimizers.classical import GD, Auto, Momentum, Nesterov
 from skgd.optimizers.contract import Optimizer
-from skgd.optimizers.reduced import SAGA, SVRG
+from skgd.optimizers.variance_reduced import SAGA, SVRG
 
 OPTIMIZERS = Optimizer.named = {
     "auto": Auto,

@@ -147,7 +147,7 @@ class Auto(Optimizer):
     """The fastest certified way to the minimum.
 
     Where nothing is asked about the descent itself, and the problem is a squared error with a
-    penalty made of l1 and l2, no rule steps at all: `skgd.descent.shortcut` has the way. Else it
+    penalty made of l1 and l2, no rule steps at all: `skgd.solvers.auto` has the way. Else it
     is `Nesterov`, accelerated on the full batch.
     """
 

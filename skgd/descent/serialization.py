@@ -1,0 +1,93 @@
+"""The state of a descent as plain data: numbers, strings, tuples, dictionaries and arrays.
+
+What the rows at hand tell again when a descent is gone on with is not part of it.
+"""
+
+import numpy as np
+
+from skgd.descent.descent import Descent
+from skgd.descent.growth import Growth
+from skgd.descent.outcome import Outcome
+from skgd.descent.rates import RateBasis
+from skgd.kernels.problem import Reduced, State
+
+FORM = 1  # of the data, to be raised when it changes
+VALUES = (
+    *("names", "settings", "batch_size", "sampling", "average", "unit", "share", "rate"),
+    *("n", "batch", "full", "epoch", "earlier", "t", "updates_before", "last"),
+    *("factor", "best", "stale", "ceiling"),
+)
+ARRAYS = ("theta", "answer", "mean", "memory", "scalars")
+FIELDS = {"form", "column", "growth", "basis", "outcome", "rng", "reduced", *VALUES, *ARRAYS}
+
+
+def stored(descent):
+    """Return a descent that has been released as plain data, which holds its own arrays."""
+    state = descent.state
+    arrays = {name: getattr(state, name) for name in ARRAYS}
+    if np.array_equal(state.answer, state.theta):
+        arrays["answer"] = ()
+    return {
+        "form": FORM,
+        **{name: getattr(descent, name) for name in VALUES},
+        **arrays,
+        "column": [*descent.columns[-1]],
+        "growth": [*descent.growth],
+        "basis": None if descent.basis is None else [*descent.basis],
+        "outcome": descent.outcome.name,
+        "rng": descent.rng.bit_generator.state,
+        "reduced": [*state.reduced],
+    }
+
+
+def restored(data):
+    """Return the descent that was stored as ``data``, which has to be gone on with by `resume`.
+
+    Raises
+    ------
+    ValueError
+        For data that are not whole, or of another form.
+    """
+    _check(data)
+    descent = Descent.__new__(Descent)
+    values = {name: data[name] for name in VALUES}
+    vars(descent).update(values, objective=None, schedule=None, optimizer=None, limits=None)
+    descent.settings, descent.names = tuple(data["settings"]), tuple(data["names"])
+    descent.outcome, descent.chosen = Outcome[data["outcome"]], None
+    descent.columns, descent.scores = [[*data["column"]]], []
+    descent.growth = Growth(*data["growth"])
+    descent.basis = data["basis"] and RateBasis(*data["basis"])
+    descent.rng = np.random.default_rng()
+    descent.rng.bit_generator.state = data["rng"]
+    theta, *rest = (_array(data[name]) for name in ARRAYS)
+    arrays = dict(zip(ARRAYS, (theta, *rest)))
+    arrays["answer"] = theta.copy() if isinstance(arrays["answer"], tuple) else arrays["answer"]
+    reduced = tuple(_array(a) for a in data["reduced"])
+    descent.state = State(
+        **arrays,
+        last=arrays["answer"].copy(),
+        g=np.zeros(theta.size),
+        order=(),
+        idle=(),
+        reduced=reduced and Reduced(*reduced),
+    )
+    return descent
+
+
+def _array(values):
+    """Return an array of its own, which can be written to; () for nothing."""
+    return () if isinstance(values, tuple) else np.array(values, dtype=float)
+
+
+def _check(data):
+    """Refuse data that are not whole."""
+    if not isinstance(data, dict) or data.get("form") != FORM:
+        raise ValueError("it is of another form, as of another version of skgd")
+    if data.keys() != FIELDS:
+        raise ValueError(f"it lacks or exceeds {sorted(data.keys() ^ FIELDS)}")
+    theta = np.asarray(data["theta"])
+    d = theta.shape[0] if theta.ndim == 1 else -1
+    shapes = {name: np.shape(data[name])[-1:] for name in ("answer", "memory", "mean")}
+    lengths = {shape[0] for shape in shapes.values() if shape} - {0}
+    if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][6]:
+        raise ValueError("its arrays do not fit together")

@@ -1,0 +1,76 @@
+"""How far a point is from the minimum: the unit and the rounding of the proximal gradient."""
+
+import math
+
+import numpy as np
+
+from skgd.kernels.problem import Limits
+
+ROUNDING = 8.0 * np.finfo(float).eps
+
+
+def mean_with_zeros(objective, mean):
+    """Return the mean of iterates, with zeros where a proximal step from it sets them.
+
+    Iterates under an l1 penalty are zero now and then; their mean hardly ever is. A weight of
+    the mean is set to zero where a step of its own curvature's length says so.
+    """
+    answer, strength = mean.copy(), objective.data.strength
+    g, penalty = objective.value_and_gradient(mean)[1], objective.penalty
+    tau = residual_scale(objective)[0]
+    for j in range(objective.p):
+        step = tau[j] * strength[j]
+        if step > 0.0 and penalty.prox(float(mean[j] - tau[j] * g[j]), step) == 0.0:
+            answer[j] = 0.0
+    return answer
+
+
+def residual_scale(objective):
+    """Return the prox step, the unit and the rounding of each entry of the residual.
+
+    A parameter's proximal gradient is measured in units of the root of its curvature times
+    the spread of y, which makes it, for a weight, the correlation of its column with what is
+    left to explain. Where a column is seen from zero, but lies far from it, its spread is meant:
+    of its length it would be a share that is small wherever the intercept fits. Rounding is what
+    the sum over rows cannot resolve.
+    """
+    p, curvature = objective.p, objective.column_curvature.copy()
+    size = curvature.copy()
+    size[:p] += 0.0 if objective.centre is None else objective.centre**2
+    curvature += objective.data.strength * objective.penalty.curvature()
+    flat = curvature <= ROUNDING**2 * size
+    curvature[flat] = 1.0
+    width = curvature.copy()
+    width[:p] *= objective.spread_share
+    unit = 1.0 / (np.sqrt(width) * objective.residual_unit)
+    unit[:p][objective.constant] = 0.0
+    rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
+    return np.stack([1.0 / curvature, unit, rounding])
+
+
+def limits_of(objective, full, tol, patience, clips):
+    """Return what the loop compares with.
+
+    Parameters
+    ----------
+    objective : Objective
+    full : bool
+        Whether an update sees all rows.
+    tol : float or None
+        None for no test.
+    patience : tuple of int, and float or None
+        Epochs without improvement before a descent ends, and before a schedule reacts, if it does.
+    clips : tuple of two float
+    """
+    scale = residual_scale(objective) if full else np.ones((3, objective.d))
+    smooth, tested, waiting = full and not objective.loss.rough, tol is not None, patience[1]
+    epochs = waiting or (patience[0] if tested else math.inf)
+    return Limits(
+        tol=tol if tested and full else -1.0,
+        gain=(tol * (tol if smooth else 1.0) if tested else 0.0) * objective.null,
+        patience=math.inf if smooth and not waiting else float(epochs),
+        null=objective.null,
+        scale=scale,
+        norm=float(clips[0]),
+        entry=float(clips[1]),
+    )

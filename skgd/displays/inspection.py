@@ -1,0 +1,206 @@
+"""What estimators give to look at, by their public attributes and methods alone.
+
+Pipelines and searches stand for the descent in them. Points are in the order of
+`objective`: the weights, then the model's other parameters.
+"""
+
+import warnings
+from contextlib import suppress
+from functools import singledispatch
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skgd.estimators.estimator import DescentEstimator
+from skgd.estimators.gabor import GDGaborRegressor
+from skgd.estimators.regressor import GDRegressor
+from skgd.part import Part
+from skgd.reference import closed_form, lbfgs
+
+FAILED = ("diverged", "nonfinite")  # values of `stop_reason_`
+
+
+def named(estimators):
+    """Return estimators by name.
+
+    Parameters
+    ----------
+    estimators : dict, or list of estimators or of (name, estimator)
+        Those without a name are called after the parameters in which they differ.
+    """
+    if isinstance(estimators, dict):
+        found = list(estimators.items())
+    else:
+        found = [e if isinstance(e, tuple) and len(e) == 2 else (None, e) for e in estimators]
+    if not found:
+        raise ValueError("There are no estimators to show.")
+    others = [e for _, e in found if not hasattr(e, "get_params")]
+    if others:
+        raise TypeError(f"The 'estimators' parameter must hold estimators. Got {others[0]!r}.")
+    nameless = [_inmost(e) for name, e in found if name is None]
+    names = iter(_differences(nameless))
+    return {next(names) if name is None else str(name): e for name, e in found}
+
+
+def _differences(estimators):
+    """Return a name for each estimator: the parameters that not all of them share."""
+    params = [{k: written(v) for k, v in e.get_params(deep=False).items()} for e in estimators]
+    keys = sorted(set().union(*params))
+    differing = [k for k in keys if len({p.get(k) for p in params}) > 1]
+    names = [", ".join(f"{k}={p[k]}" for k in differing if k in p) for p in params]
+    if len(set(names)) < len(names) or "" in names:
+        names = [f"fit {k}" for k in range(1, len(names) + 1)]
+    return names
+
+
+def written(value):
+    """Return a short name for a parameter's value: of a part, only what is not the default."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if not isinstance(value, Part):
+        return str(value)
+    usual = dict.fromkeys(value.get_params(deep=False), None)
+    with suppress(TypeError):  # a part without defaults
+        usual = type(value)().get_params(deep=False)
+    changed = {k: v for k, v in value.get_params(deep=False).items() if v != usual[k]}
+    return f"{type(value).__name__}({', '.join(f'{k}={written(v)}' for k, v in changed.items())})"
+
+
+def descent_in(estimator):
+    """Return the estimator that descends, in the best pipeline of a search or in a pipeline."""
+    found = _inmost(estimator)
+    if not isinstance(found, DescentEstimator):
+        raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
+    return found
+
+
+def _inmost(estimator):
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return _inmost(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def seen_by_descent(estimator, X):
+    """Return the rows as the descent sees them, behind the other steps of a pipeline."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, Pipeline):
+        return X
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+    return seen_by_descent(estimator[-1], X)
+
+
+def feature_names(estimator):
+    """Return the names of the columns that the descent sees."""
+    numbered = [f"x{j}" for j in range(estimator.n_features_in_)]
+    return list(getattr(estimator, "feature_names_in_", numbered))
+
+
+def single_objective(estimator, X, y, sample_weight=None):
+    """Return what the descent has minimised; y has one dimension."""
+    if np.ndim(y) != 1:
+        raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
+    return descent_in(estimator).objective(seen_by_descent(estimator, X), y, sample_weight)
+
+
+def path_of(estimator):
+    """Return the parameters of a descent over time, one row each, and the updates they stand for.
+
+    Also of one that has diverged.
+    """
+    descent = descent_in(estimator)
+    if "path_" not in vars(descent):
+        if "loss_curve_" not in vars(descent):
+            check_is_fitted(descent)
+        raise ValueError(
+            f"{type(descent).__name__} has kept no path: fit it with record_path=True."
+        )
+    path = descent.path_
+    if isinstance(path, list):
+        raise ValueError(f"The display takes one target; the fit has {len(path)}.")
+    updates = np.minimum(np.arange(len(path)) * int(descent.record_path), descent.t_)
+    return in_objective_order(descent, path), updates
+
+
+@singledispatch
+def in_objective_order(estimator, points):
+    """Return points with their columns in the order of the objective."""
+    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
+
+
+@in_objective_order.register
+def _(estimator: GDRegressor, points):
+    return np.asarray(points)
+
+
+@in_objective_order.register
+def _(estimator: GDGaborRegressor, points):
+    points, p = np.asarray(points), estimator.n_features_in_
+    return np.column_stack([points[:, 1 : p + 1], points[:, 0], points[:, p + 1 :]])
+
+
+@singledispatch
+def parameter_names(estimator):
+    """Return what the parameters are called, with their units, in the order of the objective."""
+    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
+
+
+@parameter_names.register
+def _(estimator: GDRegressor):
+    features = feature_names(estimator)
+    lone = len(features) == 1 and "feature_names_in_" not in vars(estimator)
+    weights = ["slope (y per x)"] if lone else [f"weight of {f} (y per unit)" for f in features]
+    return weights + ["intercept (y)"] * estimator.fit_intercept
+
+
+@parameter_names.register
+def _(estimator: GDGaborRegressor):
+    features, turn = feature_names(estimator), "0.06 rad per unit"
+    lone = len(features) == 1
+    names = [f"frequency{'' if lone else ' of ' + f} ({turn})" for f in features] + [
+        "offset (rad)"
+    ]
+    names += ["amplitude (y)"] * estimator.fit_amplitude + ["width (rad)"] * estimator.fit_width
+    return names + ["baseline (y)"] * estimator.fit_baseline
+
+
+def optimum(objective, start):
+    """Return the lowest point of an objective that the references find from a start."""
+    with suppress(ValueError):
+        return closed_form(objective)
+    return lbfgs(objective, start)
+
+
+@singledispatch
+def minima(estimator, objective):
+    """Return the minima that are known, one row each, in the order of the objective."""
+    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
+
+
+@minima.register
+def _(estimator: GDRegressor, objective):
+    with suppress(ValueError):
+        return optimum(objective, None).theta[None]
+    return np.empty((0, objective.d))
+
+
+@minima.register
+def _(estimator: GDGaborRegressor, objective):
+    found = [p.theta for p in vars(estimator).get("minima_", ()) if p.kind == "minimum"]
+    return in_objective_order(estimator, np.reshape(found, (-1, objective.d)))
+
+
+def records(estimator):
+    """Return the record of each target's descent: its curve, why it ended, and the history.
+
+    Also of one that has diverged.
+    """
+    descent = descent_in(estimator)
+    if "loss_curve_" not in vars(descent):
+        check_is_fitted(descent)
+    curves, reasons = descent.loss_curve_, descent.stop_reason_
+    histories = vars(descent).get("history_")
+    if not isinstance(curves, list):
+        curves, reasons, histories = [curves], [reasons], [histories]
+    return list(zip(curves, reasons, histories or [None] * len(curves)))

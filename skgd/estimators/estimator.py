@@ -1,0 +1,403 @@
+"""What every estimator trained by descent does: parts by name, the descent, its record."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from skgd.descent.descent import Descent
+from skgd.descent.dry_run import rehearse
+from skgd.descent.new_state import settings_of, spelled
+from skgd.descent.rates import gradient_unit
+from skgd.estimators._sklearn import (
+    CallbackSupport,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    open_context,
+)
+from skgd.estimators.monitoring import Rows, Watching, frame_of, hold_out
+from skgd.estimators.nested_parameters import NamedParts, plain
+from skgd.estimators.running_means import Seen, link_name, means_of
+from skgd.estimators.serialization import Storing
+from skgd.estimators.validation import canonical, joined, numbers, refuse_masked, sound
+from skgd.losses import LOSSES, Loss
+from skgd.objective.best_constant import fit_constant
+from skgd.objective.objective import Objective
+from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
+from skgd.penalties import PENALTIES, Penalty
+from skgd.schedules import SCHEDULES, Constant, Schedule
+from skgd.solvers.auto import Shortcut
+
+SOLUTION = {"coef_", "theta_", "_descents", "_seen"}  # without which an estimator is not fitted
+
+
+class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
+    """An abstract regressor whose parameters a `Descent` finds."""
+
+    _doc_link_module = "skgd"
+    _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
+
+    _parameter_constraints = {
+        "loss": [StrOptions(LOSSES), Loss],
+        "penalty": [StrOptions([name for name in PENALTIES if name]), Penalty, None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+        "optimizer": [StrOptions(OPTIMIZERS), Optimizer],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions(["auto"])],
+        "schedule": [StrOptions(SCHEDULES), Schedule],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "sampling": [StrOptions(["shuffle", "replacement", "cyclic"])],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "init": ["array-like", dict, None],
+        "penalty_weights": ["array-like", None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "average": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [str, callable, None],
+        "record_path": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), RandomState, None],
+        "verbose": ["boolean", Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        loss = LOSSES.get(self.loss, Loss) if isinstance(self.loss, str) else self.loss
+        tags.target_tags.positive_only = getattr(loss, "lowest", -np.inf) >= 0.0
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Descend by one epoch on these rows, from where the last call ended.
+
+        The optimizer's memory, the count of updates, the schedule and the order of the rows go
+        on: two calls on the same data equal one fit of two epochs with ``tol=None``. Other rows
+        than those of the last call are taken for one draw of a stream: a centred descent sees
+        them from the mean of all that have come by, weighted as they were; an automatic rate falls
+        to what such draws bear; accelerated momentum begins anew. Whether the descent diverges is
+        judged by how much the calls have changed the objective of their own rows. `t_` counts all
+        updates, and the record is that of the call. `GDGaborRegressor` follows the descent that
+        led to its best solution.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; as many columns and targets as in the first call.
+
+        Returns
+        -------
+        self
+        """
+        return self._train(X, y, sample_weight, again=True, epochs=1)
+
+    def parameters(self):
+        """Return the fitted parameters in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), float64
+        """
+        raise NotImplementedError
+
+    def starting_points(self):
+        """Return where the descents began, in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_starts, n_parameters)
+        """
+        raise NotImplementedError
+
+    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
+        """Run one descent on one objective, at a share of the automatic rate."""
+        parts = self._parts()
+        unasked = epochs is None and not (begin and begin.validates)
+        if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
+            way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol, start)
+            return self._run(way, epochs, begin)
+        rehearse(parts["optimizer"], objective.model)
+        descent = Descent(
+            objective,
+            parts["optimizer"],
+            parts["schedule"].lasting(self.max_iter),
+            start,
+            learning_rate=plain(self.learning_rate),
+            rate_share=rate_share,
+            batch_size=plain(self.batch_size),
+            sampling=self.sampling,
+            seed=seed,
+            average=int(self.average),
+            unit=gradient_unit(objective) if self.learning_rate == "auto" else 1.0,
+            **self._changeable(epochs),
+        )
+        return self._run(descent, epochs, begin)
+
+    def _may_be_cut_short(self, parts):
+        """Whether nothing is asked about the way to the minimum."""
+        free = isinstance(parts["optimizer"], Auto) and isinstance(parts["schedule"], Constant)
+        asked = self.record_path or self.average or self.early_stopping
+        whole = self.batch_size is None and self.init is None and self.tol is not None
+        limited = self.clip_norm is not None or self.clip_value is not None
+        return free and whole and self.learning_rate == "auto" and not (asked or limited)
+
+    def _changeable(self, epochs):
+        """Return what a descent takes over at the beginning, and whenever it is gone on with."""
+        return {
+            "tol": self._tol(epochs),
+            "n_iter_no_change": self.n_iter_no_change,
+            "record_path": int(self.record_path),
+            "clip_norm": self.clip_norm or np.inf,
+            "clip_value": self.clip_value or np.inf,
+        }
+
+    def _go_on(self, descent, objective, epochs, begin):
+        """Take up a descent where it was left, on new data or the same."""
+        schedule, stream = self._named("schedule").lasting(self.max_iter), epochs is not None
+        options, optimizer = self._changeable(epochs), self._named("optimizer")
+        rate = plain(self.learning_rate)
+        descent.resume(objective, optimizer, schedule, rate, stream=stream, **options)
+        return self._run(descent, epochs, begin)
+
+    def _tol(self, epochs):
+        """Return when the training objective ends a descent; None where it does not."""
+        return None if self.early_stopping or epochs is not None else plain(self.tol)
+
+    def _run(self, descent, epochs, begin):
+        """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
+
+        ``begin`` returns for a descent who is to look on; None where nobody is.
+        """
+        descent.chosen = None
+        watch = begin and begin(descent)
+        descent.descend(self.max_iter if epochs is None else epochs, watch)
+        return descent
+
+    def _left(self, objective, going):
+        """Return the descents of the last call, if they can be gone on with; else None."""
+        left, optimizer = vars(self).get("_descents") if going else None, self._named("optimizer")
+        sizes = plain(self.batch_size), self.sampling, self.average
+        return (
+            left
+            if left and left[0].settings == settings_of(objective, optimizer, *sizes)
+            else None
+        )
+
+    def _keep(self, descents, seen):
+        """Keep what it takes to go on, without the data; nothing of what solvers have done."""
+        self._descents = [d for d in descents if d.settings]
+        self._seen, self._link = seen if self._descents else None, link_name(self._named("loss"))
+        for descent in self._descents:
+            descent.release()
+
+    def _see(self, y, weight, total, columns, going, epochs):
+        """Return what is known of the rows of this call, and of those that they go on.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_targets, n)
+        weight, total : ndarray of shape (n,), float
+            Of mean one, and their sum before they were made so.
+        columns : Columns
+        going : bool
+            Whether this call goes on where the last one ended.
+        epochs : int or None
+            None for all rows that there are to be, else these belong to a stream.
+
+        Returns
+        -------
+        seen : Seen
+        constants : list of ConstantFit
+        units : list of float
+            What a fit of each target can gain.
+        """
+        going, level, loss = going and epochs is not None, self._has_level(), self._named("loss")
+        before, constants = vars(self).get("_seen") if going else None, self._constants(y, weight)
+        units = [constant.unit for constant in constants]
+        means, squares = means_of(y, weight, level)
+        nulls = squares if loss.quadratic else np.array(units)
+        kind = spelled(loss), loss.quadratic, level, not going
+        seen = Seen(total, columns.mean, columns.variance, means, nulls, *kind)
+        if before is None:
+            return seen, constants, units
+        seen = before.then(seen)
+        return seen, constants, seen.units(units)
+
+    def _constants(self, y, weight):
+        """Return the best constant prediction of each target."""
+        loss = self._named("loss")
+        return [fit_constant(loss, t, weight, self._has_level()) for t in y]
+
+    def _draws(self, n):
+        """Whether the order of n rows is drawn at random."""
+        smaller = self.batch_size is not None and self.batch_size < n
+        drawn = self.batch_size is not None and self.sampling == "replacement"
+        return drawn or (smaller and self.sampling == "shuffle")
+
+    def _seed(self, needed=True):
+        """Draw the seed of this fit from ``random_state``.
+
+        Where it is not needed, for now at least, numpy's global generator is left alone.
+        """
+        if self.random_state is None and not needed:
+            return int(np.random.SeedSequence().generate_state(1)[0])
+        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+
+    def _prepare(self, X, y, sample_weight, held, going, epochs=None):
+        """Return rows, targets, weights and their sum, and who is to look on at the descents."""
+        frame = frame_of(X)
+        X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
+        seen = Rows(X, y, None if sample_weight is None else weight, frame)
+        held = self._held(*held)
+        if self.early_stopping and epochs is not None:
+            raise ValueError("early_stopping should be False with partial_fit.")
+        if self.early_stopping and held is None:
+            seen, held = hold_out(seen, self.validation_fraction, self._seed())
+            kept = np.ones(len(seen.y)) if seen.weight is None else seen.weight
+            total, weight = total * kept.sum() / weight.sum(), kept / kept.mean()
+        context = open_context(self) if epochs is None else None
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=self, **seen.as_metadata())
+        return seen.X, seen.y, weight, total, Watching(seen, held, context)
+
+    def _held(self, X, y, sample_weight):
+        """Return the rows to validate on that were given, if any."""
+        if X is None or y is None:
+            if X is not None or y is not None or sample_weight is not None:
+                raise ValueError("X_val and y_val must be given together, or neither.")
+            return None
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("sample_weight_val must contain at least one non-zero number.")
+        frame = frame_of(X)
+        X, y, weight, _ = self._checked(X, y, sample_weight, reset=False)
+        rows = Rows(X, y, None if sample_weight is None else weight, frame)
+        return rows.take(rows.counting())
+
+    def _checked(self, X, y, sample_weight, reset=True):
+        """Return X in a form that is read in place, y and weights, and the sum of weights."""
+        refuse_masked(y, "y")
+        refuse_masked(sample_weight, "sample_weight")
+        with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
+            X, y = validate_data(
+                self,
+                sound(X),
+                y,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                order="C",
+                multi_output=self.__sklearn_tags__().target_tags.multi_output,
+                y_numeric=True,
+            )
+        X = canonical(X)
+        y = self._targets(y)
+        if sample_weight is None:
+            return X, y, np.ones(len(y)), float(len(y))
+        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        largest = weight.max()
+        weight = weight / largest
+        return X, y, weight / weight.mean(), float(largest) * float(weight.sum())
+
+    def _targets(self, y):
+        """Return y as numbers that the loss has a meaning for."""
+        y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._named("loss")
+        if y.min() < loss.lowest:
+            raise ValueError(
+                f"Some values of y are below {loss.lowest:g}, the lowest that the loss "
+                f"{type(loss).__name__} has a meaning for."
+            )
+        return y
+
+    def _rows(self, X):
+        """Return the rows to predict for, if there is something to predict by."""
+        if vars(self).get("_failure"):
+            raise ValueError(self._failure)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return validate_data(
+                self,
+                sound(X),
+                accept_sparse=("csr", "csc"),
+                dtype=[np.float64, np.float32],
+                reset=False,
+            )
+
+    def _null(self, y, weight, fitted):
+        """Return the unit of what a fit can gain."""
+        return fit_constant(self._named("loss"), y, weight, fitted).unit
+
+    def _problem(self, X, y, weight, model, null, **known):
+        """Return F for one target, with what else `Objective` is told."""
+        parts = self._parts()
+        return Objective(
+            X,
+            np.ascontiguousarray(y),
+            weight,
+            model=model,
+            loss=parts["loss"],
+            penalty=parts["penalty"],
+            alpha=self.alpha,
+            shares=self._shares(X.shape[1]),
+            null=null,
+            **known,
+        )
+
+    def _shares(self, p):
+        """Return what each weight's penalty is multiplied by; None for one."""
+        if self.penalty_weights is None:
+            return None
+        names = {(p,): "one for each column"}
+        shares = numbers(self.penalty_weights, "penalty_weights", names)
+        if shares.min() < 0.0:
+            raise ValueError(
+                f"penalty_weights must have no negative entry. Its smallest is {shares.min():.3g}."
+            )
+        return shares
+
+    def _init(self, shape, names, sizes):
+        """Return ``init``, of this shape or for each of its rows; None where there is none.
+
+        ``sizes`` are those of its pieces, by the names that a dict gives them.
+        """
+        if self.init is None:
+            return None
+        if isinstance(self.init, dict):
+            return joined(self.init, "init", {k: int(n) for k, n in sizes.items() if n}, shape[0])
+        init = numbers(self.init, "init", {shape[1:]: names, shape: "for each target"})
+        return np.broadcast_to(init, shape)
+
+    def _record(self, descents, tracks, each):
+        """Set what is known of each descent, whatever its outcome, and nothing else."""
+        for name in SOLUTION & vars(self).keys():
+            delattr(self, name)
+        self._failure = None
+        self.loss_curve_ = each([np.array(d.curve) for d in descents])
+        self.history_ = each([d.history for d in descents])
+        self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
+        self.converged_ = each(np.array([d.outcome.settled for d in descents]))
+        self.n_iter_ = each(np.array([d.epoch for d in descents]))
+        self.t_ = each(np.array([d.updates_before + d.t for d in descents]))
+        self.learning_rate_ = each(np.array([d.rate for d in descents]))
+        if self.record_path:
+            self.path_ = each(tracks)
+
+
+def _in_range(values, name):
+    """Return the values, if their squares are within the range of numbers."""
+    largest = np.abs(values).max(initial=0.0)
+    if largest == 0.0 or 1e-140 < largest < 1e140:
+        return values
+    raise ValueError(
+        f"The entries of {name} are too {'large' if largest > 1.0 else 'small'} for their squares "
+        f"to be numbers: the largest is {largest:.1e}. Scale {name}."
+    )

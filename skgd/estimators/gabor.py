@@ -1,0 +1,316 @@
+"""The Gabor model by gradient descent: two parameters, many minima."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skgd.estimators._sklearn import Interval, StrOptions, fit_context
+from skgd.estimators.docstrings import documented
+from skgd.estimators.multistart_descent import ManyStarts
+from skgd.kernels.row_kernels import inverse_link, model_predictions
+from skgd.kernels.sums import predictions
+
+
+# Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
+@documented
+class GDGaborRegressor(ManyStarts):
+    """A wave packet fitted by gradient descent, from one start or from the best of many.
+
+    Predicts ``f(x) = a sin(u) exp(-u^2 / (2 s^2)) + c`` with
+    ``u = offset + 0.06 * (frequency . x)``, and minimises
+    ``1/W sum_i s_i loss(f(x_i), y_i) + alpha Omega(frequency)``. As it stands ``a = 1``, ``s = 4``
+    and ``c = 0``, which leaves one offset and one frequency per column: the two-parameter model
+    of the textbooks, whose loss has many minima.
+
+    With ``init``, one descent from there is followed, wherever it leads. Without, the answer is
+    sought: many random points are screened by their loss, the best few with curves of their
+    own are descended from, the ends polished by Newton steps, and the best is kept.
+
+    Parameters
+    ----------
+    {loss}
+    {penalty}
+        The weights are the frequencies.
+    {alpha}
+    {l1_ratio}
+    {penalty_weights}
+    fit_amplitude : bool, default=False
+        Whether ``a`` is a parameter.
+    fit_width : bool, default=False
+        Whether ``s``, the width of the envelope in radians of u, is a parameter.
+    fit_baseline : bool, default=False
+        Whether ``c`` is a parameter.
+    {optimizer}
+        ``"auto"`` is ``"nesterov"``.
+    {learning_rate}
+        The bound of the curvature holds everywhere for offset and frequency, and for
+        ``|a| <= 2 max |y|``, ``s >= 1`` and ``|c| <= max |y|`` for the others
+        (`skgd.models.Gabor.curvature`); a descent that leaves that region and grows is begun
+        anew at a quarter of the rate.
+    {schedule}
+    {batch_size}
+    {sampling}
+    {clip_norm}
+    {clip_value}
+    {average}
+    {max_iter}
+    {tol}
+    {n_iter_no_change}
+    {early_stopping}
+    {validation_fraction}
+    {scoring}
+    init : dict or array-like of shape (n_parameters,), default=None
+        Where a single descent starts: ``{"offset": ..., "frequency": ...}``, or an array of
+        offset, frequency (one for each column), then those of amplitude, width and baseline that
+        are fitted, which a dict names too.
+    n_init : int, default=10
+        Starts, without ``init``.
+    n_screen : int or "auto", default="auto"
+        Random points that the starts are chosen from. ``"auto"`` draws 3000 for one column and
+        30,000 for more: enough for two, while three are beyond it.
+    bounds : array-like of shape (n_parameters, 2), default=None
+        The box that random points are drawn from, lowest and highest value for each parameter in
+        the order of ``init``. It does not bind the descents. None for a box from the data:
+        packets that lie where the rows are, up to the frequency that the rows can resolve.
+    polish : bool or "auto", default="auto"
+        Whether the ends of the descents are polished by Newton steps; ``"auto"`` does so without
+        ``init``. They are not under a loss whose slope jumps, such as the absolute error.
+    n_jobs : int or None, default=None
+        Threads that share the starts; they pay from some ten thousand rows on.
+    {record_path}
+    {warm_start}
+    {random_state}
+    {verbose}
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_parameters,)
+        In the order of ``init``; float32 where X is, else float64.
+    offset_ : float
+    frequency_ : ndarray of shape (n_features,)
+        0.06 times it is in radians per unit of x.
+    amplitude_, width_, baseline_ : float
+        1, 4 and 0 where they are not fitted. Fitted without ``init``, amplitude and width are
+        not negative.
+    minima_ : Minima
+        The distinct points where descents ended, the best first, each with its parameters,
+        objective, kind and the number of starts that ended there. Prints as a table.
+    kind_ : {"minimum", "saddle", "maximum", "flat", "not stationary", "kink"}
+        What the solution is, from the eigenvalues of the Hessian; ``"kink"`` under a loss whose
+        slope jumps, of which they tell nothing.
+    hessian_eigenvalues_ : ndarray of shape (n_parameters,)
+        Of the objective at the solution, the smallest first; NaN for frequencies that the penalty
+        holds at zero, and for all at a kink of the loss.
+    covariance_ : ndarray of shape (n_parameters, n_parameters)
+        Of the parameters: for the squared error as `scipy.optimize.curve_fit` defines it, for
+        other losses weighted by their second derivatives (`skgd.multistart.minima.covariance`).
+    standard_errors_ : ndarray of shape (n_parameters,)
+        The roots of its diagonal.
+    starts_ : ndarray of shape (n_starts, n_parameters)
+        Where the descents began.
+    {n_iter_} : int
+        Those of the descent that led to the solution, as all that follows; polishing is no part
+        of it.
+    {t_} : int
+    {loss_curve_} : ndarray of shape (n_iter_ + 1,)
+    {history_} : dict of ndarray of shape (n_iter_ + 1,)
+    {learning_rate_} : float
+    {converged_} : bool
+        Polishing can be what has arrived.
+    {stop_reason_} : str
+    {path_} : ndarray of shape (t_ // k + 1, n_parameters)
+    {n_features_in_}
+    {feature_names_in_}
+
+    See Also
+    --------
+    GDRegressor : The linear model, whose loss has one minimum.
+    scipy.optimize.curve_fit : One descent by Levenberg and Marquardt.
+
+    References
+    ----------
+    Prince, "Understanding deep learning" (2023), sections 6.1 to 6.3.
+
+    Examples
+    --------
+    >>> from skgd import GDGaborRegressor
+    >>> from skgd.datasets import load_gabor
+    >>> X, y = load_gabor(return_X_y=True)
+    >>> packet = GDGaborRegressor(random_state=0).fit(X, y)
+    >>> packet.theta_.round(2).tolist()
+    [-0.01, 16.36]
+    >>> packet.kind_, packet.standard_errors_.round(2)
+    ('minimum', array([0.05, 0.23]))
+
+    Plain descent from a bad start ends elsewhere:
+
+    >>> plain = GDGaborRegressor(init=[-4.0, 12.0], optimizer="gd", max_iter=20_000)
+    >>> plain.fit(X, y).theta_.round(1).tolist()
+    [-5.9, 16.7]
+    """
+
+    _parameter_constraints = {
+        **ManyStarts._parameter_constraints,
+        "fit_amplitude": ["boolean"],
+        "fit_width": ["boolean"],
+        "fit_baseline": ["boolean"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_screen": [Interval(Integral, 1, 10**9, closed="both"), StrOptions(["auto"])],
+        "bounds": ["array-like", None],
+        "polish": ["boolean", StrOptions(["auto"])],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        loss="squared_error",
+        *,
+        penalty=None,
+        alpha=1e-4,
+        l1_ratio=0.5,
+        penalty_weights=None,
+        fit_amplitude=False,
+        fit_width=False,
+        fit_baseline=False,
+        optimizer="nesterov",
+        learning_rate="auto",
+        schedule="constant",
+        batch_size=None,
+        sampling="shuffle",
+        clip_norm=None,
+        clip_value=None,
+        average=False,
+        max_iter=1000,
+        tol=1e-4,
+        n_iter_no_change=5,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring=None,
+        init=None,
+        n_init=10,
+        n_screen="auto",
+        bounds=None,
+        polish="auto",
+        n_jobs=None,
+        record_path=False,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.fit_amplitude = fit_amplitude
+        self.fit_width = fit_width
+        self.fit_baseline = fit_baseline
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.sampling = sampling
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.average = average
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.init = init
+        self.n_init = n_init
+        self.n_screen = n_screen
+        self.bounds = bounds
+        self.polish = polish
+        self.n_jobs = n_jobs
+        self.record_path = record_path
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Descend from ``init``, or look for the best minimum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Not negative; a weight of two equals a row given twice.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Rows on which every epoch of every descent is scored. The parameters of the epoch with
+            the best score come back, and are not polished unless ``polish=True``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input that is not finite or does not fit together, and when the objective of
+            every descent ceases to be finite; a record is kept even then.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the solution is not stationary, or is a saddle point.
+        """
+        held = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, again=self.warm_start, held=held)
+
+    def predict(self, X):
+        """Predict by the wave packet.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            float32 where X and the fit are, else float64.
+        """
+        check_is_fitted(self)
+        X = self._rows(X)
+        theta, p = self._inward(self._solution()), self.n_features_in_
+        z = predictions(X, theta[:p].astype(float))
+        f = model_predictions(self._model(), z, theta[p:])
+        return inverse_link(self._named("loss"), f).astype(np.result_type(X.dtype, theta.dtype))
+
+    def objective(self, X, y, sample_weight=None):
+        """Return what a fit minimises, as a function of (frequency, offset, ...).
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        Objective
+        """
+        return self._objective(*clone(self)._checked(X, y, sample_weight)[:3])
+
+    def parameters(self):
+        """Return the fitted parameters in the order of `objective`, as float64."""
+        return self._inward(self._solution()).astype(float)
+
+    def _solution(self):
+        """Return ``theta_``, if it has as many numbers as the model has parameters."""
+        theta, d = np.asarray(self.theta_), self.n_features_in_ + self._model().n_others()
+        if theta.shape != (d,):
+            raise ValueError(f"theta_ has shape {theta.shape}; expected {(d,)}. Fit anew.")
+        return theta
+
+    def starting_points(self):
+        """Return where the descents began, one row each, in the order of `objective`."""
+        return self._inward(self.starts_)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "theta_")

@@ -1,0 +1,245 @@
+"""Who looks on while a descent runs, once an epoch: validation, callbacks, a narrator.
+
+A watcher is called with the descent after every epoch, and may stop it.
+"""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from skgd.descent.outcome import Outcome
+from skgd.estimators._sklearn import take_rows, takes_weights
+
+
+class Rows(NamedTuple):
+    """Rows with their targets, the weights that were given, and the frame they stood in, if any.
+
+    Who looks on is shown the frame, so that rows come with the names that the estimator knows.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray | None = None
+    frame: object = None
+
+    def take(self, index):
+        """Return some of the rows."""
+        if len(index) == len(self.y):
+            return self
+        return Rows(
+            self.X[index],
+            self.y[index],
+            None if self.weight is None else self.weight[index],
+            None if self.frame is None else take_rows(self.frame, index),
+        )
+
+    def counting(self):
+        """Return the indices of the rows that have a weight."""
+        return np.arange(len(self.y)) if self.weight is None else np.flatnonzero(self.weight)
+
+    @property
+    def shown(self):
+        """The rows as they were given, if they have names, else as the descent sees them."""
+        return self.X if self.frame is None else self.frame
+
+    def target(self, k):
+        """Return the rows with one of their targets."""
+        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
+
+    def as_metadata(self):
+        """Return the rows as scikit-learn's callbacks want them."""
+        weight = None if self.weight is None else {"sample_weight": self.weight}
+        return {"X": self.shown, "y": self.y, "metadata": weight}
+
+
+def frame_of(X):
+    """Return X where it is a frame whose rows can be taken with their names, else None."""
+    return X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
+
+
+class Watching(NamedTuple):
+    """Who is to look on at the descents of a fit.
+
+    ``seen`` are the rows that it is fitted to; ``held`` those that it is validated on, if
+    any; ``context`` is that of scikit-learn's callbacks, if there are any; and ``among``
+    what each of several descents is called.
+    """
+
+    seen: Rows
+    held: Rows | None = None
+    context: object = None
+    among: str = ""
+
+    def target(self, k):
+        """Return the same for one target alone."""
+        several = "target" if self.seen.y.ndim > 1 else self.among
+        held = self.held and self.held.target(k)
+        return self._replace(seen=self.seen.target(k), held=held, among=several)
+
+    def beginning(self, estimator, show):
+        """Return a function of a descent, that is about to go on, for who looks on at it.
+
+        Parameters
+        ----------
+        estimator : DescentEstimator
+        show : callable
+            Returns, for the descent, the attributes with which the estimator can predict.
+
+        Returns
+        -------
+        Beginning or None
+            None where nobody looks on.
+        """
+        idle = self.held is None and self.context is None and not estimator.verbose
+        return None if idle else Beginning(self, estimator, show)
+
+    def end(self, estimator):
+        """Say that the fit is over."""
+        if self.context is not None:
+            hook = self.context.call_on_fit_task_end
+            hook(estimator=estimator, reconstruction_attributes={}, **self.seen.as_metadata())
+
+
+class Beginning(NamedTuple):
+    """Who is to look on at one descent: called with it, returns one watcher for all."""
+
+    watching: Watching
+    estimator: object
+    show: object
+
+    @property
+    def validates(self):
+        """Whether the way matters, as every epoch is scored on other rows."""
+        return self.watching.held is not None
+
+    def __call__(self, descent):
+        """Return one watcher for all that look on."""
+        watching, estimator, watchers = self.watching, self.estimator, []
+        if self.validates:
+            watchers.append(Validation(estimator, self.show, watching.held, descent))
+        if estimator.verbose:
+            watchers.append(narrate)
+        if watching.context is not None:
+            context, among, most = watching.context, watching.among, estimator.max_iter
+            context = context.subcontext(among, max_subtasks=most) if among else context
+            watchers.append(Callbacks(estimator, self.show, context, watching.seen, descent))
+
+        def watch_all(descent):
+            if descent.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
+                for watch in watchers:
+                    watch(descent)
+
+        return watch_all
+
+
+class Validation:
+    """Scores every epoch on rows that the descent does not see, and keeps the best."""
+
+    def __init__(self, estimator, show, held, descent):
+        self.estimator, self.show, self.held = estimator, show, held
+        loss = estimator.scoring == "loss"
+        self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
+        weighs = held.weight is not None and takes_weights(self.scorer)
+        self.weight = {"sample_weight": held.weight} if weighs else {}
+        self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
+        self.tol = estimator.tol or 0.0
+        self.best = self.bar = -np.inf
+        self.stale = 0
+        try:
+            self(descent)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"scoring={estimator.scoring!r} cannot score {type(estimator).__name__}, which "
+                f"predicts numbers: {error}"
+            ) from error
+        if not np.isfinite(self.bar):
+            raise ValueError(
+                f"The validation score of the start is {descent.scores[0]} on {len(held.y)} rows. "
+                "Hold out more of them (R^2 needs two), or choose another scoring."
+            )
+
+    def __call__(self, descent):
+        """Score the present parameters; stop a descent that no longer improves the score."""
+        view = copy.copy(self.estimator)
+        vars(view).update(self.show(descent))
+        if self.held.frame is None:
+            vars(view).pop("feature_names_in_", None)
+        score = float(self.scorer(view, self.held.shown, self.held.y, **self.weight))
+        descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
+        descent.scores[descent.epoch :] = [score]
+        if score > self.best:
+            self.best, descent.chosen = score, descent.answer.copy()
+        improved = score > self.bar + self.tol
+        self.bar = score if improved else self.bar
+        self.stale = 0 if improved else self.stale + 1
+        if self.stale >= self.patience:
+            descent.stop(Outcome.OVERFITTING)
+
+
+class Callbacks:
+    """Tells scikit-learn's callbacks about every epoch."""
+
+    def __init__(self, estimator, show, context, seen, descent):
+        self.estimator, self.show, self.context = estimator, show, context
+        self.seen = seen.as_metadata()
+        self.task = self._begin(descent)
+
+    def __call__(self, descent):
+        """End the task of the last epoch and begin that of the next, if there is one."""
+        if self.task is not None and self._tell(self.task.call_on_fit_task_end, descent):
+            descent.stop(Outcome.STOPPED)
+        going = descent.outcome is Outcome.RUNNING and descent.epoch < descent.last
+        self.task = self._begin(descent) if going else None
+
+    def _begin(self, descent):
+        task = self.context.subcontext(task_name="epoch")
+        self._tell(task.call_on_fit_task_begin, descent)
+        return task
+
+    def _tell(self, hook, descent):
+        return hook(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.show(descent),
+            **self.seen,
+        )
+
+
+def narrate(descent):
+    """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
+    digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
+    if digit in "1235" and not rest.strip("0"):
+        score = f"  validation score {descent.scores[-1]:.6f}" if descent.scores else ""
+        print(f"epoch {descent.epoch:7d}  objective {descent.curve[-1]:.6e}{score}")
+
+
+def hold_out(rows, fraction, seed):
+    """Return the rows to fit to, and a random share of those with a weight to validate on.
+
+    Parameters
+    ----------
+    rows : Rows
+    fraction : float
+    seed : int
+
+    Returns
+    -------
+    seen, held : Rows
+    """
+    counting = rows.counting()
+    if counting.size < 2:
+        raise ValueError(
+            "early_stopping needs two rows that have a weight, one to fit to and one to validate "
+            f"on. Got {counting.size}."
+        )
+    _, held = train_test_split(counting, test_size=fraction, random_state=seed)
+    held = np.sort(held)
+    return rows.take(np.setdiff1d(np.arange(len(rows.y)), held)), rows.take(held)
+
+
+def _by_loss(estimator, X, y, sample_weight=None):
+    """Score by the estimator's own loss, the lower the better."""
+    objective = estimator.objective(X, y, sample_weight)
+    return -objective.data_term(estimator.parameters())[0]

@@ -1,0 +1,214 @@
+"""Many starts: screening, a descent from each, the polish, and the table of where they end."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
+
+from skgd.descent.outcome import Outcome
+from skgd.estimators.estimator import DescentEstimator
+from skgd.estimators.messages import FAILED, judge
+from skgd.estimators.running_means import check_link
+from skgd.estimators.user_warnings import warn
+from skgd.estimators.validation import numbers, stored_as
+from skgd.kernels.sums import Columns
+from skgd.models import Gabor
+from skgd.multistart.minima import End, Minima, covariance, describe, distinct, polish
+from skgd.multistart.screening import checked_box, enough, screen
+
+NO_COLUMNS = Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
+QUARTERS = 60  # times that an automatic rate is cut, at most
+
+
+class ManyStarts(DescentEstimator):
+    """An abstract estimator of the Gabor model, descending from one start or from many."""
+
+    def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
+        """Go on with the descent of the last call, or begin new ones, and report."""
+        going = again and self.__sklearn_is_fitted__()
+        X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
+        check_link(vars(self).get("_link") if going else None, self._named("loss"))
+        seen, _, units = self._see(y[None], weight, total, NO_COLUMNS, going, epochs)
+        objective = self._problem(X, y, weight, self._model(), units[0])
+        left, show = self._left(objective, going), partial(self._shown, X.dtype)
+        if left is None:
+            searches = self.init is None and not going
+            seed = self._seed(searches or self._draws(objective.n))
+            starts = self._last()[None] if going else self._starts(objective, seed)
+            self.starts_ = self._outward(starts)
+            among = "start" if len(starts) > 1 else ""
+            begin = watching._replace(among=among).beginning(self, show)
+            n_jobs = self.n_jobs and min(self.n_jobs, len(starts))
+            descents = Parallel(n_jobs=n_jobs, prefer="threads")(
+                delayed(self._descend)(objective, start, seed, epochs, begin) for start in starts
+            )
+            for descent in descents:
+                descent.updates_before = int(self.t_) if going else 0
+        else:
+            begin = watching.beginning(self, show)
+            descents = [self._go_on(left[0], objective, epochs, begin)]
+        sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
+        finite = sound[0].outcome is not Outcome.NONFINITE
+        ends = self._ends(objective, sound) if finite else [End(sound[0].result, 1, sound[0])]
+        best = ends[0].descent
+        self._record([best], [self._outward(best.path)] if self.record_path else None, _only)
+        if finite:
+            self._report(objective, ends, X.dtype)
+        if not (finite and self.converged_):
+            self._failure = judge(best, self)
+        self._warn_of_kind()
+        self._keep([best], seen)
+        watching.end(self)
+        return self
+
+    def _model(self):
+        return Gabor(bool(self.fit_amplitude), bool(self.fit_width), bool(self.fit_baseline))
+
+    def _has_level(self):
+        return bool(self.fit_baseline)
+
+    def _outward(self, theta):
+        """Return parameters in the order of ``theta_``: the offset first."""
+        p = self.n_features_in_
+        return np.concatenate([theta[..., [p]], theta[..., :p], theta[..., p + 1 :]], axis=-1)
+
+    def _last(self):
+        """Return where the last call has ended, as parameters of the present model."""
+        shape = zip(
+            (self.fit_amplitude, self.fit_width, self.fit_baseline),
+            (self.amplitude_, self.width_, self.baseline_),
+        )
+        fitted = [value for is_fitted, value in shape if is_fitted]
+        shapes = {(self.n_features_in_,): "one for each column"}
+        frequency = numbers(self.frequency_, "frequency_", shapes)
+        return np.array([*frequency, self.offset_, *fitted], dtype=float)
+
+    def _inward(self, theta):
+        """Return parameters in the order of the objective: the frequency first."""
+        p = self.n_features_in_
+        return np.concatenate([theta[..., 1 : p + 1], theta[..., [0]], theta[..., p + 1 :]], -1)
+
+    def _objective(self, X, y, weight):
+        null = self._null(y, weight, self.fit_baseline)
+        return self._problem(X, y, weight, self._model(), null)
+
+    def _starts(self, objective, seed):
+        """Return where the descents begin, one row each."""
+        fitted = ("amplitude", self.fit_amplitude), ("width", self.fit_width)
+        sizes = {"offset": 1, "frequency": objective.p, **dict(fitted)}
+        sizes["baseline"] = self.fit_baseline
+        names = "offset, frequencies, and what else is fitted"
+        start = self._init((1, objective.d), names, sizes)
+        if start is not None:
+            if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
+                raise ValueError("init has a width of zero; it must not be.")
+            return self._resolved(objective, self._inward(start), "init")
+        box = checked_box(self.bounds, objective.d)
+        if box is not None:
+            box = self._inward(box.T).T
+            self._resolved(objective, _farthest(objective, box), "bounds")
+        rng = np.random.default_rng(seed)
+        n_screen = enough(objective.p) if self.n_screen == "auto" else self.n_screen
+        return screen(objective, n_screen, self.n_init, rng, box)
+
+    def _resolved(self, objective, points, name):
+        """Return points, given in a parameter of this name, if their curves can be computed."""
+        if not all(_resolves(objective, point) for point in points):
+            raise ValueError(
+                f"{name} reaches parameters whose curve double precision does not resolve: phases "
+                "beyond 1e9 radians, a width near zero, or an amplitude whose square is no "
+                "number. Give smaller values, or scale the features."
+            )
+        return points
+
+    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
+        """Run one descent, and again at a lower rate where an automatic one was too high."""
+        descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
+        for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
+            curve, null = descent.curve, objective.null
+            if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
+                break
+            rate_share *= 0.25
+            descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
+        return descent
+
+    def _attempt(self, *args):
+        """Run one descent; where it ends beyond what can be resolved, it counts as not finite."""
+        descent = super()._descend(*args)
+        if not _resolves(descent.objective, descent.result):
+            descent.outcome = Outcome.NONFINITE
+        return descent
+
+    def _is_polished(self, validated):
+        auto = self.init is None and not validated
+        return not self._named("loss").rough and (auto if self.polish == "auto" else self.polish)
+
+    def _ends(self, objective, descents):
+        """Return where descents have ended, the best first, those with the same curve as one."""
+        ends = distinct(objective, [End(d.result, 1, d) for d in descents])
+        validated = ends[0].descent.chosen is not None
+        if validated:
+            ends.sort(key=lambda end: -max(end.descent.scores))
+        if not self._is_polished(validated):
+            return ends
+        upright, p = objective.model.upright, objective.p
+        ends = [end._replace(theta=upright(polish(objective, end.theta), p)) for end in ends]
+        return distinct(objective, ends)
+
+    def _report(self, objective, ends, dtype):
+        """Set the solution and what is known of it, and say so if it is not one."""
+        polished = self._is_polished(ends[0].descent.chosen is not None)
+        points = [
+            describe(
+                objective, end.theta, end.n_starts, end.descent.outcome.settled and not polished
+            )
+            for end in ends
+        ]
+        best = points[0]
+        errors = covariance(objective, best.theta)
+        order = self._outward(np.arange(objective.d))
+        self.theta_ = stored_as(dtype, best.theta[order])
+        self.offset_, self.frequency_ = self.theta_[0], self.theta_[1 : 1 + objective.p]
+        extras = iter(self.theta_[1 + objective.p :])
+        self.amplitude_ = next(extras) if self.fit_amplitude else 1.0
+        self.width_ = next(extras) if self.fit_width else 4.0
+        self.baseline_ = next(extras) if self.fit_baseline else 0.0
+        self.minima_ = Minima(point._replace(theta=point.theta[order]) for point in points)
+        self.kind_, self.hessian_eigenvalues_ = best.kind, best.eigenvalues
+        self.covariance_ = errors[np.ix_(order, order)]
+        self.standard_errors_ = np.sqrt(np.diag(self.covariance_))
+        if polished:
+            self.converged_ = best.kind != "not stationary"
+
+    def _shown(self, dtype, descent):
+        """Return the attributes that let this estimator predict by a descent's parameters."""
+        theta = stored_as(dtype, self._outward(descent.answer))
+        return {"theta_": theta, "t_": descent.t, "_failure": None}
+
+    def _warn_of_kind(self):
+        """Say it when the descent has come to rest where there is no minimum."""
+        if self.kind_ in ("saddle", "maximum"):
+            warn(
+                f"{type(self).__name__} has ended at a {self.kind_}: the smallest eigenvalue of "
+                f"the Hessian is {np.nanmin(self.hessian_eigenvalues_):.1e}. Start elsewhere, or "
+                "leave init at None.",
+            )
+
+
+def _farthest(objective, box):
+    """Return the points of a box where the phases of a row are largest, or nearly."""
+    corner = np.abs(box).max(axis=1)
+    corner[objective.p + 1 :] = box[objective.p + 1 :, 1]
+    low = corner.copy()
+    low[: objective.p] *= -1.0
+    return np.array([corner, low])
+
+
+def _resolves(objective, theta):
+    with np.errstate(all="ignore"):
+        z = objective.project(theta[: objective.p])
+        return objective.model.resolves(z, theta, objective.p)
+
+
+def _only(values):
+    return values[0]

@@ -1,0 +1,191 @@
+"""Paths: the coefficients as the strength of the penalty falls."""
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+
+from skgd.estimators._sklearn import Interval, validate_params
+from skgd.estimators.nested_parameters import plain
+from skgd.estimators.regressor import GDRegressor
+from skgd.estimators.user_warnings import warn
+from skgd.estimators.validation import numbers
+from skgd.kernels.sums import survey
+from skgd.models import Linear
+from skgd.objective.objective import Objective
+from skgd.schedules import Constant
+from skgd.solvers.auto import Shortcut
+from skgd.solvers.quadratic import Quadratic
+from skgd.solvers.working_set import WorkingSet
+
+MOST = 100_000  # alphas of a path
+
+
+class Path(NamedTuple):
+    """The minima for a sequence of alphas.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Falling.
+    coefs : ndarray of shape (n_features, n_alphas)
+    intercepts : ndarray of shape (n_alphas,)
+        Zeros without an intercept.
+    gaps : ndarray of shape (n_alphas,)
+        How far each can be from its minimum, at most, in the unit of the objective.
+    n_iters : ndarray of shape (n_alphas,)
+        How often the data were looked at for each.
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    gaps: np.ndarray
+    n_iters: np.ndarray
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "y": ["array-like"],
+        "penalty": GDRegressor._parameter_constraints["penalty"],
+        "l1_ratio": GDRegressor._parameter_constraints["l1_ratio"],
+        "alphas": ["array-like", None],
+        "n_alphas": [Interval(Integral, 1, MOST, closed="both")],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
+        "fit_intercept": ["boolean"],
+        "sample_weight": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": GDRegressor._parameter_constraints["max_iter"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def path(
+    X,
+    y,
+    *,
+    penalty="l1",
+    l1_ratio=0.5,
+    alphas=None,
+    n_alphas=100,
+    eps=1e-3,
+    fit_intercept=True,
+    sample_weight=None,
+    tol=1e-4,
+    max_iter=1000,
+):
+    """Return the minima over a falling sequence of alphas, each begun at the one before.
+
+    The columns that have once been of use, and their products, are kept from alpha to alpha.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    penalty : {"l1", "elasticnet", "l2"} or Penalty, default="l1"
+    l1_ratio : float, default=0.5
+        Share of the l1 term in ``penalty="elasticnet"``.
+    alphas : array-like of shape (n_alphas,) or None, default=None
+        In any order; None for ``n_alphas`` in equal ratios from the smallest that leaves no
+        weight down to ``eps`` times that; from 1 where no column has a product with y, as where
+        y is constant.
+    n_alphas : int, default=100
+    eps : float, default=1e-3
+        In (0, 1).
+    fit_intercept : bool, default=True
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+    tol : float, default=1e-4
+        Of the scaled residual, as in `GDRegressor`.
+    max_iter : int, default=1000
+        Looks at the data for each alpha, at most.
+
+    Returns
+    -------
+    Path
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where ``max_iter`` was not enough.
+
+    See Also
+    --------
+    sklearn.linear_model.lasso_path : The same, by coordinate descent on the rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> import skgd
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> found = skgd.path(X, y, n_alphas=5, eps=0.01, tol=1e-8)
+    >>> found.alphas.round(3)
+    array([2.148, 0.679, 0.215, 0.068, 0.021])
+    >>> (found.coefs != 0.0).sum(axis=0)
+    array([0, 4, 5, 7, 8])
+    >>> bool((found.gaps < 1e-8 * y.var()).all())
+    True
+    """
+    tol = plain(tol)
+    model = GDRegressor(
+        penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
+    )
+    X, y, weight, _ = model._checked(X, y, sample_weight)
+    if y.ndim != 1:
+        raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
+    columns = survey(X, weight, bool(fit_intercept))
+    centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
+    parts, null, rest = model._parts(), model._null(y, weight, fit_intercept), y - level
+    kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
+    known = {**kinds, "centre": centre, "columns": columns, "null": null}
+    if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
+        level, rest = y[weight > 0.0][0], np.zeros(len(y))
+    problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
+    alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
+    coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
+    working, way = None, None
+    for k, alpha in enumerate(alphas):
+        problem.turn(problem.objective.turned(alpha))
+        working = working or (None if problem.smooth else WorkingSet(problem, lasting=True))
+        way = _follow(problem, working, way, parts["optimizer"], max_iter)
+        coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
+        looks.append(way.epoch)
+        if not way.outcome.settled:
+            warn(
+                f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
+                f"the data: the scaled residual is {way.residual:.1e}, and tol is {tol:.1e}.",
+            )
+    intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
+    return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))
+
+
+def _given(alphas):
+    """Return the alphas that were given, the largest first."""
+    found = numbers(alphas, "alphas", {np.shape(alphas): "one number for each"})
+    if found.ndim != 1 or not found.size or found.min() < 0.0:
+        raise ValueError(
+            f"alphas must be a list of numbers that are not negative. Got {alphas!r} instead."
+        )
+    return np.sort(found)[::-1]
+
+
+def _grid(problem, n_alphas, eps):
+    """Return alphas in equal ratios, from the smallest that leaves no weight."""
+    costs = problem.a > 0.0
+    if not costs.any():
+        raise ValueError("A penalty without an l1 part leaves no weight at no alpha: give alphas.")
+    largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
+    if largest == 0.0:  # no column has a product with y: every weight is zero at every alpha
+        largest = 1.0
+    if largest * eps < np.finfo(float).tiny:
+        raise ValueError(
+            f"The 'eps' parameter of path must be larger: {eps} of the largest alpha is 0."
+        )
+    return np.geomspace(largest, largest * eps, n_alphas)
+
+
+def _follow(problem, columns, last, optimizer, max_iter):
+    """Return the way to the minimum from where the last one has ended."""
+    start, slopes = (None, None) if last is None else (last.answer, last.slopes)
+    way = Shortcut(problem.objective, optimizer, Constant(), problem.tol, start)
+    way.follow(problem, columns, max_iter, slopes)
+    return way

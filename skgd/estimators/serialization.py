@@ -1,0 +1,91 @@
+"""How an estimator is stored: as plain data, which are checked when they are read.
+
+They are its parameters, what is known of its fit, and of each descent what it takes to go on.
+Parts that were passed as instances are stored as they store themselves.
+"""
+
+import numpy as np
+
+from skgd.descent.record import History
+from skgd.descent.serialization import restored, stored
+from skgd.estimators.running_means import Seen
+from skgd.multistart.minima import Minima, StationaryPoint
+
+TRAINING = {"_descents", "_seen"}  # what goes on, and nothing else asks for
+TOGETHER = {  # what a fitted estimator has, if it has the first
+    "coef_": ("intercept_", "n_features_in_", "t_"),
+    "theta_": ("frequency_", "offset_", "n_features_in_", "t_"),
+}
+
+
+class Storing:
+    """An abstract estimator that is stored as plain data, and can forget how to go on."""
+
+    def forget(self):
+        """Drop what only further calls need: the optimizer's memory, and running means.
+
+        What remains predicts as before, in less room. A further call of `partial_fit`, or of
+        `fit` with ``warm_start=True``, begins a new descent at the parameters; one on a stream
+        then moves the intercept like the others, as the means of the rows so far are not known.
+
+        Returns
+        -------
+        self
+        """
+        for name in TRAINING & vars(self).keys():
+            delattr(self, name)
+        return self
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        for name, (write, _) in FORMS.items():
+            if state.get(name) is not None:
+                state[name] = write(state[name])
+        return state
+
+    def __setstate__(self, state):
+        try:
+            state = dict(state)
+            _check(state, self._get_param_names())
+            for name, (_, read) in FORMS.items():
+                if state.get(name) is not None:
+                    state[name] = read(state[name])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"The stored {type(self).__name__} is damaged, or of another version of skgd: "
+                f"{error}"
+            ) from error
+        super().__setstate__(state)
+
+
+def _check(state, parameters):
+    """Refuse a state in which something is missing."""
+    missing = [name for name in parameters if name not in state]
+    for name, others in TOGETHER.items():
+        missing += [other for other in others if name in state and other not in state]
+    if missing:
+        raise ValueError(f"it has no {missing}.")
+    found = state.get("coef_", state.get("frequency_"))
+    if found is not None and np.shape(found)[-1:] != (state["n_features_in_"],):
+        raise ValueError(
+            f"it has {state['n_features_in_']} columns, and parameters of shape {np.shape(found)}."
+        )
+
+
+def _write_history(history):
+    return dict(history) if isinstance(history, dict) else [dict(one) for one in history]
+
+
+def _read_history(data):
+    return History(data) if isinstance(data, dict) else [History(one) for one in data]
+
+
+FORMS = {  # how attributes that are not plain are written and read
+    "_descents": (lambda descents: [*map(stored, descents)], lambda data: [*map(restored, data)]),
+    "_seen": (lambda seen: seen._asdict(), lambda data: Seen(**data)),
+    "history_": (_write_history, _read_history),
+    "minima_": (
+        lambda minima: [point._asdict() for point in minima],
+        lambda data: Minima(StationaryPoint(**point) for point in data),
+    ),
+}

@@ -1,0 +1,237 @@
+"""Everything that touches numba: how plain functions become one compiled loop.
+
+Two ways. `fuse` copies a function, or the method of a part, into the compiled code that calls
+it before any types are known, which is the cheapest to compile; `compile_cached` compiles the
+loop itself and keeps it on disk. What is free in a function is filled in by `bind`.
+"""
+
+import gc
+import hashlib
+import threading
+from contextlib import contextmanager, suppress
+from operator import itemgetter
+from pathlib import Path
+from time import perf_counter_ns
+from types import CodeType, FunctionType
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, event, types
+from numba.extending import (
+    NativeValue,
+    lower_builtin,
+    models,
+    register_model,
+    type_callable,
+    typeof_impl,
+    unbox,
+)
+
+from skgd.kernels import rows
+from skgd.kernels.cache import CheckedCache
+from skgd.part import Part
+
+# Sums may be reordered and products fused; NaN and infinity keep their meaning, or
+# divergence would go unseen.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+# Nothing in a loop allocates, so it needs no runtime that counts references; and nothing
+# calls it from C, an entrance for which would take a tenth more time to compile.
+OPTIONS = {
+    "fastmath": FASTMATH,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+}
+LINE = 64  # bytes
+PACKAGE, FOLDERS = Path(__file__).parents[1], ("kernels", "descent", "solvers")
+
+
+class CompilationTimer(event.Listener):
+    """Adds up how long each thread compiles, loads compiled code, or waits to do so.
+
+    numba tells of the lock that it takes for all of these, which may be taken within itself. What
+    is done to prepare for it is counted in a ``with`` statement.
+    """
+
+    def __init__(self):
+        self._thread = threading.local()
+
+    @property
+    def nanoseconds(self):
+        """What this thread has spent so far."""
+        return getattr(self._thread, "total", 0)
+
+    def on_start(self, event):
+        depth = getattr(self._thread, "depth", 0)
+        if depth == 0:
+            self._thread.begin = perf_counter_ns()
+        self._thread.depth = depth + 1
+
+    def on_end(self, event):
+        self._thread.depth -= 1
+        if self._thread.depth == 0:
+            self._thread.total = self.nanoseconds + perf_counter_ns() - self._thread.begin
+
+    def __enter__(self):
+        self.on_start(None)
+
+    def __exit__(self, *failure):
+        self.on_end(None)
+
+
+compilation = CompilationTimer()
+event.register("numba:compiler_lock", compilation)
+
+
+class Stopwatch:
+    """The time that a minimizer has run for, and, apart from it, that of compiling its code.
+
+    It stands still between a reading and the next `start`, so calls of `partial_fit` add up.
+    """
+
+    def __init__(self):
+        self._ran = self._compiled = 0
+        self.start()
+
+    def start(self):
+        """Go on from the last reading."""
+        compiled = compilation.nanoseconds
+        self._offset = perf_counter_ns() - compiled - self._ran, compiled - self._compiled
+
+    def read(self):
+        """Return the seconds run so far, and the seconds spent on compiling."""
+        compiled = compilation.nanoseconds
+        self._ran = perf_counter_ns() - compiled - self._offset[0]
+        self._compiled = compiled - self._offset[1]
+        return 1e-9 * self._ran, 1e-9 * self._compiled
+
+
+def fuse(function):
+    """Return the function, to be copied into the compiled code that calls it."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+def bind(function, slots):
+    """Return the function with these names in the place of its globals."""
+    return FunctionType(function.__code__, function.__globals__ | slots, function.__name__)
+
+
+def compile_cached(function, classes, mode):
+    """Compile a function that was bound to these classes, and keep the result on disk.
+
+    numba looks up its cache by the name of a function, its file, and the types it is
+    called with. The name is therefore made to tell the code of all classes, as it stands in
+    memory, and an edited optimizer is compiled anew. Classes that the next process cannot
+    know again (those of a notebook, of ``__main__``, or made in a function) are compiled in
+    each process, as is everything where no directory can be written to.
+    """
+    with compilation:
+        return _compile_cached(function, classes, mode)
+
+
+def _compile_cached(function, classes, mode):
+    sources = _digest(classes)
+    if sources is None:
+        return numba.njit(nogil=True, **OPTIONS)(function)
+    function.__module__ = "skgd"
+    function.__qualname__ = "-".join([*(cls.__name__ for cls in classes), mode, sources])
+    compiled = numba.njit(nogil=True, **OPTIONS)(function)
+    if compiled is not function:  # which it is where numba is told not to compile
+        with suppress(RuntimeError):
+            compiled._cache = CheckedCache(function)
+    return compiled
+
+
+@contextmanager
+def undisturbed():
+    """Run compiled code: what overflows is told by its numbers, and nobody collects garbage.
+
+    The first call compiles, which makes much that is kept and little garbage. What the collector
+    then has to look through is looked through at once, and counts as compilation.
+    """
+    active, before = gc.isenabled(), compilation.nanoseconds
+    gc.disable()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        if active and compilation.nanoseconds > before:
+            with compilation:
+                gc.collect(0)
+        if active:
+            gc.enable()
+
+
+def _digest(classes):
+    """Return a name for the code of some classes and of the loop; None if it would not last."""
+    bases = {base for cls in classes for base in cls.__mro__} - {object}
+    if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
+        return None
+    text = hashlib.sha256()
+    for path in sorted(path for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")):
+        text.update(path.read_bytes())
+    for base in sorted(bases, key=lambda base: (base.__module__, base.__qualname__)):
+        for name, value in sorted(vars(base).items(), key=itemgetter(0)):
+            if isinstance(value, FunctionType | int | float | str):
+                text.update(repr((base.__qualname__, name, _spelled(value, ()))).encode())
+    return text.hexdigest()[:16]
+
+
+def _spelled(value, above):
+    """Return what a function does as text: its code, and the values that it finds outside."""
+    value = getattr(value, "py_func", value)  # of a function compiled by numba
+    if isinstance(value, CodeType):
+        inner = [_spelled(constant, above) for constant in value.co_consts]
+        return value.co_code, value.co_names, value.co_varnames, inner
+    if not isinstance(value, FunctionType):
+        return getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(value))
+    if value in above:
+        return value.__qualname__
+    code, outside = value.__code__, value.__globals__
+    found = [outside[name] for name in code.co_names if name in outside]
+    found += [cell.cell_contents for cell in value.__closure__ or ()]
+    found += value.__defaults__ or ()
+    return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
+
+
+class PartType(types.NamedTuple):
+    """The type of a part: that of the named tuple of its fields."""
+
+
+register_model(PartType)(models.TupleModel)
+
+
+@typeof_impl.register(Part)
+def _type_part(part, context):
+    fields = [typeof_impl(value, context) for value in part._values]
+    return PartType(fields, type(part._values))
+
+
+@unbox(PartType)
+def _unbox_part(kind, part, context):
+    fields = context.pyapi.object_getattr_string(part, "_values")
+    inner = types.NamedTuple(kind.types, kind.instance_class)
+    native = context.unbox(inner, fields)
+    context.pyapi.decref(fields)
+    return NativeValue(native.value, is_error=native.is_error)
+
+
+@type_callable(rows.prefetch)
+def _type_prefetch(context):
+    return lambda array, start, stop: types.void
+
+
+@lower_builtin(rows.prefetch, types.Array, types.Integer, types.Integer)
+def _prefetch(context, builder, signature, args):
+    kind = signature.args[0]
+    data = context.make_array(kind)(context, builder, args[0]).data
+    start, stop = (context.cast(builder, args[k], signature.args[k], types.intp) for k in (1, 2))
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    form = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], form)
+    entries = start.type(LINE // (kind.dtype.bitwidth // 8))
+    with cgutils.for_range_slice(builder, start, stop, entries) as (k, _):
+        where = builder.bitcast(builder.gep(data, [k]), byte)
+        builder.call(ask, [where, flag(0), flag(3), flag(1)])  # to read, keep it, data
+    return context.get_dummy_value()

@@ -1,0 +1,159 @@
+"""Where to begin when there are many minima: many random points, of which the best few.
+
+Points of `Gabor`'s parameters are drawn from a box, given the amplitude and the baseline that
+suit them best (these enter linearly), and ranked by their loss on some of the rows.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from skgd.estimators.validation import numbers
+from skgd.kernels.row_kernels import loss_terms, model_predictions
+
+ROWS = 256  # that points are ranked on, at most
+FINEST = 40  # points on a column's range that a wave can need, at most
+AT_ONCE = 3000  # points that are ranked in one go; the best as many are kept
+MOST = 30_000  # points that are drawn where nobody says how many
+# Of a point's loss, over its bend: the mean squared difference up to which others are like it.
+ALIKE = 0.5
+
+
+def screen(objective, n_screen, n_init, rng, bounds=None):
+    """Return the best of many random points, each with a curve of its own.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of a `Gabor` model.
+    n_screen : int
+        Points to draw.
+    n_init : int
+        Points to return, at most.
+    rng : numpy.random.Generator
+    bounds : ndarray of shape (d, 2) or None
+        The box, in the order of the objective's parameters; None for the one that `natural_box`
+        draws from.
+
+    Returns
+    -------
+    ndarray of shape (n_starts, d)
+    """
+    X, y, weight = _some_rows(objective, rng)
+    best = [np.empty((0, objective.d)), np.empty((0, len(y))), np.empty(0)]
+    for begin in range(0, n_screen, AT_ONCE):
+        found = _ranked(objective, X, y, weight, min(AT_ONCE, n_screen - begin), rng, bounds)
+        best = [np.concatenate(pair) for pair in zip(best, found)]
+        if begin:
+            kept = np.argsort(best[2], kind="stable")[:AT_ONCE]
+            best = [values[kept] for values in best]
+    theta, curves, losses = best
+    return theta[_unlike(curves, losses / objective.bend, weight, n_init)]
+
+
+def enough(p):
+    """Return how many points to draw for p columns."""
+    return min(AT_ONCE * 10 ** (p - 1), MOST)
+
+
+def checked_box(bounds, d):
+    """Return the lowest and the highest value of each parameter; None where there are none."""
+    if bounds is None:
+        return None
+    box = numbers(bounds, "bounds", {(d, 2): "lowest and highest value of each parameter"})
+    if (box[:, 0] > box[:, 1]).any():
+        raise ValueError(
+            f"bounds must hold the lowest value of each parameter and then the highest. Got "
+            f"{bounds!r} instead."
+        )
+    return box
+
+
+def natural_box(X):
+    """Return the largest frequency worth trying, and the lowest and highest x, for each column.
+
+    The fastest wave has half a period between neighbours, were the column's values spread evenly
+    (and not more than a few dozen); with p columns, each gets its share of ``1 / sqrt(p)``.
+    """
+    X = X.toarray() if sparse.issparse(X) else X
+    low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    spread = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
+    values = np.array([np.unique(column).size for column in X.T])
+    fastest = np.pi * np.clip(values - 1, 1, FINEST - 1) / (0.06 * spread)
+    return fastest / np.sqrt(X.shape[1]), low, high
+
+
+def _some_rows(objective, rng):
+    """Return rows, targets and weights, the latter with sum one."""
+    rows = np.flatnonzero(objective.weight)
+    if rows.size > ROWS:
+        rows = np.sort(rng.choice(rows, ROWS, replace=False))
+    weight = objective.weight[rows]
+    return objective.X[rows], objective.y[rows], weight / weight.sum()
+
+
+def _ranked(objective, X, y, weight, n_points, rng, bounds):
+    """Return random points, their curves over some rows, and their losses on them."""
+    targets = objective.loss.linked(y)
+    if bounds is None:
+        theta = _drawn(objective.model, X, targets, n_points, rng)
+    else:
+        theta = rng.uniform(*bounds.T, (n_points, objective.d))
+    z = (X @ theta[:, : objective.p].T).T
+    curves = model_predictions(objective.model, z, theta[:, objective.p :])
+    if bounds is None:
+        curves = _levelled(objective, theta, curves, targets, weight)
+    losses = loss_terms(objective.loss, curves, y)[0] @ weight
+    return theta, curves, np.where(np.isfinite(losses), losses, np.inf)
+
+
+def _drawn(model, X, y, n_screen, rng):
+    """Return points whose packets lie where the data are; the first is the straight line."""
+    fastest, low, high = natural_box(X)
+    w = rng.uniform(-1.0, 1.0, (n_screen, len(low))) * fastest
+    middle = rng.uniform(low, high, w.shape)
+    width = np.exp(rng.uniform(0.0, 3.0, n_screen)) if model.width else np.full(n_screen, 4.0)
+    b = width * rng.uniform(-1.0, 1.0, n_screen) - 0.06 * np.einsum("ij,ij->i", w, middle)
+    w[0], b[0] = _line(X, y)
+    chosen = [b, np.ones(n_screen), width, np.zeros(n_screen)]
+    fitted = [True, model.amplitude, model.width, model.baseline]
+    return np.column_stack([w, *(column for column, here in zip(chosen, fitted) if here)])
+
+
+def _line(X, y):
+    """Return w and b such that ``sin(b + 0.06 w . x)`` is about y, were y small."""
+    dense = X.toarray() if sparse.issparse(X) else X
+    line = np.linalg.lstsq(np.column_stack([0.06 * dense, np.ones(len(y))]), y, rcond=None)[0]
+    line /= max(1.0, np.abs(y).max())
+    return line[:-1], line[-1]
+
+
+def _levelled(objective, theta, curves, y, weight):
+    """Give every point the amplitude and the baseline that suit it; return the new curves."""
+    model, p = objective.model, objective.p
+    level = weight @ y if model.baseline else 0.0
+    mean = curves @ weight if model.baseline else np.zeros(len(curves))
+    a = np.ones(len(curves))
+    if model.amplitude:
+        square = (curves - mean[:, None]) ** 2 @ weight
+        product = (curves - mean[:, None]) @ (weight * (y - level))
+        largest = 2.0 * np.abs(y - level).max()
+        a = np.clip(product / np.maximum(square, np.finfo(float).tiny), -largest, largest)
+        theta[:, p + 1] = a
+    c = level - a * mean
+    if model.baseline:
+        theta[:, -1] = c
+    return a[:, None] * curves + c[:, None]
+
+
+def _unlike(curves, losses, weight, most):
+    """Return the indices of the best points, leaving out those that are like a better one."""
+    chosen, losses = [], losses.copy()
+    for _ in range(most):
+        k = int(np.argmin(losses))
+        if chosen and losses[k] == np.inf:
+            break
+        chosen.append(k)
+        apart = (curves - curves[k]) ** 2 @ weight
+        losses[apart <= ALIKE * losses[k]] = np.inf
+        losses[k] = np.inf
+    return chosen

@@ -1,0 +1,86 @@
+"""What a constant prediction can do: where an intercept starts, and the unit of all gains."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+from skgd.models import Linear
+from skgd.objective.objective import Objective
+from skgd.penalties import NoPenalty
+
+ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
+DOUBLINGS = 60  # of the range that the best constant is sought in
+
+
+class ConstantFit(NamedTuple):
+    """The best constant prediction.
+
+    Attributes
+    ----------
+    level : float
+        The constant, in the unit of f; 0 where none can be fitted.
+    unit : float
+        What a fit can gain, which is positive: the mean loss of that constant. Where y is constant
+        and nothing is left, what that constant gains on a prediction of zero, and no more than
+        its slope there promises; and one where that is nothing either.
+    """
+
+    level: float
+    unit: float
+
+
+def fit_constant(loss, y, weight, fitted=True):
+    """Return the constant prediction of least mean loss.
+
+    Parameters
+    ----------
+    loss : Loss
+    y, weight : ndarray of shape (n,)
+        Targets, and the weights of the rows with mean one.
+    fitted : bool
+        Whether there is a constant to fit. Without, it is zero.
+
+    Returns
+    -------
+    ConstantFit
+    """
+    mean = weight @ y / y.size
+    square, spread = weight @ y**2 / y.size, weight @ (y - mean) ** 2 / y.size
+    constant = fitted and not spread > ROUNDING**2 * square
+    if loss.quadratic:
+        left, blank = 0.5 * (spread if fitted else square), 0.5 * square
+        return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank))
+    parts = {"model": Linear(), "loss": loss, "penalty": NoPenalty(), "alpha": 0.0}
+    blank = Objective(np.zeros((y.size, 1)), y, weight, **parts)
+    start, slope = blank.data_term([0.0, 0.0])
+    if not fitted:
+        return ConstantFit(0.0, _unit(start, 0.0))
+    level = _lowest(lambda c: blank.data_term([0.0, c])[1][1], loss.linked(y[weight > 0.0]))
+    left = blank.data_term([0.0, level])[0]
+    promised = slope[1] ** 2 / (2.0 * blank.bend)
+    gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
+    return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
+
+
+def _lowest(slope, targets):
+    """Return where a slope that rises changes its sign, sought from the range of the targets."""
+    low, high = float(targets.min()), float(targets.max())
+    size = reach = max(high - low, abs(low), abs(high)) or 1.0
+    for _ in range(DOUBLINGS):
+        at_low, at_high = slope(low), slope(high)
+        if at_low == 0.0 or at_high == 0.0:
+            return low if at_low == 0.0 else high
+        if at_low < 0.0 < at_high:
+            return float(optimize.brentq(slope, low, high, xtol=ROUNDING * size, rtol=ROUNDING))
+        low, high = low - reach * (at_low > 0.0), high + reach * (at_high < 0.0)
+        reach *= 2.0
+    return low if abs(at_low) < abs(at_high) else high
+
+
+def _unit(left, gain):
+    """Return what is left, else what has been gained, else one."""
+    for unit in (left, gain):
+        if 0.0 < unit < np.inf:
+            return float(unit)
+    return 1.0
