@@ -14,7 +14,7 @@ from skgd.part import Part
 project = "skgd"
 author = "The skgd developers"
 project_copyright = author
-version = release = skgd.__version__
+version = drop_data = skgd.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -100,7 +100,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
 }
 
-html_title = f"skgd {release}"
+html_title = f"skgd {drop_data}"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

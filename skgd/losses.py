@@ -10,8 +10,8 @@ from skgd.part import Part
 class Loss(Part):
     """A loss of one row, convex in ``f``. Subclass it to add your own.
 
-    `value`, `slope`, `second` and `mean` speak of one row, in scalars, and are compiled;
-    `bending` and `linked` are asked once about all targets, and are not.
+    `value`, `slope`, `second_derivative` and `inverse_link` speak of one row, in scalars,
+    and are compiled; `curvature_estimate` and `linked` are asked once about all targets.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class Loss(Part):
     __slots__ = ()
     curvature = None
     quadratic = False
-    rough = False
-    lowest = -math.inf
+    nonsmooth = False
+    min_target = -math.inf
     link = "identity"
 
     def __init_subclass__(cls):
         super().__init_subclass__()
-        if "mean" in vars(cls) and "link" not in vars(cls):
+        if "inverse_link" in vars(cls) and "link" not in vars(cls):
             cls.link = "custom"
 
     def value(self, f, y):
@@ -52,13 +52,13 @@ class Loss(Part):
 
     # ``second(f, y)`` is the second derivative in f. Only second-order answers ask for it; where
     # it is None, differences of `slope` take its place.
-    second = None
+    second_derivative = None
 
-    def mean(self, f):
+    def inverse_link(self, f):
         """Return the prediction in the unit of ``y``: the inverse link."""
         return f
 
-    def bending(self, y):
+    def curvature_estimate(self, y):
         """Return a second derivative to reckon with where there is no bound; None for none.
 
         Of all targets at once, an array. The automatic rate rests on it, and falls if it was too
@@ -84,20 +84,20 @@ class SquaredError(Loss):
     def slope(self, f, y):
         return f - y
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return 1.0
 
 
-class RoughLoss(Loss):
+class NonsmoothLoss(Loss):
     """An abstract loss made of straight pieces, whose slope jumps between them."""
 
     __slots__ = ()
-    rough = True
+    nonsmooth = True
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return 0.0
 
-    def bending(self, y):
+    def curvature_estimate(self, y):
         """Return the curvature of a parabola as high and as wide as the targets' spread.
 
         Where they are all one, as their size.
@@ -135,11 +135,11 @@ class Huber(Loss):
         r = r if r < self.epsilon else self.epsilon
         return r if r > -self.epsilon else -self.epsilon
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return 1.0 if abs(f - y) < self.epsilon else 0.0
 
 
-class EpsilonInsensitive(RoughLoss):
+class EpsilonInsensitive(NonsmoothLoss):
     """``max(0, |f - y| - epsilon)``: the loss of support vector regression.
 
     Parameters
@@ -187,11 +187,11 @@ class SquaredEpsilonInsensitive(Loss):
             return r - self.epsilon
         return r + self.epsilon if r < -self.epsilon else 0.0
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return 1.0 if abs(f - y) > self.epsilon else 0.0
 
 
-class AbsoluteError(RoughLoss):
+class AbsoluteError(NonsmoothLoss):
     """``|f - y|``: the median."""
 
     __slots__ = ()
@@ -205,7 +205,7 @@ class AbsoluteError(RoughLoss):
         return -1.0 if f < y else 0.0
 
 
-class Quantile(RoughLoss):
+class Quantile(NonsmoothLoss):
     """``quantile (y - f)`` below the target and ``(1 - quantile) (f - y)`` above.
 
     Parameters
@@ -240,7 +240,7 @@ class Poisson(Loss):
     """
 
     __slots__ = ()
-    lowest = 0.0
+    min_target = 0.0
     link = "log"
 
     def value(self, f, y):
@@ -255,13 +255,13 @@ class Poisson(Loss):
     def slope(self, f, y):
         return math.exp(f if f < 700.0 else 700.0) - y
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return math.exp(f if f < 700.0 else 700.0)
 
-    def mean(self, f):
+    def inverse_link(self, f):
         return math.exp(f) if f < 709.0 else math.inf
 
-    def bending(self, y):
+    def curvature_estimate(self, y):
         return max(1.0, float(np.max(y, initial=0.0)))
 
     def linked(self, y):
@@ -279,4 +279,4 @@ LOSSES = Loss.named = {
     "poisson": Poisson,
 }
 
-__all__ = ["LOSSES", "Loss", "RoughLoss", *sorted(cls.__name__ for cls in LOSSES.values())]
+__all__ = ["LOSSES", "Loss", "NonsmoothLoss", *sorted(cls.__name__ for cls in LOSSES.values())]

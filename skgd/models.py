@@ -30,9 +30,9 @@ class Model(Part):
 
     __slots__ = ()
     linear = False
-    stretch = 1.0
+    projection_scale = 1.0
 
-    def n_others(self):
+    def n_extra_parameters(self):
         """Return how many parameters there are beside the weights."""
         return 0
 
@@ -44,13 +44,13 @@ class Model(Part):
         """Return the derivative of `value` in ``z``."""
         raise NotImplementedError
 
-    def pull(self, z, theta, p, r, g):
+    def add_parameter_gradient(self, z, theta, p, r, g):
         """Add ``r`` times the derivatives in the other parameters to ``g[p:]``."""
 
     # ``second(z, theta, p, r, H)`` adds r times the second derivatives, in z and the others, to H
     # of shape (1 + n_others, 1 + n_others). Where it is None, differences of `slope` and `pull`
     # take its place; a linear model needs none.
-    second = None
+    second_derivative = None
 
     def curvature(self, loss, y):
         """Return a bound on the second derivatives of each row's loss, or one for all.
@@ -59,9 +59,9 @@ class Model(Part):
         """
         raise NotImplementedError
 
-    def spans(self, loss, y):
+    def diagonal_curvature(self, loss, y):
         """Return such bounds for each of the other parameters alone."""
-        return [self.curvature(loss, y)] * self.n_others()
+        return [self.curvature(loss, y)] * self.n_extra_parameters()
 
 
 class Linear(Model):
@@ -77,7 +77,7 @@ class Linear(Model):
     intercept: bool = True
     linear = True
 
-    def n_others(self):
+    def n_extra_parameters(self):
         return int(self.intercept)
 
     def value(self, z, theta, p):
@@ -86,12 +86,12 @@ class Linear(Model):
     def slope(self, z, theta, p):
         return 1.0
 
-    def pull(self, z, theta, p, r, g):
+    def add_parameter_gradient(self, z, theta, p, r, g):
         if self.intercept:
             g[p] += r
 
     def curvature(self, loss, y):
-        return loss.bending(y) if loss.curvature is None else loss.curvature
+        return loss.curvature_estimate(y) if loss.curvature is None else loss.curvature
 
 
 class Gabor(Model):
@@ -116,9 +116,9 @@ class Gabor(Model):
     amplitude: bool = False
     width: bool = False
     baseline: bool = False
-    stretch = 0.06
+    projection_scale = 0.06
 
-    def n_others(self):
+    def n_extra_parameters(self):
         return 1 + self.amplitude + self.width + self.baseline
 
     def value(self, z, theta, p):
@@ -134,7 +134,7 @@ class Gabor(Model):
         s = theta[p + 1 + self.amplitude] if self.width else 4.0
         return 0.06 * a * (np.cos(u) - np.sin(u) * u / (s * s)) * np.exp(-0.5 * (u / s) ** 2)
 
-    def pull(self, z, theta, p, r, g):
+    def add_parameter_gradient(self, z, theta, p, r, g):
         u = theta[p] + 0.06 * z
         a = theta[p + 1] if self.amplitude else 1.0
         s = theta[p + 1 + self.amplitude] if self.width else 4.0
@@ -147,18 +147,18 @@ class Gabor(Model):
         if self.baseline:
             g[p + 1 + self.amplitude + self.width] += r
 
-    def second(self, z, theta, p, r, H):
+    def second_derivative(self, z, theta, p, r, H):
         u = theta[p] + 0.06 * z
         a = theta[p + 1] if self.amplitude else 1.0
         s = theta[p + 1 + self.amplitude] if self.width else 4.0
         v = u / s
         envelope = r * np.exp(-0.5 * v * v)
         sine, cosine = np.sin(u) * envelope, np.cos(u) * envelope
-        bend = a * (((v * v - 1.0) / (s * s) - 1.0) * sine - 2.0 * v / s * cosine)
-        H[0, 0] += 0.06 * 0.06 * bend
-        H[0, 1] += 0.06 * bend
-        H[1, 0] += 0.06 * bend
-        H[1, 1] += bend
+        curvature = a * (((v * v - 1.0) / (s * s) - 1.0) * sine - 2.0 * v / s * cosine)
+        H[0, 0] += 0.06 * 0.06 * curvature
+        H[0, 1] += 0.06 * curvature
+        H[1, 0] += 0.06 * curvature
+        H[1, 1] += curvature
         if self.amplitude:
             with_u = cosine - v / s * sine
             H[0, 2] += 0.06 * with_u
@@ -187,7 +187,7 @@ class Gabor(Model):
         wide = not self.width or others[int(self.amplitude)] >= smallest
         return bool(np.abs(u).max() <= PHASE and wide and others.max(initial=0.0) <= largest)
 
-    def upright(self, theta, p):
+    def canonical(self, theta, p):
         """Return parameters of the same curve whose amplitude and width are not negative."""
         theta = theta.copy()
         if self.amplitude and theta[p + 1] < 0.0:
@@ -204,21 +204,21 @@ class Gabor(Model):
         ``A (1 + 1 / S^2)`` in u twice, ``1`` in u and a, ``(0.74 + 1.4 / S) A / S`` in u and s,
         ``0.74 / S`` in a and s, and ``1.22 A / S^2`` in s twice. Norms are bounded by Frobenius'.
         """
-        A, S, bend, steepest, slopes = self._steepest(loss, y)
-        bends = [
+        A, S, curvature, steepest, slopes = self._steepest(loss, y)
+        second_derivatives = [
             A * (1.0 + 1.0 / S**2),
             np.sqrt(2.0) * self.amplitude,
             np.sqrt(2.0) * (0.74 + 1.4 / S) * A / S * self.width,
             np.sqrt(2.0) * 0.74 / S * (self.amplitude and self.width),
             1.22 * A / S**2 * self.width,
         ]
-        return bend * np.square(slopes).sum() + steepest * np.linalg.norm(bends)
+        return curvature * np.square(slopes).sum() + steepest * np.linalg.norm(second_derivatives)
 
-    def spans(self, loss, y):
-        A, S, bend, steepest, slopes = self._steepest(loss, y)
-        bends = [A * (1.0 + 1.0 / S**2), 0.0, 1.22 * A / S**2, 0.0]
+    def diagonal_curvature(self, loss, y):
+        A, S, curvature, steepest, slopes = self._steepest(loss, y)
+        second_derivatives = [A * (1.0 + 1.0 / S**2), 0.0, 1.22 * A / S**2, 0.0]
         fitted = np.flatnonzero([True, self.amplitude, self.width, self.baseline])
-        return (bend * np.square(slopes) + steepest * np.array(bends))[fitted]
+        return (curvature * np.square(slopes) + steepest * np.array(second_derivatives))[fitted]
 
     def _steepest(self, loss, y):
         """Return A and S, bounds of the loss's bend and slope, and those of the prediction's."""
@@ -232,5 +232,5 @@ class Gabor(Model):
             ends = min(reach, float(targets.min())), min(reach, float(targets.max()))
         extremes = float(y.min()), float(y.max())
         steepest = max(abs(loss.slope(end, extreme)) for end in ends for extreme in extremes)
-        bend = loss.bending(y) if loss.curvature is None else loss.curvature
-        return A, S, bend, steepest, slopes
+        curvature = loss.curvature_estimate(y) if loss.curvature is None else loss.curvature
+        return A, S, curvature, steepest, slopes

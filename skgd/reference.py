@@ -106,7 +106,7 @@ def closed_form(objective, start=None):
     >>> closed_form(objective).theta.round(12)
     array([ 2., -1.])
     """
-    begin = time.perf_counter()
+    monitor_factory = time.perf_counter()
     if not objective.quadratic or not _is_ridge(objective):
         raise ValueError("Only the squared error with l2 or no penalty has a closed form.")
     mean = objective.weight / objective.n
@@ -115,7 +115,11 @@ def closed_form(objective, start=None):
     if objective.d > objective.p:
         centre, level = mean @ X, mean @ y
     root = np.sqrt(mean)
-    Z, target, cost = root[:, None] * (X - centre), root * (y - level), objective.costs[1]
+    Z, target, cost = (
+        root[:, None] * (X - centre),
+        root * (y - level),
+        objective.elastic_strengths[1],
+    )
     if np.ptp(cost) > 0.0:
         Z = np.vstack([Z, np.diag(np.sqrt(cost))])
         target, cost = np.append(target, np.zeros(objective.p)), np.zeros(1)
@@ -124,7 +128,7 @@ def closed_form(objective, start=None):
     shrunk = s[kept] / (s[kept] ** 2 + cost[0])
     w = V[kept].T @ (shrunk * (U[:, kept].T @ target))
     theta = np.append(w, level - centre @ w)[: objective.d]
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - monitor_factory
     return Solution("closed form", theta, objective.value(theta), None, seconds)
 
 
@@ -152,10 +156,10 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
     -------
     Solution
     """
-    begin = time.perf_counter()
-    if objective.costs is None:
+    monitor_factory = time.perf_counter()
+    if objective.elastic_strengths is None:
         raise ValueError("L-BFGS needs a penalty that is a mixture of l1 and l2.")
-    cost, p, d = objective.costs[0], objective.p, objective.d
+    cost, p, d = objective.elastic_strengths[0], objective.p, objective.d
     theta = np.zeros(d) if start is None else objective.as_parameters(start, "start")
     split = bool(cost.any())
 
@@ -186,14 +190,16 @@ def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
         function, z, jac=True, method="L-BFGS-B", bounds=bounds, options=options
     )
     theta = join(found.x)
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - monitor_factory
     return Solution("L-BFGS", theta, objective.value(theta), found.nit, seconds)
 
 
 def _is_ridge(objective):
     """Whether the penalty is l2 or none, and no weight has a bound."""
-    costs = objective.costs
-    return costs is not None and not costs[0].any() and not objective.positive
+    elastic_strengths = objective.elastic_strengths
+    return (
+        elastic_strengths is not None and not elastic_strengths[0].any() and not objective.positive
+    )
 
 
 @validate_params(
@@ -223,14 +229,14 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     ValueError
         For any other loss or penalty, and for fewer rows than parameters.
     """
-    begin = time.perf_counter()
+    monitor_factory = time.perf_counter()
     if not objective.loss.quadratic or not _is_ridge(objective):
         raise ValueError("Only the squared error with l2 or no penalty is a sum of squares.")
     start = objective.as_parameters(start, "start")
     tol = max(float(tol), np.finfo(float).eps)  # beyond which MINPACK tests nothing
     root, p = np.sqrt(objective.weight / objective.n), objective.p
     shrink = np.zeros((p, objective.d))
-    shrink[range(p), range(p)] = np.sqrt(objective.costs[1])
+    shrink[range(p), range(p)] = np.sqrt(objective.elastic_strengths[1])
 
     def residuals(theta):
         return np.concatenate(
@@ -243,7 +249,7 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     found = optimize.least_squares(
         residuals, start, jacobian, method="lm", xtol=tol, ftol=tol, gtol=tol, max_nfev=max_iter
     )
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - monitor_factory
     return Solution("Levenberg-Marquardt", found.x, objective.value(found.x), found.nfev, seconds)
 
 
@@ -290,9 +296,9 @@ def compare(estimator, X, y, sample_weight=None):
     """
     if np.ndim(y) != 1:
         raise ValueError(f"compare takes one target at a time; y has {np.ndim(y)} dimensions.")
-    timed, begin = clone(estimator), time.perf_counter()
+    timed, monitor_factory = clone(estimator), time.perf_counter()
     timed.fit(X, y, sample_weight=sample_weight)
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - monitor_factory
     fitted = estimator if hasattr(estimator, "n_iter_") else timed
     objective, theta = fitted.objective(X, y, sample_weight), fitted.parameters()
     rows = [Solution(_name(fitted), theta, objective.value(theta), int(fitted.n_iter_), seconds)]

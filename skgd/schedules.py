@@ -39,7 +39,7 @@ class Schedule(Part):
         """
         raise NotImplementedError
 
-    def lasting(self, max_iter):
+    def for_horizon(self, max_iter):
         """Return this schedule for a descent of ``max_iter`` epochs."""
         return self
 
@@ -47,7 +47,7 @@ class Schedule(Part):
         """Return how many epochs without improvement the schedule waits; None for ever."""
         return None
 
-    def reduced(self, factor):
+    def next_factor(self, factor):
         """Return the further factor on the rate when `patience` has run out.
 
         ``factor`` is the one so far, 1 at the start; 0 as an answer ends the descent.
@@ -167,7 +167,7 @@ class Cosine(Schedule):
     per: str = "epoch"
     ranges = {"horizon": "(0, inf)", "floor": "(0, 1]", "per": UNITS}
 
-    def lasting(self, max_iter):
+    def for_horizon(self, max_iter):
         if self.horizon is not None:
             return self
         if self.per == "update":
@@ -209,7 +209,7 @@ class Adaptive(Schedule):
     def patience(self):
         return self.wait
 
-    def reduced(self, factor):
+    def next_factor(self, factor):
         return factor * self.factor if factor * self.factor >= self.floor else 0.0
 
 
@@ -240,8 +240,8 @@ class WarmUp(Schedule):
     def per(self):
         return self.then.per
 
-    def lasting(self, max_iter):
-        return self.replace(then=self.then.lasting(max(max_iter - self.length, 1.0)))
+    def for_horizon(self, max_iter):
+        return self.replace(then=self.then.for_horizon(max(max_iter - self.length, 1.0)))
 
     def multiplier(self, k):
         k = np.asarray(k)
@@ -251,8 +251,8 @@ class WarmUp(Schedule):
     def patience(self):
         return self.then.patience()
 
-    def reduced(self, factor):
-        return self.then.reduced(factor)
+    def next_factor(self, factor):
+        return self.then.next_factor(factor)
 
 
 SCHEDULES = Schedule.named = {

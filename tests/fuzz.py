@@ -251,8 +251,8 @@ def spread_out(a):
 
 
 def backwards(a):
-    turned = tuple(slice(None, None, -1) for _ in a.shape)
-    return np.ascontiguousarray(a[turned])[turned]
+    with_alpha = tuple(slice(None, None, -1) for _ in a.shape)
+    return np.ascontiguousarray(a[with_alpha])[with_alpha]
 
 
 def locked(a):
@@ -384,7 +384,7 @@ def point_cases(seed):
                 },
                 **{
                     verb: getattr(objective, verb)
-                    for verb in ("predict", "jacobian", "hessian", "dual_gap", "penalty_bends")
+                    for verb in ("predict", "jacobian", "hessian", "dual_gap", "penalty_curvature")
                 },
                 "lbfgs": partial(reference.lbfgs, objective, max_iter=2),
                 "levenberg_marquardt": partial(

@@ -87,7 +87,7 @@ def test_sgd_regressor_goes_down_to_the_same_objective_with_the_same_alpha(penal
         model = GDRegressor(penalty=penalty, alpha=alpha, l1_ratio=0.4, tol=1e-10).fit(X, y)
         objective = model.objective(X, y)
         ours = np.append(model.coef_, model.intercept_)
-        return (objective.value(theirs) - objective.value(ours)) / objective.null
+        return (objective.value(theirs) - objective.value(ours)) / objective.null_objective
 
     assert 0.0 <= excess(0.3) < 1e-4
     assert min(excess(0.15), excess(0.6)) > 1e-3

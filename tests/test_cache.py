@@ -23,7 +23,7 @@ FITTING = """
 import json
 from skgd import GDRegressor
 from skgd.descent.loop import build
-from skgd.kernels.problem import Mode
+from skgd.kernels.problem import LoopVariant
 from skgd.kernels.rows import DenseRows
 from skgd.losses import SquaredError
 from skgd.models import Linear
@@ -33,7 +33,7 @@ def weight_and_hits(rule):
     model = GDRegressor(penalty=None, optimizer=rule, fit_intercept=False, learning_rate=3.0)
     model.set_params(max_iter=1, tol=None)
     weight = model.fit([[0.0], [1.0], [3.0]], [-1.0, 1.0, 5.0]).coef_[0]
-    loop = build(Linear, SquaredError, type(rule), NoPenalty, DenseRows, Mode("full"))
+    loop = build(Linear, SquaredError, type(rule), NoPenalty, DenseRows, LoopVariant("full"))
     return float(weight), sum(loop.stats.cache_hits.values())
 
 def show(answer):

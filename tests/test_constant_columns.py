@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import skgd
 from skgd import GDRegressor
-from skgd.kernels.sums import survey
+from skgd.kernels.sums import column_moments
 from skgd.optimizers import OPTIMIZERS
 
 VALUES = [1013.25, 2024.0, 0.1, 1e-3, 1e8, -7.3, 1.0 / 3.0]
@@ -122,7 +122,7 @@ def test_constant_is_a_spread_below_the_rounding_of_the_mean_in_the_type_of_the_
     eps, signs = np.finfo(dtype).eps, np.resize([-1.0, 1.0], 40)
     spreads = np.array([0.0, 1.0, 4.0, 16.0, 1000.0])
     X = (1.5 + signs[:, None] * spreads * eps).astype(dtype)
-    found = survey(FORMS[form](X), np.ones(40))
+    found = column_moments(FORMS[form](X), np.ones(40))
     assert found.constant.tolist() == [True, True, True, False, False]
     np.testing.assert_allclose(np.sqrt(found.variance), spreads * eps, rtol=0.2)
 

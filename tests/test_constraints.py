@@ -64,10 +64,10 @@ def test_ridge_with_shares_is_the_closed_form():
 
 
 def test_lasso_with_shares_is_lasso_on_columns_divided_by_them():
-    shares = np.where(SHARES == 0.0, 3.0, SHARES)
-    model = GDRegressor(penalty="l1", alpha=0.1, penalty_weights=shares, **TIGHT).fit(X, Y)
-    lasso = Lasso(alpha=0.1, tol=1e-12).fit(X / shares, Y)
-    np.testing.assert_allclose(model.coef_, lasso.coef_ / shares, atol=1e-7)
+    penalty_factor = np.where(SHARES == 0.0, 3.0, SHARES)
+    model = GDRegressor(penalty="l1", alpha=0.1, penalty_weights=penalty_factor, **TIGHT).fit(X, Y)
+    lasso = Lasso(alpha=0.1, tol=1e-12).fit(X / penalty_factor, Y)
+    np.testing.assert_allclose(model.coef_, lasso.coef_ / penalty_factor, atol=1e-7)
     np.testing.assert_array_equal(model.coef_ == 0.0, lasso.coef_ == 0.0)
     assert 0.0 <= model.dual_gap_ < 1e-8
 

@@ -242,7 +242,7 @@ def begin(rule, schedule, batch_size, sampling, form, **options):
 def assert_same_descent(one, other):
     assert one.curve == other.curve
     assert (one.outcome, one.epoch, one.t) == (other.outcome, other.epoch, other.t)
-    np.testing.assert_array_equal(one.answer, other.answer)
+    np.testing.assert_array_equal(one.iterate, other.iterate)
     np.testing.assert_array_equal(one.state.theta, other.state.theta)
     np.testing.assert_array_equal(one.state.memory, other.state.memory)
 

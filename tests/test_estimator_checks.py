@@ -12,7 +12,7 @@ from skgd.penalties import PENALTIES
 
 RULES = {cls: name for name, cls in OPTIMIZERS.items()}  # a rule of two names is checked once
 WHOLE = [
-    *(GDRegressor(optimizer=name) for cls, name in RULES.items() if not cls.reduces),
+    *(GDRegressor(optimizer=name) for cls, name in RULES.items() if not cls.variance_reduced),
     *(GDRegressor(penalty=name, alpha=0.01) for name in PENALTIES),
 ]
 PACKETS = [
@@ -23,7 +23,11 @@ PACKETS = [
 ]
 BATCHES = [
     *(GDRegressor(batch_size=size) for size in (8, 1)),
-    *(GDRegressor(optimizer=name, batch_size=8) for cls, name in RULES.items() if cls.reduces),
+    *(
+        GDRegressor(optimizer=name, batch_size=8)
+        for cls, name in RULES.items()
+        if cls.variance_reduced
+    ),
 ]
 
 BY_WEIGHTS = {f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")}

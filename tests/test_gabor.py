@@ -38,8 +38,8 @@ def gradient(theta, X, y):
     """Return the gradient of the mean of half the squared errors, offset first."""
     z = theta[0] + 0.06 * (X @ theta[1:])
     slope = (np.cos(z) - z * np.sin(z) / 16.0) * np.exp(-(z**2) / 32.0)
-    pull = (wave(z) - y) * slope / len(y)
-    return np.append(pull.sum(), 0.06 * (X.T @ pull))
+    add_parameter_gradient = (wave(z) - y) * slope / len(y)
+    return np.append(add_parameter_gradient.sum(), 0.06 * (X.T @ add_parameter_gradient))
 
 
 def objective(theta, X, y):

@@ -9,7 +9,7 @@ from scipy import sparse
 from skgd import GDRegressor
 from skgd.descent import lazy
 from skgd.descent.descent import Descent
-from skgd.kernels.problem import Data, Idle, Parts
+from skgd.kernels.problem import Data, LazyState, Parts
 from skgd.kernels.rows import CsrRows
 from skgd.optimizers import GD
 from skgd.penalties import ElasticNet
@@ -93,7 +93,7 @@ def test_the_lazy_form_outlives_restarts_of_its_clock(l1_ratio):
     X, y, weight = make_sparse()
     rate, alpha = 0.1, 4.8
     shrinkage = 1.0 - rate * alpha * (1.0 - l1_ratio)
-    assert shrinkage**30 < lazy.WEAKEST  # within an epoch
+    assert shrinkage**30 < lazy.MIN_SCALE  # within an epoch
     options = {"alpha": alpha, "l1_ratio": l1_ratio, "learning_rate": rate, "max_iter": 30}
     both = fit_both(X, y, weight, init=np.full(13, 5.0), **options)
     assert_same(*both)
@@ -191,9 +191,9 @@ class Counted:
 def plain(function):
     """Return a verb of the lazy form as ordinary Python, with what it calls."""
     names = {
-        "cut": lazy.cut,
+        "apply_pending": lazy.apply_pending,
         "elastic": ElasticNet.elastic,
-        "spread": CsrRows.spread,
+        "axpy": CsrRows.axpy,
     }
     return FunctionType(function.__code__, function.__globals__ | names)
 
@@ -204,16 +204,16 @@ def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entr
     rng = np.random.default_rng(0)
     indices = rng.permutation(p)[:entries]
     rows = CsrRows(rng.standard_normal(entries), indices, np.array([0, entries]))
-    strength = np.append(np.full(p, 0.1), 0.0)
+    penalty_strength = np.append(np.full(p, 0.1), 0.0)
     floor, none = np.full(p + 1, -np.inf), np.zeros(0, dtype=int)
-    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), strength, floor, none, p)
+    data = Data(rows, np.ones(1), np.ones(1), np.zeros(0), penalty_strength, floor, none, p)
     parts = Parts((), (), (), ElasticNet(0.5))
     theta, order = Counted(rng.standard_normal(p + 1)), np.zeros(1, dtype=int)
     before = theta.values.copy()
-    idle = Idle(np.array([0.9, 0.3]), Counted(np.zeros(p)), np.array([2.0]))
-    plain(lazy.wake)(rows, theta, order, idle, 0, 1)
-    plain(lazy.tick)(parts, data, theta, np.ones(p + 1), order, idle, 0, 1, 0.1)
+    lazy_state = LazyState(np.array([0.9, 0.3]), Counted(np.zeros(p)), np.array([2.0]))
+    plain(lazy.refresh_rows)(rows, theta, order, lazy_state, 0, 1)
+    plain(lazy.lazy_step)(parts, data, theta, np.ones(p + 1), order, lazy_state, 0, 1, 0.1)
     assert theta.touched == 4 * entries + 2
-    assert idle.since.touched == 2 * entries
+    assert lazy_state.applied.touched == 2 * entries
     moved = np.flatnonzero(theta.values != before)
     np.testing.assert_array_equal(moved, np.append(np.sort(indices), p))

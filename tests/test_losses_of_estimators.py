@@ -38,7 +38,7 @@ class Bare(Loss):
     def slope(self, f, y):
         return (f - y) / (1.0 + (f - y) ** 2) ** 0.5
 
-    def mean(self, f):
+    def inverse_link(self, f):
         return np.exp(f)
 
 
@@ -82,7 +82,7 @@ def test_gradient_jacobian_and_hessian_equal_differences(kind, loss, penalty, fo
 
     def smooth(theta):
         """Return the objective without what the penalty leaves to its prox."""
-        return objective.value(theta) - objective.costs[0] @ np.abs(theta[:P])
+        return objective.value(theta) - objective.elastic_strengths[0] @ np.abs(theta[:P])
 
     bounds = {"rtol": 1e-6, "atol": 1e-7}
     g = objective.value_and_gradient(theta)[1]
@@ -120,8 +120,8 @@ def test_every_estimator_fits_every_loss_under_penalties(kind, loss, penalty):
     X, y, weight = make_rows()
     quick = {"n_screen": 200, "n_init": 2, "random_state": 0} if kind == "gabor" else {}
     model = clone(KINDS[kind]).set_params(loss=loss, penalty=penalty, alpha=0.01, **quick)
-    rough = LOSSES[loss].rough
-    model.set_params(max_iter=100, schedule="adaptive" if rough else "constant")
+    nonsmooth = LOSSES[loss].nonsmooth
+    model.set_params(max_iter=100, schedule="adaptive" if nonsmooth else "constant")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y, weight)
@@ -129,9 +129,9 @@ def test_every_estimator_fits_every_loss_under_penalties(kind, loss, penalty):
     f = objective.predict(theta)
     np.testing.assert_allclose(model.predict(X), np.exp(f) if loss == "poisson" else f, rtol=1e-12)
     value = objective.value(theta)
-    assert value <= model.loss_curve_[0] * (1.005 if rough else 1.0 + 1e-9)
+    assert value <= model.loss_curve_[0] * (1.005 if nonsmooth else 1.0 + 1e-9)
     if kind == "linear":  # which contains the best constant
-        assert value <= objective.null * (1.005 if rough else 1.0 + 1e-9)
+        assert value <= objective.null_objective * (1.005 if nonsmooth else 1.0 + 1e-9)
 
 
 def test_predictions_of_single_precision_stay_single_and_round_but_once():
@@ -225,11 +225,11 @@ def test_a_mean_of_ones_own_is_applied_and_never_passes_for_the_identity():
 @pytest.mark.parametrize("loss", [cls() for cls in LOSSES.values()], ids=repr)
 def test_the_kernel_says_of_many_rows_what_the_loss_says_of_one(loss):
     f, y = np.random.default_rng(0).uniform(0.1, 3.0, (2, 3, 4))
-    methods = loss.value, loss.slope, loss.second
+    methods = loss.value, loss.slope, loss.second_derivative
     expected = [[[m(*pair) for pair in zip(*rows)] for rows in zip(f, y)] for m in methods]
     np.testing.assert_allclose(loss_terms(loss, f, y), expected, rtol=1e-13)
     np.testing.assert_allclose(
-        inverse_link(loss, f), [[loss.mean(v) for v in row] for row in f], rtol=1e-14
+        inverse_link(loss, f), [[loss.inverse_link(v) for v in row] for row in f], rtol=1e-14
     )
 
 
@@ -310,7 +310,7 @@ WAYS = [
 def test_descents_to_a_constant_target_leave_little_of_what_there_is_to_gain(loss, way, level):
     X, _, weight = make_rows()
     y, options = np.full(N, level), DESCENTS[way]
-    schedule = "adaptive" if LOSSES[loss].rough else "constant"
+    schedule = "adaptive" if LOSSES[loss].nonsmooth else "constant"
     model = GDRegressor(loss, penalty=None, schedule=schedule, random_state=0, **options)
     model.fit(X, y, weight)
     assert model.converged_

@@ -97,8 +97,8 @@ def test_names_are_told_in_the_order_of_their_table(kind):
 @pytest.mark.parametrize("kind", TABLES)
 def test_every_name_is_found_again_however_it_is_written(kind):
     for name in [name for name in TABLES[kind] if name is not None]:
-        spelled = name.upper().replace("_", "-") + " "
-        assert f" Did you mean {kind}={name!r}?" in refusal(GDRegressor(**{kind: spelled}))
+        identity = name.upper().replace("_", "-") + " "
+        assert f" Did you mean {kind}={name!r}?" in refusal(GDRegressor(**{kind: identity}))
 
 
 def known_names(kind):

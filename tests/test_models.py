@@ -10,7 +10,7 @@ from scipy import sparse
 
 from skgd.descent.loop import build_accumulate
 from skgd.kernels.problem import Data, Parts, State
-from skgd.kernels.row_kernels import model_predictions, prediction_seconds, prediction_slopes
+from skgd.kernels.row_kernels import model_predictions, prediction_gradients, prediction_hessians
 from skgd.kernels.rows import CsrRows, DenseRows, rows_of
 from skgd.losses import SquaredError
 from skgd.models import Gabor, Linear
@@ -32,7 +32,7 @@ reproducibly = settings(derandomize=True, deadline=None)
 
 def parameters(model, seed=0):
     rng = np.random.default_rng(seed)
-    return np.append(rng.standard_normal(P), rng.uniform(0.7, 2.0, model.n_others()))
+    return np.append(rng.standard_normal(P), rng.uniform(0.7, 2.0, model.n_extra_parameters()))
 
 
 def differences(function, theta, h=1e-20):
@@ -62,7 +62,7 @@ def test_pull_adds_the_differences_in_the_other_parameters(model, z, r):
     change = differences(lambda v: np.asarray(model.value(z, v, P)), theta)
     expected = g + r * change
     assert not change[:P].any()
-    model.pull(z, theta, P, r, g)
+    model.add_parameter_gradient(z, theta, P, r, g)
     np.testing.assert_allclose(g, expected, rtol=1e-11, atol=1e-14)
 
 
@@ -74,17 +74,17 @@ def test_second_equals_differences_of_slope_and_pull(model):
     def first(step, i):
         """Return the derivatives of row i where z and the others have taken a step."""
         moved, g = theta + np.append(np.zeros(P), step[1:]), np.zeros(len(theta), complex)
-        model.pull(z[i] + step[0], moved, P, 1.0, g)
+        model.add_parameter_gradient(z[i] + step[0], moved, P, 1.0, g)
         return np.append(model.slope(z[i] + step[0], moved, P), g[P:])
 
-    k, rows = 1 + model.n_others(), prediction_seconds(model, z, theta[P:], z)
+    k, rows = 1 + model.n_extra_parameters(), prediction_hessians(model, z, theta[P:], z)
     assert rows.shape == (len(z), k, k)
     for i in range(len(z)):
         expected = differences(lambda step, i=i: first(step, i), np.zeros(k))
         np.testing.assert_allclose(rows[i], z[i] * expected, rtol=1e-11, atol=1e-12)
         if not model.linear:
             row = np.ones((k, k))
-            model.second(z[i], theta, P, 0.5, row)
+            model.second_derivative(z[i], theta, P, 0.5, row)
             np.testing.assert_allclose(row, 1.0 + 0.5 * expected, rtol=1e-11, atol=1e-13)
 
 
@@ -94,8 +94,8 @@ def test_the_kernels_say_of_many_rows_what_the_methods_say_of_one(model):
     slopes = np.zeros((len(z), len(theta) + 1))
     for i in range(len(z)):
         slopes[i, 0] = model.slope(z[i], theta, P)
-        model.pull(z[i], theta, P, 1.0, slopes[i, 1:])
-    found = prediction_slopes(model, z, theta[P:])
+        model.add_parameter_gradient(z[i], theta, P, 1.0, slopes[i, 1:])
+    found = prediction_gradients(model, z, theta[P:])
     np.testing.assert_allclose(found, np.delete(slopes, range(1, P + 1), axis=1), rtol=1e-14)
     rows = [model.value(each, theta, P) for each in z]
     np.testing.assert_allclose(model_predictions(model, z, theta[P:]), rows, rtol=1e-14)
@@ -110,11 +110,11 @@ def test_the_kernels_say_of_many_rows_what_the_methods_say_of_one(model):
 def test_a_model_without_second_derivatives_gets_them_by_differences(model):
     class Bare(Gabor):
         __slots__ = ()
-        second = None
+        second_derivative = None
 
     z, theta = np.linspace(-50.0, 50.0, 7), parameters(model)
-    found = prediction_seconds(Bare(**model.get_params()), z, theta[P:], np.ones(7))
-    expected = prediction_seconds(model, z, theta[P:], np.ones(7))
+    found = prediction_hessians(Bare(**model.get_params()), z, theta[P:], np.ones(7))
+    expected = prediction_hessians(model, z, theta[P:], np.ones(7))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -129,15 +129,15 @@ def test_a_row_enters_by_its_projection_alone(model):
 @pytest.mark.parametrize("model", [Linear(), Gabor()], ids=repr)
 def test_stretch_is_how_far_a_projection_moves_what_the_first_other_parameter_moves(model):
     theta, z, g = np.zeros(P + 1), 0.7, np.zeros(P + 1)
-    model.pull(z, theta, P, 1.0, g)
-    np.testing.assert_allclose(model.slope(z, theta, P), model.stretch * g[P], rtol=1e-14)
+    model.add_parameter_gradient(z, theta, P, 1.0, g)
+    np.testing.assert_allclose(model.slope(z, theta, P), model.projection_scale * g[P], rtol=1e-14)
 
 
 def test_linear_is_the_projection_and_the_intercept():
     theta = np.array([1.0, 2.0, 3.0, 4.0, 0.5])
     assert Linear().value(2.0, theta, P) == 2.5
     assert Linear(intercept=False).value(2.0, theta[:P], P) == 2.0
-    assert (Linear().n_others(), Linear(intercept=False).n_others()) == (1, 0)
+    assert (Linear().n_extra_parameters(), Linear(intercept=False).n_extra_parameters()) == (1, 0)
 
 
 def test_the_gabor_model_of_two_parameters_is_that_of_the_textbook():
@@ -150,10 +150,10 @@ def test_the_gabor_model_of_two_parameters_is_that_of_the_textbook():
 @every_gabor
 def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline(model):
     z, offset = np.linspace(-150.0, 150.0, 7), 0.3
-    others = {"amplitude": (-1.7, 1.0), "width": (2.5, 4.0), "baseline": (0.6, 0.0)}
+    extra = {"amplitude": (-1.7, 1.0), "width": (2.5, 4.0), "baseline": (0.6, 0.0)}
     fitted = model.get_params()
-    theta = [offset, *(others[name][0] for name in others if fitted[name])]
-    a, s, c = (others[name][0 if fitted[name] else 1] for name in others)
+    theta = [offset, *(extra[name][0] for name in extra if fitted[name])]
+    a, s, c = (extra[name][0 if fitted[name] else 1] for name in extra)
     u = offset + 0.06 * z
     expected = a * np.sin(u) * np.exp(-(u**2) / (2.0 * s**2)) + c
     np.testing.assert_allclose(model_predictions(model, z, theta), expected, rtol=1e-13)
@@ -163,9 +163,9 @@ def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline
 @reproducibly
 @given(signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=8, max_size=8))
 def test_upright_parameters_have_the_same_curve_and_neither_is_negative(model, signs):
-    theta = parameters(model) * signs[: P + model.n_others()]
+    theta = parameters(model) * signs[: P + model.n_extra_parameters()]
     X = np.random.default_rng(5).uniform(-15.0, 15.0, (9, P))
-    found, before = model.upright(theta, P), theta.copy()
+    found, before = model.canonical(theta, P), theta.copy()
     np.testing.assert_allclose(
         model_predictions(model, X @ found[:P], found[P:]),
         model_predictions(model, X @ theta[:P], theta[P:]),
@@ -202,13 +202,13 @@ def test_no_row_bends_more_than_the_bound_of_the_curvature(model, seed, size):
     n, y = 40, size * rng.standard_normal(40)
     theta = draw_in_region(model, 0, y, rng)
     z = np.linspace(-150.0, 150.0, n)
-    g = prediction_slopes(model, z, theta)[:, 1:]
+    g = prediction_gradients(model, z, theta)[:, 1:]
     residual = model_predictions(model, z, theta) - y
-    h = g[:, :, None] * g[:, None] + prediction_seconds(model, z, theta, residual)[:, 1:, 1:]
+    h = g[:, :, None] * g[:, None] + prediction_hessians(model, z, theta, residual)[:, 1:, 1:]
     steepest = np.abs(np.linalg.eigvalsh(h)).max(axis=1)
     assert (steepest <= model.curvature(SquaredError(), y)).all()
     each = np.abs(np.diagonal(h, axis1=1, axis2=2)).max(axis=0)
-    assert (each <= np.array(model.spans(SquaredError(), y))).all()
+    assert (each <= np.array(model.diagonal_curvature(SquaredError(), y))).all()
 
 
 @every_gabor
@@ -240,11 +240,11 @@ def test_rows_agree_with_the_matrix(store, dtype):
     rows = rows_of(store(X))
     v, w = np.random.default_rng(3).standard_normal((2, P))
     for i, x in enumerate(X.astype(float)):
-        np.testing.assert_allclose(rows.project(w, i), x @ w, rtol=1e-14, atol=1e-14)
+        np.testing.assert_allclose(rows.dot(w, i), x @ w, rtol=1e-14, atol=1e-14)
         both = [x @ w, x @ v]
-        np.testing.assert_allclose(rows.project_both(w, v, i), both, rtol=1e-14, atol=1e-14)
+        np.testing.assert_allclose(rows.dot_pair(w, v, i), both, rtol=1e-14, atol=1e-14)
         g = np.arange(1.0, P + 1.0)
-        rows.spread(np.float64(-0.7), i, g)
+        rows.axpy(np.float64(-0.7), i, g)
         np.testing.assert_allclose(g, np.arange(1.0, P + 1.0) - 0.7 * x, rtol=1e-14)
         np.testing.assert_array_equal([rows.entry(i, j) for j in range(P)], x)
 
@@ -294,7 +294,7 @@ def test_csr_rows_know_both_widths_of_indices(index):
     matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
     rows = rows_of(matrix)
     w = np.arange(1.0, P + 1.0)
-    found = [rows.project(w, i) for i in range(9)]
+    found = [rows.dot(w, i) for i in range(9)]
     np.testing.assert_allclose(found, holey_matrix() @ w, rtol=1e-14, atol=1e-14)
     assert rows.indices.dtype.kind == "u"
     assert rows.indices.dtype.itemsize == np.dtype(index).itemsize

@@ -117,21 +117,24 @@ def test_without_intercept_the_objective_has_one_parameter_less():
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("shares", [None, np.array([1.0, 0.0, 2.0, 0.5])])
-def test_an_objective_turned_to_another_alpha_is_that_of_the_alpha(form, shares):
+@pytest.mark.parametrize("penalty_factor", [None, np.array([1.0, 0.0, 2.0, 0.5])])
+def test_an_objective_turned_to_another_alpha_is_that_of_the_alpha(form, penalty_factor):
     X, y, weight = make_weighted()
     known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
-    known |= {"shares": shares, "centre": column_means(form(X), weight / weight.mean())}
+    known |= {
+        "penalty_factor": penalty_factor,
+        "centre": column_means(form(X), weight / weight.mean()),
+    }
     first = Objective(form(X), y, weight / weight.mean(), alpha=0.2, **known)
     w = np.array([0.3, 0.0, -1.0, 2.0])
     before = first.value(w), first.dual_gap(w), first.column_curvature
-    turned = first.turned(1.5)
+    with_alpha = first.with_alpha(1.5)
     fresh = Objective(form(X), y, weight / weight.mean(), alpha=1.5, **known)
-    np.testing.assert_allclose(turned.value(w), fresh.value(w), rtol=1e-13)
-    np.testing.assert_allclose(turned.dual_gap(w), fresh.dual_gap(w), rtol=1e-12)
-    assert turned.column_curvature is first.column_curvature
-    np.testing.assert_array_equal(turned.costs, fresh.costs)
-    np.testing.assert_allclose(turned.column_curvature, fresh.column_curvature, rtol=1e-13)
+    np.testing.assert_allclose(with_alpha.value(w), fresh.value(w), rtol=1e-13)
+    np.testing.assert_allclose(with_alpha.dual_gap(w), fresh.dual_gap(w), rtol=1e-12)
+    assert with_alpha.column_curvature is first.column_curvature
+    np.testing.assert_array_equal(with_alpha.elastic_strengths, fresh.elastic_strengths)
+    np.testing.assert_allclose(with_alpha.column_curvature, fresh.column_curvature, rtol=1e-13)
     assert (first.value(w), first.dual_gap(w)) == before[:2]
 
 
@@ -148,7 +151,7 @@ def test_rows_seen_from_a_centre_are_rows_less_the_centre(form):
         (seen.value(w), moved.value(w)),
         (seen.value_and_gradient(w)[1], moved.value_and_gradient(w)[1]),
         (seen.predict(w), moved.predict(w)),
-        (seen.gather(y), moved.gather(y)),
+        (seen.rmatvec(y), moved.rmatvec(y)),
         (seen.jacobian(w), moved.jacobian(w)),
         (seen.hessian(w), moved.hessian(w)),
         (seen.column_curvature, moved.column_curvature),
@@ -219,9 +222,9 @@ def test_the_gap_of_a_fit_is_between_what_is_left_and_that_of_its_residual(
         tol=None,
     ).fit(form(X), y, weight)
     theta = np.append(model.coef_, model.intercept_)
-    costs = alpha * share, alpha * (1.0 - share)
-    plain = gap_of(theta, X, y, weight, *costs)
-    left = f_of(theta, X, y, weight, *costs) - minimum(X, y, weight, *costs)
+    strengths = alpha * share, alpha * (1.0 - share)
+    plain = gap_of(theta, X, y, weight, *strengths)
+    left = f_of(theta, X, y, weight, *strengths) - minimum(X, y, weight, *strengths)
     assert left - 1e-12 <= model.dual_gap_ <= plain * (1.0 + 1e-9) + 1e-14
     if max_iter > 1:
         assert model.dual_gap_ < 1e-12

@@ -97,12 +97,12 @@ def test_a_rule_may_wait_exactly_where_its_step_is_the_gradient(rule):
     gradients = np.random.default_rng(0).standard_normal((5, 3))
     d, s = direction_and_scale(rule, gradients)
     plain = np.array_equal(d, gradients) and bool(np.all(s == 1.0))
-    assert rule.lazy == (plain and not rule.looks_ahead and not rule.reduces)
+    assert rule.lazy == (plain and not rule.extrapolates and not rule.variance_reduced)
 
 
 # What the rates rest on
 
-ENDURING = [rule for rule in RULES if rule.endurance() is not None]
+ENDURING = [rule for rule in RULES if rule.stability_limit() is not None]
 
 
 def growth_on_a_parabola(rule, rate):
@@ -112,18 +112,18 @@ def growth_on_a_parabola(rule, rate):
     descent whose momentum is not restarted.
     """
     columns = []
-    for theta, answer, *memory in np.eye(2 + rule.n_memory):
+    for theta, iterate, *memory in np.eye(2 + rule.n_memory):
         memory, scalars = np.reshape(memory, (-1, 1)), np.full(rule.n_scalars, 1e9)
         d, s = rule.step(theta, memory, 0, rule.prepare(10**6, theta * theta, scalars))
         new = theta - rate * s * d
-        ahead = rule.extrapolate(scalars, -1.0) if rule.looks_ahead else 0.0
-        columns.append([new + ahead * (new - answer), new, *memory.ravel()])
+        ahead = rule.extrapolate(scalars, -1.0) if rule.extrapolates else 0.0
+        columns.append([new + ahead * (new - iterate), new, *memory.ravel()])
     return np.abs(np.linalg.eigvals(np.transpose(columns))).max()
 
 
 @pytest.mark.parametrize("rule", ENDURING, ids=repr)
 def test_endurance_is_the_largest_rate_that_does_not_grow_over_two_by_the_curvature(rule):
-    limit = 2.0 * rule.endurance()
+    limit = 2.0 * rule.stability_limit()
     assert (
         growth_on_a_parabola(rule, 0.999 * limit) < 1.0 < growth_on_a_parabola(rule, 1.001 * limit)
     )
@@ -235,7 +235,7 @@ def test_the_accelerated_sequence_is_fista_with_restarts(problem):
 
 
 def test_nesterov_without_beta_accelerates_on_the_full_batch_only():
-    assert Nesterov().resolved(full_batch=True).looks_ahead
+    assert Nesterov().resolved(full_batch=True).extrapolates
     assert Nesterov().resolved(full_batch=False) == Nesterov(0.9)
     assert Nesterov(0.5).resolved(full_batch=True) == Nesterov(0.5)
 
@@ -265,7 +265,7 @@ def test_every_rule_that_settles_finds_the_support_of_lasso(name, seed):
 @pytest.mark.parametrize("name", [name for name in SETTLING if name != "adamw"])
 def test_every_rule_that_settles_has_ridge_for_its_fixed_point(name):
     X, y = make_regression(n=120, p=6, seed=1)
-    schedule = Adaptive(wait=50) if OPTIMIZERS[name].fraction else "constant"
+    schedule = Adaptive(wait=50) if OPTIMIZERS[name].newton_fraction else "constant"
     model = GDRegressor(
         alpha=0.5, optimizer=name, schedule=schedule, tol=1e-8, max_iter=100_000
     ).fit(X, y)

@@ -194,7 +194,7 @@ def test_a_penalty_of_ones_own_has_second_derivatives_by_differences(problem):
     np.testing.assert_allclose(objective.hessian(theta), np.array(H) / (2.0 * h), atol=1e-7)
     w = theta[:5]
     bends = 0.7 * shares * (1.0 + w**2) ** -1.5
-    np.testing.assert_allclose(objective.penalty_bends(theta), bends, rtol=1e-6)
+    np.testing.assert_allclose(objective.penalty_curvature(theta), bends, rtol=1e-6)
 
 
 def test_a_wrong_share_of_l1_is_refused():

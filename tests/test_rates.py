@@ -287,7 +287,9 @@ def test_decay_beside_the_step_does_not_overshoot():
     assert model.loss_curve_.max() <= model.loss_curve_[0] * (1 + 1e-12)
 
 
-NORMALISING = [name for name in RULES if OPTIMIZERS[name]().resolved(True).fraction is not None]
+NORMALISING = [
+    name for name in RULES if OPTIMIZERS[name]().resolved(True).newton_fraction is not None
+]
 
 
 def soft(g, t):
@@ -308,7 +310,7 @@ def test_rules_that_normalise_begin_with_a_fraction_of_the_best_step_along_the_s
     bend = np.mean((Z @ signs) ** 2) + (1.0 - share) * alpha * (signs @ signs)
     unit = np.sqrt(t @ t / len(y) * (Z**2).mean(axis=0).max())  # of gradients, that of eps
     first = unit * math.sqrt(rule.eps / (1.0 - rule.rho)) if name == "adadelta" else 1.0
-    expected = rule.fraction * (slope @ signs) / bend / first
+    expected = rule.newton_fraction * (slope @ signs) / bend / first
     np.testing.assert_allclose(model.fit(X, y).learning_rate_, expected, rtol=1e-10)
 
 

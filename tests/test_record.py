@@ -21,7 +21,7 @@ from skgd.datasets import load_gabor
 from skgd.displays import LearningRateDisplay, LossCurveDisplay, StepDisplay
 from skgd.kernels import compiling as compiled
 from skgd.optimizers import OPTIMIZERS, Optimizer
-from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.auto import AutoSolver, Tuning
 from skgd.solvers.conjugate_gradient import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as Working
 
@@ -123,11 +123,11 @@ NO_WAY = Tuning(smooth=Smooth(**NEVER, restarts=0), working=Working(largest=0))
 def force(monkeypatch, tuning):
     """Let every fit with the default optimizer go this way."""
 
-    class Forced(Shortcut):
+    class Forced(AutoSolver):
         def __init__(self, *args):
             super().__init__(*args, tuning=tuning)
 
-    monkeypatch.setattr("skgd.estimators.estimator.Shortcut", Forced)
+    monkeypatch.setattr("skgd.estimators.estimator.AutoSolver", Forced)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

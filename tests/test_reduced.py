@@ -26,17 +26,19 @@ def twin(rule, X, y, weight, batch, epochs):
     """Return the iterates under an l1 penalty, in the order of the rows, the intercept last."""
     Z, s = np.column_stack([X, np.ones(len(y))]), weight / weight.mean()
     theta, n = np.zeros(Z.shape[1]), len(y)
-    table, seen, path = np.zeros(n), np.zeros(n, dtype=bool), [theta]
+    gradient_table, seen, path = np.zeros(n), np.zeros(n, dtype=bool), [theta]
     for _ in range(epochs):
         if rule == "svrg":
-            table, seen = s * (Z @ theta - y), np.ones(n, dtype=bool)
+            gradient_table, seen = s * (Z @ theta - y), np.ones(n, dtype=bool)
         for start in range(0, n, batch):
             rows = np.arange(start, min(start + batch, n))
             fresh = s[rows] * (Z[rows] @ theta - y[rows])
             seen[rows] = True
-            g = (fresh - table[rows]) @ Z[rows] / len(rows) + table @ Z / seen.sum()
+            g = (fresh - gradient_table[rows]) @ Z[rows] / len(
+                rows
+            ) + gradient_table @ Z / seen.sum()
             if rule == "saga":
-                table[rows] = fresh
+                gradient_table[rows] = fresh
             theta = theta - RATE * g
             theta[:-1] = soft(theta[:-1], RATE * ALPHA)
             path.append(theta)

@@ -47,7 +47,7 @@ every_name = pytest.mark.parametrize("name", SCHEDULES)
 
 def made(name):
     """Return the schedule that a descent of 60 epochs runs for a name."""
-    return SCHEDULES[name]().lasting(EPOCHS)
+    return SCHEDULES[name]().for_horizon(EPOCHS)
 
 
 @every_name
@@ -91,8 +91,8 @@ def test_cosine_reaches_its_floor_at_its_horizon_and_stays():
     schedule = Cosine(30.0, 0.1)
     np.testing.assert_allclose(schedule.multiplier(np.array([30, 31, 999])), 0.1, rtol=1e-15)
     assert schedule.multiplier(np.array([29])) > 0.1
-    assert Cosine().lasting(30) == Cosine(30.0)
-    assert schedule.lasting(10) == schedule
+    assert Cosine().for_horizon(30) == Cosine(30.0)
+    assert schedule.for_horizon(10) == schedule
 
 
 def test_cosine_per_update_asks_for_a_horizon():
@@ -103,14 +103,14 @@ def test_cosine_per_update_asks_for_a_horizon():
 @every_name
 def test_a_warm_up_stands_in_front_of_any_other(name):
     then = SCHEDULES[name]()
-    schedule = WarmUp(8, then).lasting(EPOCHS)
+    schedule = WarmUp(8, then).for_horizon(EPOCHS)
     rise = [k / 8.0 for k in range(1, 9)]
     np.testing.assert_allclose(schedule.multiplier(np.arange(8)), rise, rtol=1e-15)
-    after = then.lasting(EPOCHS - 8).multiplier(TIMES)
+    after = then.for_horizon(EPOCHS - 8).multiplier(TIMES)
     np.testing.assert_array_equal(schedule.multiplier(TIMES + 8), after)
     assert schedule.per == then.per
     assert schedule.patience() == then.patience()
-    assert schedule.reduced(1.0) == then.reduced(1.0)
+    assert schedule.next_factor(1.0) == then.next_factor(1.0)
 
 
 @pytest.mark.parametrize("length", [1.0, 2.5, 7.9])

@@ -6,7 +6,7 @@ from scipy import optimize, sparse
 
 from skgd import GDGaborRegressor
 from skgd.datasets import load_gabor, make_gabor
-from skgd.multistart.screening import natural_box, screen
+from skgd.multistart.screening import default_bounds, screen
 
 EXTRAS = {"fit_amplitude": True, "fit_width": True, "fit_baseline": True}
 
@@ -156,17 +156,17 @@ def test_many_rows_are_ranked_on_some_of_them():
 
 def test_the_fastest_wave_has_half_a_period_between_neighbours():
     x = np.linspace(-3.0, 8.0, 12)
-    fastest, low, high = natural_box(x[:, None])
+    fastest, low, high = default_bounds(x[:, None])
     np.testing.assert_allclose(np.diff(0.06 * fastest * x), np.pi)
     np.testing.assert_array_equal([low, high], [[-3.0], [8.0]])
-    shared = natural_box(np.column_stack([x, 10.0 * x]))[0]
+    shared = default_bounds(np.column_stack([x, 10.0 * x]))[0]
     np.testing.assert_allclose(shared, np.append(fastest, 0.1 * fastest) / np.sqrt(2.0))
 
 
 def test_the_box_knows_no_storage_and_survives_constant_columns():
     X = np.column_stack([np.linspace(-1.0, 2.0, 9), np.zeros(9), np.full(9, 7.0)])
     X[::2, 0] = 0.0
-    for dense, other in zip(natural_box(X), natural_box(sparse.csr_array(X))):
+    for dense, other in zip(default_bounds(X), default_bounds(sparse.csr_array(X))):
         np.testing.assert_array_equal(dense, other)
         assert np.isfinite(dense).all()
 

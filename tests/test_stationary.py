@@ -99,19 +99,21 @@ def stationary(kind, low=(-8.0, 3.0), high=(8.0, 22.0)):
         root = optimize.root(
             lambda t: slopes_of(f, t), start, jac=lambda t: bends_of(f, t), tol=1e-14
         )
-        bends = np.linalg.eigvalsh(bends_of(f, root.x))
+        eigenvalues_scaled = np.linalg.eigvalsh(bends_of(f, root.x))
         found = {(1, 1): "minimum", (-1, 1): "saddle", (-1, -1): "maximum"}
-        near = np.abs(slopes_of(f, root.x)).max() < 1e-14 and np.abs(bends).min() > 1e-3
+        near = (
+            np.abs(slopes_of(f, root.x)).max() < 1e-14 and np.abs(eigenvalues_scaled).min() > 1e-3
+        )
         near = near and (root.x > low).all() and (root.x < high).all()
-        if near and found[tuple(np.sign(bends).astype(int))] == kind:
-            return root.x, bends
+        if near and found[tuple(np.sign(eigenvalues_scaled).astype(int))] == kind:
+            return root.x, eigenvalues_scaled
     raise AssertionError(f"no {kind} found")
 
 
 @pytest.mark.parametrize("kind", ["saddle", "maximum"])
 @pytest.mark.parametrize("optimizer", ["gd", "nesterov"])
 def test_a_descent_that_begins_on_a_saddle_or_a_maximum_stays_there_and_says_so(kind, optimizer):
-    theta, bends = stationary(kind)
+    theta, eigenvalues_scaled = stationary(kind)
     model = GDGaborRegressor(init=theta, optimizer=optimizer)
     with pytest.warns(
         ConvergenceWarning, match=f"has ended at a {kind}: the smallest eigenvalue"
@@ -119,7 +121,7 @@ def test_a_descent_that_begins_on_a_saddle_or_a_maximum_stays_there_and_says_so(
         model.fit(*load_gabor(return_X_y=True))
     assert (model.kind_, caught[0].filename) == (kind, __file__)
     np.testing.assert_allclose(model.theta_, theta, atol=1e-9)
-    np.testing.assert_allclose(model.hessian_eigenvalues_, bends, rtol=1e-6)
+    np.testing.assert_allclose(model.hessian_eigenvalues_, eigenvalues_scaled, rtol=1e-6)
 
 
 def test_polishing_leads_away_from_a_saddle():
@@ -146,10 +148,10 @@ def test_polishing_does_not_cross_a_kink_of_the_penalty():
 
 
 def test_a_minimum_found_by_newton_is_known_as_one():
-    theta, bends = stationary("minimum")
+    theta, eigenvalues_scaled = stationary("minimum")
     model = GDGaborRegressor(init=theta).fit(*load_gabor(return_X_y=True))
     assert model.kind_ == "minimum"
-    np.testing.assert_allclose(model.hessian_eigenvalues_, bends, rtol=1e-6)
+    np.testing.assert_allclose(model.hessian_eigenvalues_, eigenvalues_scaled, rtol=1e-6)
 
 
 def test_where_no_row_meets_the_packet_the_objective_is_flat():
@@ -172,9 +174,11 @@ def test_frequencies_held_at_zero_have_no_curvature_of_their_own():
     held = model.frequency_ == 0.0
     assert 0 < held.sum() < 3
     free = np.append(True, ~held)
-    bends = bends_of(lambda t: loss_of(t, X, y, np.ones(40)), model.theta_)[np.ix_(free, free)]
+    eigenvalues_scaled = bends_of(lambda t: loss_of(t, X, y, np.ones(40)), model.theta_)[
+        np.ix_(free, free)
+    ]
     np.testing.assert_allclose(
-        model.hessian_eigenvalues_[: free.sum()], np.linalg.eigvalsh(bends), rtol=1e-5
+        model.hessian_eigenvalues_[: free.sum()], np.linalg.eigvalsh(eigenvalues_scaled), rtol=1e-5
     )
     assert np.isnan(model.hessian_eigenvalues_[free.sum() :]).all()
 
@@ -203,9 +207,9 @@ def test_the_solution_is_stationary_and_a_minimum(fitted, seed):
     assert model.converged_
     assert model.kind_ == "minimum"
     assert gain_of_levenberg_marquardt(theta, X, y, weight, fitted) < 1e-6
-    bends = bends_of(lambda t: loss_of(t, X, y, weight, fitted), theta)
+    eigenvalues_scaled = bends_of(lambda t: loss_of(t, X, y, weight, fitted), theta)
     np.testing.assert_allclose(
-        model.hessian_eigenvalues_, np.linalg.eigvalsh(bends), rtol=1e-6, atol=1e-9
+        model.hessian_eigenvalues_, np.linalg.eigvalsh(eigenvalues_scaled), rtol=1e-6, atol=1e-9
     )
     assert model.hessian_eigenvalues_[0] > 0.0
 
@@ -262,9 +266,11 @@ def test_the_list_of_minima_is_sorted_distinct_and_complete():
     assert min(apart) > 1e-6 * np.mean(y**2)
     for point in points:
         np.testing.assert_allclose(point.objective, loss_of(point.theta, X, y, weight))
-        bends = np.linalg.eigvalsh(bends_of(lambda t: loss_of(t, X, y, weight), point.theta))
-        np.testing.assert_allclose(point.eigenvalues, bends, rtol=1e-6, atol=1e-9)
-        assert (point.kind == "minimum") == (bends[0] > 1e-4)
+        eigenvalues_scaled = np.linalg.eigvalsh(
+            bends_of(lambda t: loss_of(t, X, y, weight), point.theta)
+        )
+        np.testing.assert_allclose(point.eigenvalues, eigenvalues_scaled, rtol=1e-6, atol=1e-9)
+        assert (point.kind == "minimum") == (eigenvalues_scaled[0] > 1e-4)
         root = optimize.root(slopes, point.theta, tol=1e-13)
         np.testing.assert_allclose(root.x, point.theta, atol=1e-7)
     np.testing.assert_array_equal(points[0].theta, model.theta_)

@@ -164,7 +164,7 @@ DAMAGE = {
     "a form": lambda state: state["_descents"][0].update(form=0),
     "generator": lambda state: state["_descents"][0].update(rng={}),
     "descents": lambda state: state.update(_descents=[3]),
-    "means": lambda state: state["_seen"].pop("total"),
+    "means": lambda state: state["_means"].pop("total"),
     "a record": lambda state: state.update(history_=3),
 }
 

@@ -30,7 +30,7 @@ FORMS = [
 EXACT = {"tol": None, "max_iter": 12, "random_state": 0}
 
 
-def held(weight=None):
+def validation_set(weight=None):
     return {"X_val": X_VAL, "y_val": Y_VAL, "sample_weight_val": weight}
 
 
@@ -51,7 +51,7 @@ def test_the_score_of_an_epoch_is_that_of_a_fit_that_ends_there(options, weight)
     scores = [
         r2_score(Y_VAL, m.predict(X_VAL), sample_weight=weight) for m in after_each_epoch(model)
     ]
-    found = model.fit(X, Y, **held(weight)).history_["validation_score"]
+    found = model.fit(X, Y, **validation_set(weight)).history_["validation_score"]
     np.testing.assert_allclose(found[1:], scores[1:], rtol=1e-12)
     assert len(found) == 13
 
@@ -63,7 +63,7 @@ def test_the_parameters_of_the_best_epoch_come_back(options, early):
     model.set_params(early_stopping=early)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X, Y, **held())
+        model.fit(X, Y, **validation_set())
     scores = model.history_["validation_score"]
     best = int(np.argmax(scores))
     assert best > 0
@@ -77,7 +77,9 @@ def test_a_fit_ends_when_the_score_has_not_risen_by_tol_for_a_while():
     epochs = []
     for tol in (1e-3, 0.05):
         model = GDRegressor(early_stopping=True, n_iter_no_change=3, tol=tol, batch_size=1)
-        model.set_params(learning_rate=1e-3, random_state=0, max_iter=500).fit(X, Y, **held())
+        model.set_params(learning_rate=1e-3, random_state=0, max_iter=500).fit(
+            X, Y, **validation_set()
+        )
         scores, bar, stale = model.history_["validation_score"], -np.inf, 0
         for epoch, score in enumerate(scores):
             stale = 0 if score > bar + tol else stale + 1
@@ -92,8 +94,10 @@ def test_a_random_part_is_held_out_that_the_fit_does_not_see():
     model = GDRegressor(early_stopping=True, validation_fraction=0.2, max_iter=8, random_state=3)
     model.set_params(batch_size=5, tol=None).fit(X, Y)
     seed = np.random.RandomState(3).randint(np.iinfo(np.int32).max)
-    seen, unseen = map(np.sort, train_test_split(np.arange(30), test_size=0.2, random_state=seed))
-    same = clone(model).fit(X[seen], Y[seen], X_val=X[unseen], y_val=Y[unseen])
+    training_set, unseen = map(
+        np.sort, train_test_split(np.arange(30), test_size=0.2, random_state=seed)
+    )
+    same = clone(model).fit(X[training_set], Y[training_set], X_val=X[unseen], y_val=Y[unseen])
     np.testing.assert_allclose(model.coef_, same.coef_, rtol=1e-12)
     np.testing.assert_allclose(
         model.history_["validation_score"], same.history_["validation_score"], rtol=1e-12
@@ -110,14 +114,14 @@ def test_a_random_part_is_held_out_that_the_fit_does_not_see():
     ids=["name", "callable", "loss"],
 )
 def test_scoring_chooses_the_measure(scoring, measure):
-    model = GDRegressor(scoring=scoring, **EXACT).fit(X, Y, **held())
+    model = GDRegressor(scoring=scoring, **EXACT).fit(X, Y, **validation_set())
     assert model.history_["validation_score"].max() == pytest.approx(measure(model.predict(X_VAL)))
 
 
 def test_watching_changes_nothing_about_the_descent():
     for options in ({}, {"batch_size": 4, "optimizer": "adam"}):
         alone = GDRegressor(**options, **EXACT, record_path=True).fit(X, Y)
-        watched = clone(alone).fit(X, Y, **held())
+        watched = clone(alone).fit(X, Y, **validation_set())
         np.testing.assert_array_equal(alone.path_, watched.path_)
         np.testing.assert_array_equal(alone.loss_curve_, watched.loss_curve_)
 
@@ -179,7 +183,7 @@ def test_where_a_validated_fit_diverges_the_message_is_of_the_rate():
 
 def test_epochs_before_there_was_validation_have_no_score():
     model = GDRegressor(optimizer="gd", warm_start=True, max_iter=3, tol=None).fit(X, Y)
-    scores = model.fit(X, Y, **held()).history_["validation_score"]
+    scores = model.fit(X, Y, **validation_set()).history_["validation_score"]
     assert len(scores) == len(model.loss_curve_)
     assert np.isnan(scores[:-4]).all()
     assert np.isfinite(scores[-4:]).all()  # of where the call began, and of its three epochs
@@ -223,7 +227,7 @@ def test_of_many_starts_the_one_with_the_best_score_is_reported_not_that_of_the_
 @pytest.mark.parametrize("early", [True, False])
 def test_of_epochs_with_equal_scores_the_first_comes_back(early):
     model = GDRegressor(optimizer="gd", scoring=lambda *_: 1.0, early_stopping=early, max_iter=9)
-    model.set_params(tol=0.0 if early else None).fit(X, Y, **held())
+    model.set_params(tol=0.0 if early else None).fit(X, Y, **validation_set())
     np.testing.assert_array_equal(model.coef_, np.zeros(8))
     assert model.n_iter_ == (5 if early else 9)
 
@@ -342,14 +346,14 @@ def test_callbacks_survive_a_clone_and_leave_nothing_in_the_pickle_of_a_fit(call
 def test_a_score_that_still_rises_at_the_last_epoch_is_said():
     model = GDRegressor(early_stopping=True, max_iter=2, learning_rate=1e-3)
     with pytest.warns(ConvergenceWarning, match="the validation score was still rising"):
-        model.fit(X, Y, **held())
+        model.fit(X, Y, **validation_set())
 
 
 # Lines
 
 
 def test_verbose_prints_a_line_an_epoch_ever_more_rarely(capsys):
-    GDRegressor(verbose=1, max_iter=60, tol=None).fit(X, Y, **held())
+    GDRegressor(verbose=1, max_iter=60, tol=None).fit(X, Y, **validation_set())
     lines = capsys.readouterr().out.splitlines()
     assert [int(line.split()[1]) for line in lines] == [1, 2, 3, 5, 10, 20, 30, 50]
     assert all("objective" in line and "validation score" in line for line in lines)

@@ -13,7 +13,7 @@ from skgd.objective.objective import Objective
 from skgd.optimizers import Nesterov
 from skgd.penalties import L1, L2, ElasticNet
 from skgd.schedules import Constant
-from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.auto import AutoSolver, Tuning
 from skgd.solvers.conjugate_gradient import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as Working
 
@@ -53,12 +53,12 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
         centre, level = column_means(X, weight), weight @ y / len(y)
     objective = Objective(
         X, y - level, weight, model=Linear(False), loss=SquaredError(), penalty=penalty,
-        alpha=alpha, centre=centre, null=0.5 * (weight @ (y - level) ** 2) / len(y),
+        alpha=alpha, centre=centre, null_objective=0.5 * (weight @ (y - level) ** 2) / len(y),
         **options,
     )  # fmt: skip
-    way = Shortcut(objective, Nesterov(), Constant(), tol, start, tuning=tuning)
-    way.descend(20_000)
-    return way
+    solver = AutoSolver(objective, Nesterov(), Constant(), tol, start, tuning=tuning)
+    solver.descend(20_000)
+    return solver
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -66,15 +66,15 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
 @pytest.mark.parametrize("name", WAYS)
 def test_every_way_of_a_smooth_problem_has_the_minimum_of_ridge(name, shape, storage):
     X, y, weight = make_rows(*shape)
-    way = solve(STORAGES[storage](X), y, weight, Tuning(smooth=WAYS[name]), L2(), 0.05)
+    solver = solve(STORAGES[storage](X), y, weight, Tuning(smooth=WAYS[name]), L2(), 0.05)
     ridge = Ridge(alpha=0.05 * weight.sum(), tol=1e-12).fit(X, y, weight)
-    assert way.outcome.settled
+    assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
-    np.testing.assert_allclose(way.answer, ridge.coef_, atol=tolerance)
-    assert np.isnan(way.rate) == (name != "a descent")
-    assert len(way.curve) == way.epoch + 1
+    np.testing.assert_allclose(solver.iterate, ridge.coef_, atol=tolerance)
+    assert np.isnan(solver.rate) == (name != "a descent")
+    assert len(solver.curve) == solver.epoch + 1
     if name != "a descent":  # which is accelerated, and may rise
-        assert (np.diff(way.curve) <= 1e-12 * way.curve[0]).all()
+        assert (np.diff(solver.curve) <= 1e-12 * solver.curve[0]).all()
 
 
 @pytest.mark.parametrize("centred", [0.0, 5.0])
@@ -85,9 +85,9 @@ def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_column
     rows = solve(X, y, weight, *options)
     columns = solve(X, y, weight, *options, start=1e-6 * np.ones(40))
     ridge = Ridge(alpha=0.05 * weight.sum(), solver="svd").fit(X, y, weight)
-    for way in (rows, columns):
-        assert way.outcome.settled
-        np.testing.assert_allclose(way.answer, ridge.coef_, atol=1e-7)
+    for solver in (rows, columns):
+        assert solver.outcome.settled
+        np.testing.assert_allclose(solver.iterate, ridge.coef_, atol=1e-7)
     assert 4 < rows.epoch < 100
 
 
@@ -95,13 +95,13 @@ def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_column
 @pytest.mark.parametrize("name", L1_WAYS)
 def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
     X, y, weight = make_rows(40, 90)
-    way = solve(STORAGES[storage](X), y, weight, Tuning(working=L1_WAYS[name]), L1(), 0.1)
+    solver = solve(STORAGES[storage](X), y, weight, Tuning(working=L1_WAYS[name]), L1(), 0.1)
     lasso = Lasso(alpha=0.1, tol=1e-13, max_iter=100_000).fit(X, y, weight)
-    assert way.outcome.settled
+    assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
-    np.testing.assert_allclose(way.answer, lasso.coef_, atol=tolerance)
+    np.testing.assert_allclose(solver.iterate, lasso.coef_, atol=tolerance)
     descends = name == "a descent" and storage != "CSR"
-    assert np.isnan(way.rate) != descends
+    assert np.isnan(solver.rate) != descends
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -109,22 +109,24 @@ def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
 def test_every_way_on_sparse_columns_has_the_minimum_of_the_elastic_net(name, intercept):
     X, y, weight = make_rows(40, 90)
     tuning = Tuning(working=L1_WAYS[name])
-    way = solve(sparse.csr_array(X), y, weight, tuning, ElasticNet(0.4), 0.1, intercept=intercept)
+    solver = solve(
+        sparse.csr_array(X), y, weight, tuning, ElasticNet(0.4), 0.1, intercept=intercept
+    )
     peer = linear_model.ElasticNet(
         alpha=0.1, l1_ratio=0.4, fit_intercept=intercept, tol=1e-13, max_iter=100_000
     ).fit(X, y, weight)
-    assert way.outcome.settled
-    np.testing.assert_allclose(way.answer, peer.coef_, atol=1e-7)
+    assert solver.outcome.settled
+    np.testing.assert_allclose(solver.iterate, peer.coef_, atol=1e-7)
 
 
 def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():
     X, y, weight = make_rows(60, 8)
-    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).answer
-    way = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
-    value = way.objective.value
-    np.testing.assert_allclose(way.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
-    np.testing.assert_allclose(way.curve[-1], value(way.answer), rtol=1e-12)
-    np.testing.assert_allclose(way.answer, given, atol=1e-7)
+    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).iterate
+    solver = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
+    value = solver.objective.value
+    np.testing.assert_allclose(solver.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
+    np.testing.assert_allclose(solver.curve[-1], value(solver.iterate), rtol=1e-12)
+    np.testing.assert_allclose(solver.iterate, given, atol=1e-7)
 
 
 def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
@@ -132,27 +134,27 @@ def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
     X = rng.standard_normal((50, 3))
     X = np.c_[X, X[:, 0] + 1e-7 * rng.standard_normal(50)]
     y = X @ [1.0, 2.0, -1.0, 1.0] + 1e3 * (X[:, 3] - X[:, 0]) + 0.1 * rng.standard_normal(50)
-    way = solve(X, y, np.ones(50), Tuning(), L2(), 0.0)
+    solver = solve(X, y, np.ones(50), Tuning(), L2(), 0.0)
     coef = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
-    least = way.objective.value(coef)
-    np.testing.assert_allclose(way.objective.value(way.answer), least, rtol=1e-9)
-    np.testing.assert_allclose(way.answer, coef, rtol=1e-5)
+    least = solver.objective.value(coef)
+    np.testing.assert_allclose(solver.objective.value(solver.iterate), least, rtol=1e-9)
+    np.testing.assert_allclose(solver.iterate, coef, rtol=1e-5)
     # a prediction is a sum of terms ten thousand times as large, whose rounding no gap is below
     rounding = 32.0 * np.finfo(float).eps * (np.abs(X) @ np.abs(coef)).max()
-    gap = way.objective.dual_gap(way.answer)
+    gap = solver.objective.dual_gap(solver.iterate)
     assert 0.0 <= gap <= 1e-9 * least + rounding * np.sqrt(2.0 * least)
 
 
 def test_weights_held_to_be_positive_leave_no_residual_where_the_sign_is_wrong():
     X, y, weight = make_rows(60, 8)
-    way = solve(X, y, weight, Tuning(), L1(), 0.1, positive=True)
+    solver = solve(X, y, weight, Tuning(), L1(), 0.1, positive=True)
     peer = Lasso(alpha=0.1, positive=True, tol=1e-13, max_iter=100_000).fit(X, y, weight)
     free = Lasso(alpha=0.1, tol=1e-13).fit(X, y, weight)
     assert (free.coef_ < 0.0).any()
-    assert way.outcome.settled
-    assert way.epoch == 1
-    assert way.residual <= 1e-9
-    np.testing.assert_allclose(way.answer, peer.coef_, atol=1e-7)
+    assert solver.outcome.settled
+    assert solver.epoch == 1
+    assert solver.residual <= 1e-9
+    np.testing.assert_allclose(solver.iterate, peer.coef_, atol=1e-7)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 1e-3, 1e-6])
@@ -160,9 +162,9 @@ def test_weights_held_to_be_positive_leave_no_residual_where_the_sign_is_wrong()
 def test_a_gap_is_never_negative(alpha, seed):
     X, y, weight = make_rows(60, 8, seed)
     for penalty in (L1(), L2()):
-        way = solve(X, y, weight, Tuning(), penalty, alpha, tol=1e-13)
+        solver = solve(X, y, weight, Tuning(), penalty, alpha, tol=1e-13)
         for shift in (0.0, 1e-9):
-            assert way.objective.dual_gap(way.answer + shift) >= 0.0
+            assert solver.objective.dual_gap(solver.iterate + shift) >= 0.0
 
 
 @pytest.mark.parametrize("storage", ["C", "CSR"])
@@ -172,8 +174,8 @@ def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, stora
     single = rng.standard_normal((200, 8)).astype(np.float32)
     X, y, weight = single.astype(float), rng.standard_normal(200), np.ones(200)
     exact = solve(STORAGES[storage](X), y, weight, Tuning(), L2(), alpha)
-    way = solve(STORAGES[storage](single), y, weight, Tuning(), L2(), alpha)
-    np.testing.assert_allclose(way.answer, exact.answer, rtol=1e-9, atol=1e-10)
+    solver = solve(STORAGES[storage](single), y, weight, Tuning(), L2(), alpha)
+    np.testing.assert_allclose(solver.iterate, exact.iterate, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -187,4 +189,4 @@ def test_of_columns_far_from_zero_the_first_step_of_a_factor_is_the_answer(shape
     far = solve((X + shift).astype(dtype), y, weight, tuning, L2(), 0.05, tol=1e-5)
     assert far.outcome.settled
     assert abs(far.curve[1] - near.curve[-1]) <= 1e-9 * near.curve[0]
-    np.testing.assert_allclose(far.answer, near.answer, atol=1e-5)
+    np.testing.assert_allclose(far.iterate, near.iterate, atol=1e-5)

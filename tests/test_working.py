@@ -7,8 +7,9 @@ from sklearn.linear_model import Lasso
 
 import skgd
 from skgd import GDRegressor
-from skgd.descent import settle, working
-from skgd.solvers.coordinate_descent import DenseGram, glide, leap
+from skgd.solvers import coordinate_descent as settle
+from skgd.solvers import working_set as working
+from skgd.solvers.coordinate_descent import DenseGram, active_set_cg, active_set_newton
 from skgd.solvers.working_set import WorkingSet
 
 
@@ -53,7 +54,7 @@ def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeyp
     def extended(self, new):
         extend(self, new)
         sets.append(self)
-        sizes.append((self.chosen.size, new.size))
+        sizes.append((self.working_set.size, new.size))
 
     monkeypatch.setattr(WorkingSet, "_extend", extended)
     monkeypatch.setattr(working, "FIRST", 16)  # little room, that there is something to drop
@@ -62,10 +63,10 @@ def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeyp
     model = lasso(X, y, 0.01, 1e-6).fit(X, y, weight)
     assert model.converged_
     assert sizes[-1][0] < sum(new for _, new in sizes)  # some were dropped
-    chosen, share = sets[-1].chosen, weight / weight.sum()
-    assert np.unique(chosen).size == chosen.size
-    assert set(np.flatnonzero(model.coef_)) <= set(chosen)
-    seen = X[:, chosen] - share @ X[:, chosen]
+    working_set, share = sets[-1].working_set, weight / weight.sum()
+    assert np.unique(working_set).size == working_set.size
+    assert set(np.flatnonzero(model.coef_)) <= set(working_set)
+    seen = X[:, working_set] - share @ X[:, working_set]
     np.testing.assert_allclose(sets[-1].gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
 
 
@@ -73,9 +74,9 @@ def test_a_path_through_a_set_that_drops_columns_is_that_of_single_fits(monkeypa
     dropped, drop = [], WorkingSet._drop
 
     def counted(self, w, k):
-        m = self.chosen.size
+        m = self.working_set.size
         drop(self, w, k)
-        dropped.append(m - self.chosen.size)
+        dropped.append(m - self.working_set.size)
 
     monkeypatch.setattr(WorkingSet, "_drop", counted)
     monkeypatch.setattr(working, "FIRST", 16)
@@ -92,7 +93,7 @@ def test_a_set_settled_by_glides_has_lassos_minimum(form, monkeypatch):
     glides = []
     monkeypatch.setattr(settle, "MANY", 20)
     monkeypatch.setattr(settle, "FIXED", 0.3)
-    monkeypatch.setattr(settle, "glide", lambda *args: glides.append(glide(*args)))
+    monkeypatch.setattr(settle, "active_set_cg", lambda *args: glides.append(active_set_cg(*args)))
     X, y = make_correlated(150, 300, 40)
     if form is not np.asarray:
         X = X * (np.random.default_rng(2).random(X.shape) < 0.03)
@@ -126,7 +127,7 @@ def test_a_glide_ends_where_the_equations_are_solved():
     far = np.zeros(w.size)  # with slopes there for which the same signs are right
     far[kept] = np.linalg.solve(H, (gram.G @ w + limits[1] * w)[kept])
     q = gram.G @ far + limits[1] * far + limits[0] * signs
-    for step in (leap, lambda *args: glide(*args, tol=1e-9)):
+    for step in (active_set_newton, lambda *args: active_set_cg(*args, tol=1e-9)):
         v = 1.2 * w
         for _ in range(3):  # a glide is of a few conjugate gradients
             step(gram, v, q - gram.product(v), kept, limits)
@@ -134,7 +135,7 @@ def test_a_glide_ends_where_the_equations_are_solved():
         assert not v[~kept].any()
 
 
-@pytest.mark.parametrize("step", [leap, lambda *args: glide(*args, tol=1e-9)])
+@pytest.mark.parametrize("step", [active_set_newton, lambda *args: active_set_cg(*args, tol=1e-9)])
 @pytest.mark.parametrize("seed", range(10))
 def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
     gram, q, w, limits = equations(seed)
@@ -149,8 +150,8 @@ def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
 def test_a_leap_that_may_drop_all_weights_ends_where_no_slope_is_left(seed):
     gram, q, w, limits = equations(seed, rows=20)
     few, v = w.copy(), w.copy()
-    assert not leap(gram, few, q - gram.product(few), few != 0.0, limits, drops=4)
-    assert leap(gram, v, q - gram.product(v), v != 0.0, limits, drops=w.size)
+    assert not active_set_newton(gram, few, q - gram.product(few), few != 0.0, limits, drops=4)
+    assert active_set_newton(gram, v, q - gram.product(v), v != 0.0, limits, drops=w.size)
     assert value(gram, q, v, limits) < value(gram, q, few, limits) < value(gram, q, w, limits)
     slopes = q - gram.product(v) - limits[1] * v - limits[0] * np.sign(v)
     assert 0 < np.count_nonzero(v) < np.count_nonzero(w)

@@ -27,7 +27,7 @@ from skgd.objective.objective import Objective
 from skgd.optimizers import Auto
 from skgd.penalties import L1, L2
 from skgd.schedules import Constant
-from skgd.solvers.auto import Shortcut, Tuning
+from skgd.solvers.auto import AutoSolver, Tuning
 from skgd.solvers.conjugate_gradient import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as Working
 
@@ -91,13 +91,13 @@ def objective_of(X, y, penalty, share):
         penalty=penalty(),
         alpha=share * scale,
         centre=centre,
-        null=0.5 * y.var(),
+        null_objective=0.5 * y.var(),
     )
 
 
 def solve(problem, tuning):
     """Return the solver at the minimum of a problem that has not been looked at."""
-    way = Shortcut(objective_of(*problem), Auto(), Constant(), 1e-4, tuning=tuning)
+    way = AutoSolver(objective_of(*problem), Auto(), Constant(), 1e-4, tuning=tuning)
     way.descend(1000)
     return way
 

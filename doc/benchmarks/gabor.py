@@ -233,8 +233,8 @@ def dense_search(problem, points=20_000, most=60):
 def enough_starts(name, objectives, times, best, rate):
     """Return the line of a peer with as many starts as it needs for a rate."""
     reached = np.logical_or.accumulate(objectives <= (1.0 + ALIKE) * best[:, None], axis=1)
-    enough = np.flatnonzero(reached.sum(axis=0) >= rate)
-    k = enough[0] + 1 if enough.size else STARTS
+    default_n_screen = np.flatnonzero(reached.sum(axis=0) >= rate)
+    k = default_n_screen[0] + 1 if default_n_screen.size else STARTS
     return line(name.format(k), reached[:, k - 1], times[:, :k].sum(axis=1))
 
 

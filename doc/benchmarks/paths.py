@@ -56,7 +56,7 @@ def celers(X, y, alphas, tol):
     return theirs(celer_path, X, y, alphas, tol, pb="lasso", max_iter=1000)
 
 
-def loosest(path, X, y, alphas, judge):
+def loosest(path, X, y, alphas, check_outcome):
     """Return the loosest tolerance with which all gaps are small enough; None for none."""
     before = np.inf
     for tol in LADDER:
@@ -64,7 +64,7 @@ def loosest(path, X, y, alphas, judge):
         coefs = path(X, y, alphas, tol)
         spent = time.process_time() - begin
         gaps = [
-            judge.gap(w, judge.level - X.mean(axis=0) @ w, 1.0, alpha)
+            check_outcome.gap(w, check_outcome.level - X.mean(axis=0) @ w, 1.0, alpha)
             for w, alpha in zip(coefs.T, alphas)
         ]
         if max(gaps) <= TARGET:
@@ -86,11 +86,11 @@ def main():
         if wanted and not any(word in name for word in wanted):
             continue
         X, y = problem()
-        judge = Judge(X, y)
-        alphas = np.geomspace(1.0, 1e-2, 100) * judge.steepest
+        check_outcome = Judge(X, y)
+        alphas = np.geomspace(1.0, 1e-2, 100) * check_outcome.steepest
         runs = {}
         for who, path in paths.items():
-            tol = loosest(path, X, y, alphas, judge)
+            tol = loosest(path, X, y, alphas, check_outcome)
             if tol is not None:
                 runs[who] = partial(path, X, y, alphas, tol)
         times = take_turns(runs, ROUNDS)

@@ -139,13 +139,13 @@ class Judge:
         self.mean = np.full(self.n, 1.0) if weight is None else weight
         self.mean = self.mean / self.mean.sum()
         self.level = self.mean @ self.y
-        self.null = 0.5 * self.mean @ (self.y - self.level) ** 2
-        self.steepest = np.abs(self.gather(self.y - self.level)).max()
+        self.null_objective = 0.5 * self.mean @ (self.y - self.level) ** 2
+        self.steepest = np.abs(self.rmatvec(self.y - self.level)).max()
         squares = X.multiply(X) if sparse.issparse(X) else np.square(X)
         means = X.T @ self.mean
         self.variance = float((squares.T @ self.mean - means**2).mean())
 
-    def gather(self, residual):
+    def rmatvec(self, residual):
         """Return ``X^T`` times the weighted residual."""
         return self.X.T @ (self.mean * residual)
 
@@ -160,7 +160,7 @@ class Judge:
         r = self.y - self.X @ w - b
         primal = 0.5 * self.mean @ r**2 + l1 * np.abs(w).sum() + 0.5 * l2 * w @ w
         r = r - self.mean @ r
-        y, g = self.y - self.level, np.abs(self.gather(r))
+        y, g = self.y - self.level, np.abs(self.rmatvec(r))
         scales = [1.0] if l2 else [min(1.0, l1 / g.max())]
         scales += [c for c in (self.mean @ (r * y) / (self.mean @ r**2),) if l2 or c <= scales[0]]
         duals = []
@@ -168,16 +168,16 @@ class Judge:
             dual = c * self.mean @ (r * y) - 0.5 * c**2 * self.mean @ r**2
             excess = np.maximum(c * g - l1, 0.0)
             duals.append(dual - (0.5 * excess @ excess / l2 if l2 else 0.0))
-        return (primal - max(duals)) / self.null
+        return (primal - max(duals)) / self.null_objective
 
 
-def loosest(make, judge, data, share, alpha, target):
+def loosest(make, check_outcome, data, share, alpha, target):
     """Return the loosest tolerance with which an estimator reaches a gap; None for none."""
     X, y, *weights = data
 
     def reaches(tol):
         model = make(tol=tol).fit(X, y, *weights)
-        return judge.gap(model.coef_, model.intercept_, share, alpha) <= target
+        return check_outcome.gap(model.coef_, model.intercept_, share, alpha) <= target
 
     ladder = LADDER[:SINGLE] if X.dtype == np.float32 else LADDER
     try:
@@ -187,17 +187,17 @@ def loosest(make, judge, data, share, alpha, target):
     return ladder[place] if place < len(ladder) else None
 
 
-def race(data, judge, share, part, target):
+def race(data, check_outcome, share, part, target):
     """Return the seconds of everyone who reaches the target."""
     X, y, *weights = data
-    alpha = judge.alpha(share, part)
+    alpha = check_outcome.alpha(share, part)
     fits = {}
     total = weights[0].sum() if weights else len(y)  # what Ridge multiplies alpha by
     for name, make in contestants(share, alpha, total, weights, X.dtype == np.float32).items():
         many = sparse.issparse(X) or X.shape[1] > X.shape[0]
         if many and name in ("Lasso, Gram", "ElasticNet, Gram", "Ridge cholesky"):
             continue
-        tol = loosest(make, judge, data, share, alpha, target)
+        tol = loosest(make, check_outcome, data, share, alpha, target)
         if tol is not None:
             fits[name] = partial(make(tol=tol).fit, X, y, *weights)
     times = take_turns(fits, 1)
@@ -229,10 +229,10 @@ def main():
         if wanted and not any(word in name for word in wanted):
             continue
         data = problem()
-        judge = Judge(*data)
+        check_outcome = Judge(*data)
         for penalty, (share, part) in PENALTIES.items():
             for target in [t for t in TARGETS if t > RESOLVED or data[0].dtype == np.float64]:
-                found = line(name, penalty, race(data, judge, share, part, target))
+                found = line(name, penalty, race(data, check_outcome, share, part, target))
                 print(target, *found, sep=" | ", file=sys.stderr)
                 lines[target].append(found)
     head = "problem", "penalty", "skgd, ms", "best peer, ms", "ratio", "other peers, ms"

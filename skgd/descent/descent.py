@@ -6,14 +6,14 @@ import numpy as np
 
 from skgd.descent.growth import Growth
 from skgd.descent.loop import build
-from skgd.descent.loop_variant import mode_of
-from skgd.descent.new_state import are_same, carried_over, new_state, settings_of, spelled
+from skgd.descent.loop_variant import loop_variant
+from skgd.descent.new_state import are_same, carried_over, fixed_settings, identity, new_state
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, gradient_unit, is_told
 from skgd.descent.record import history_of
-from skgd.descent.stopping import limits_of, mean_with_zeros
-from skgd.kernels.compiling import Stopwatch, undisturbed
-from skgd.kernels.problem import LEFT, SAMPLINGS, STEP, TOTAL, Parts, Plan
+from skgd.descent.stopping import stopping_rule, thresholded_average
+from skgd.kernels.compiling import Stopwatch, compiled_code
+from skgd.kernels.problem import OBJECTIVE, RESIDUAL, SAMPLINGS, STEP_NORM, Cursor, Parts
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
@@ -93,11 +93,11 @@ class Descent:
         unit=1.0,
     ):
         self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
-        self.settings = settings_of(objective, optimizer, batch_size, sampling, average)
+        self.settings = fixed_settings(objective, optimizer, batch_size, sampling, average)
         self.full = True
         self._meet(objective)
         self.unit, self.optimizer = unit, optimizer.in_unit(unit).resolved(self.full)
-        self.names = spelled(schedule), spelled(self.optimizer)
+        self.names = identity(schedule), identity(self.optimizer)
         self.rng = np.random.default_rng(seed)
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.average, self.clips = average, (clip_norm, clip_value)
@@ -111,31 +111,31 @@ class Descent:
         self._begin_record(record_path)
         self.limits = self._limits()
         if self.full:
-            self._look()
+            self._evaluate()
         self.share, self.basis = rate_share, None
         self._set_rate(learning_rate, stream=False)
 
     @property
-    def answer(self):
+    def iterate(self):
         """The parameters, as they are reported."""
         if not self.average or self.t < self.average:
-            return self.state.answer
-        return mean_with_zeros(self.objective, self.state.mean)
+            return self.state.iterate
+        return thresholded_average(self.objective, self.state.mean)
 
     @property
     def result(self):
         """What is reported: the parameters chosen by who watches, else the answer."""
-        return self.answer if self.chosen is None else self.chosen
+        return self.iterate if self.chosen is None else self.chosen
 
     @property
     def curve(self):
         """The objective at the start and after each epoch."""
-        return [column[TOTAL] for column in self.columns]
+        return [column[OBJECTIVE] for column in self.columns]
 
     @property
     def residual(self):
         """The scaled residual at the end, on the full batch."""
-        return self.columns[-1][LEFT]
+        return self.columns[-1][RESIDUAL]
 
     @property
     def history(self):
@@ -157,7 +157,7 @@ class Descent:
         """How many batches the rows make."""
         return -(-self.objective.n // self.batch)
 
-    def descend(self, epochs, watch=None):
+    def descend(self, epochs, monitor=None):
         """Go on for so many epochs, or until there is a reason to stop.
 
         Parameters
@@ -172,21 +172,25 @@ class Descent:
         """
         begin, self.last, self.outcome = self.epoch, self.epoch + epochs, Outcome.RUNNING
         while self.outcome is Outcome.RUNNING and self.epoch < self.last:
-            self.outcome = self._advance(min(self.last - self.epoch, self._stride(watch)))
-            if self.outcome is Outcome.CONVERGED and self.optimizer.looks_ahead:
+            self.outcome = self._advance(min(self.last - self.epoch, self._stride(monitor)))
+            if self.outcome is Outcome.CONVERGED and self.optimizer.extrapolates:
                 self.outcome = self._confirm()
             if self.outcome is Outcome.PLATEAU:
                 self.outcome = self._reduce()
-            if watch is not None or self.epoch == self.last or self.outcome is not Outcome.RUNNING:
+            if (
+                monitor is not None
+                or self.epoch == self.last
+                or self.outcome is not Outcome.RUNNING
+            ):
                 self._finish_record()
-            if watch is not None:
-                watch(self)
+            if monitor is not None:
+                monitor(self)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
         if self.outcome is not Outcome.NONFINITE:
-            before, after = self.columns[begin][TOTAL], self.columns[-1][TOTAL]
-            self.growth = self.growth.with_call(before, after, self.objective.null)
-            if self.growth.diverged(self.full and not self.objective.loss.rough):
+            before, after = self.columns[begin][OBJECTIVE], self.columns[-1][OBJECTIVE]
+            self.growth = self.growth.with_call(before, after, self.objective.null_objective)
+            if self.growth.diverged(self.full and not self.objective.loss.nonsmooth):
                 self.outcome = Outcome.DIVERGED
         return self.outcome
 
@@ -195,7 +199,7 @@ class Descent:
         if self.outcome is Outcome.RUNNING:
             self.outcome = outcome
 
-    def release(self):
+    def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = None
 
@@ -217,7 +221,7 @@ class Descent:
             ``tol``, ``n_iter_no_change``, ``record_path``, ``clip_norm`` and ``clip_value``.
         """
         before, kept, n = self.columns[-1], (self.best, self.stale), self.n
-        self.factor = self.factor if spelled(schedule) == self.names[0] else 1.0
+        self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
         self.schedule = schedule
         self.tol, self.n_iter_no_change = options["tol"], options["n_iter_no_change"]
         self.clips = options["clip_norm"], options["clip_value"]
@@ -228,14 +232,14 @@ class Descent:
         self.earlier, self.epoch = self.earlier + self.epoch, 0
         self._begin_record(options["record_path"])
         self.limits, self.best = self._limits(), math.inf
-        self._look()
+        self._evaluate()
         same = n == self.n and are_same(before, self.columns[0])
         new = stream and not same
         if stream and same:
             self.best, self.stale = kept
         elif not self.full:
             self.best = math.inf  # until the epoch's beginning is recorded
-        if new and self.optimizer.looks_ahead:
+        if new and self.optimizer.extrapolates:
             self._confirm()
         self.growth = self.growth if stream else Growth()
         if learning_rate != "auto" or self.basis is None or not stream or new:
@@ -245,10 +249,10 @@ class Descent:
         """Fit the arrays to the data at hand; where these call for another rule, begin it."""
         rule = optimizer.in_unit(self.unit).resolved(self.full)
         size = None if self.full else self.batch
-        if spelled(rule) != self.names[1]:
-            begun = new_state(self.objective, rule, self.state.answer, size, self.average)
+        if identity(rule) != self.names[1]:
+            begun = new_state(self.objective, rule, self.state.iterate, size, self.average)
             self.state = begun._replace(mean=self.state.mean, last=self.state.last)
-        self.optimizer, self.names = rule, (spelled(self.schedule), spelled(rule))
+        self.optimizer, self.names = rule, (identity(self.schedule), identity(rule))
         self.state = carried_over(self.state, self.objective, rule, size)
 
     def _set_rate(self, rate, stream):
@@ -259,7 +263,7 @@ class Descent:
         drawn = stream or self.sampling == "replacement"
         batch = None if self.full and not stream else self.batch
         objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
-        basis = extended(self.basis, objective, rule, (batch, drawn), self.state.answer, g)
+        basis = extended(self.basis, objective, rule, (batch, drawn), self.state.iterate, g)
         self.rate = self.share * basis.rate(objective, rule)
         self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
@@ -275,13 +279,13 @@ class Descent:
         self.columns, self.scores, self._rates, self._times = [], [], [], []
         self._stopwatch = Stopwatch()
         self._kept = int(record_path)
-        self._path = [self.state.answer[None].copy()] if record_path else None
+        self._path = [self.state.iterate[None].copy()] if record_path else None
 
     def _finish_record(self):
         """On smaller batches, find out what the last epoch has reached."""
         if self.full:
             return
-        looked = self._look_again()
+        looked = self._evaluate_in_place()
         if looked in (Outcome.NONFINITE, Outcome.DIVERGED):
             self.outcome = looked
 
@@ -295,10 +299,10 @@ class Descent:
         before, draws, seen = self.rng.bit_generator.state, (), None
         if not self.full:
             draws = self.rng.random((epochs, n))
-            seen = self._unwritten()
+            seen = self._pop_record()
         done, outcome = self._call(rates, draws, np.empty((6, epochs)))
         if seen:
-            self.columns[self.epoch][STEP] = seen[STEP]
+            self.columns[self.epoch][STEP_NORM] = seen[STEP_NORM]
         if done < epochs and not self.full:
             self.rng.bit_generator.state = before
             self.rng.random((done, n))
@@ -307,47 +311,47 @@ class Descent:
         self.t += done * updates
         return outcome
 
-    def _unwritten(self):
+    def _pop_record(self):
         """Take back the column of the present epoch, if there is one, and return it."""
         taken = self.columns[self.epoch :]
         del self.columns[self.epoch :], self._times[self.epoch :]
         return taken[0] if taken else None
 
-    def _look_again(self):
+    def _evaluate_in_place(self):
         """Find out where the descent stands, without counting it as an epoch."""
-        kept, seen = (self.best, self.stale), self._unwritten()
-        outcome = self._look()
+        kept, seen = (self.best, self.stale), self._pop_record()
+        outcome = self._evaluate()
         self.best, self.stale = kept
         if seen:
-            self.columns[-1][STEP] = seen[STEP]
+            self.columns[-1][STEP_NORM] = seen[STEP_NORM]
         return outcome
 
-    def _look(self):
+    def _evaluate(self):
         """Find out where the descent stands, without a step."""
         self.state.g[:] = 0.0
         return self._call(np.empty(0), () if self.full else np.empty((1, 0)), np.empty((6, 1)))[1]
 
     def _confirm(self):
         """What has converged is the point looked past to; ask the same of the answer."""
-        self.state.theta[:] = self.state.answer
+        self.state.theta[:] = self.state.iterate
         self.state.scalars[:] = 0.0
-        return self._look_again()
+        return self._evaluate_in_place()
 
     def _reduce(self):
         """Cut the rate, if the schedule reacts to a plateau."""
         if self.schedule.patience() is None:
             return Outcome.PLATEAU
-        reduced = self.schedule.reduced(self.factor)
-        if reduced == 0.0:
+        factor = self.schedule.next_factor(self.factor)
+        if factor == 0.0:
             return Outcome.PLATEAU
-        self.factor, self.stale = reduced, 0.0
+        self.factor, self.stale = factor, 0.0
         return Outcome.RUNNING
 
     def _call(self, rates, draws, record):
         """Call the loop, and keep what it reports."""
         objective, updates = self.objective, self.updates_per_epoch
         parts = Parts(objective.model, objective.loss, self.optimizer, objective.penalty)
-        plan = Plan(
+        plan = Cursor(
             self.batch,
             SAMPLINGS[self.sampling],
             self.t + 1,
@@ -360,7 +364,7 @@ class Descent:
         path = np.empty((self._marks(self.t, rates.size), objective.d))
         begin, _ = self._stopwatch.read()
         classes = (*map(type, parts), type(objective.data.rows))
-        with undisturbed():
+        with compiled_code():
             code, done, self.best, self.stale, self.ceiling = build(*classes, self._mode(rates))(
                 parts, objective.data, self.state, self.limits, plan, draws, rates, record, path
             )
@@ -382,14 +386,14 @@ class Descent:
             "averages": self.average > 0,
             "bounded": bool(np.isfinite(self.objective.data.floor).any()),
             "clips": min(self.clips) < math.inf,
-            "reduces": self.optimizer.reduces and not self.full,
+            "variance_reduced": self.optimizer.variance_reduced and not self.full,
         }
         size = None if self.full else self.batch
-        return mode_of(self.objective, self.optimizer, size, form, rates, self.recorded)
+        return loop_variant(self.objective, self.optimizer, size, form, rates, self.recorded)
 
-    def _stride(self, watched):
+    def _stride(self, monitored):
         """How many epochs to do in one call."""
-        if watched or self.schedule.patience():
+        if monitored or self.schedule.patience():
             return 1
         most = ENTRIES_AT_ONCE // max(1, self.objective.X.size)
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))
@@ -397,4 +401,4 @@ class Descent:
     def _limits(self):
         """Work out what the loop compares with."""
         patience = self.n_iter_no_change, self.schedule.patience()
-        return limits_of(self.objective, self.full, self.tol, patience, self.clips)
+        return stopping_rule(self.objective, self.full, self.tol, patience, self.clips)

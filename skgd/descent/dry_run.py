@@ -24,11 +24,11 @@ def rehearse(optimizer, model):
             shared = rule.prepare(1, 0.0, scalars)
             rule.step(0.0, memory, 0, shared)
             rule.extrapolate(scalars, 0.0)
-    theta = np.ones(1 + model.n_others())
-    with _named(model, "n_others"):
+    theta = np.ones(1 + model.n_extra_parameters())
+    with _named(model, "n_extra_parameters"):
         model.value(0.0, theta, 1)
         model.slope(0.0, theta, 1)
-        model.pull(0.0, theta, 1, 0.0, theta.copy())
+        model.add_parameter_gradient(0.0, theta, 1, 0.0, theta.copy())
 
 
 @contextmanager

@@ -19,15 +19,15 @@ class Growth(NamedTuple):
     calls: int = 0
     before: float = 0.0  # the objective of a call's rows before its steps
     after: float = 0.0  # and after them
-    null: float = 0.0  # that of the constant prediction
+    null_objective: float = 0.0  # that of the constant prediction
 
-    def with_call(self, before, after, null):
+    def with_call(self, before, after, null_objective):
         """Return the sums with those of a further call."""
-        sums = zip((before, after, null), self[1:])
+        sums = zip((before, after, null_objective), self[1:])
         return Growth(self.calls + 1, *(new + FADE * old for new, old in sums))
 
     def diverged(self, exact):
         """Whether the objective has grown; where steps are noisy, by more than their noise."""
         if self.calls > 1:  # each of which is a batch of the stream
-            return self.after > RISEN * self.before and self.after > NOISE * self.null
-        return self.after > (RISEN if exact else NOISE) * max(self.before, self.null)
+            return self.after > RISEN * self.before and self.after > NOISE * self.null_objective
+        return self.after > (RISEN if exact else NOISE) * max(self.before, self.null_objective)

@@ -14,49 +14,56 @@ Langford, Li and Zhang, "Sparse online learning via truncated gradient" (2009); 
 (2008).
 """
 
-WEAKEST = 1e-4  # of Q, before all is brought up to date and the clock restarts
+MIN_SCALE = 1e-4  # of Q, before all is brought up to date and the clock restarts
 
-elastic = spread = None  # filled in by `build`
+elastic = axpy = None  # filled in by `build`
 
 
-def cut(theta, idle, j):
+def apply_pending(theta, lazy_state, j):
     """Cut one scaled weight by what it has missed."""
-    v, t = theta[j], idle.clock[1] - idle.since[j]
+    v, t = theta[j], lazy_state.scale_and_threshold[1] - lazy_state.applied[j]
     clipped = v if v < t else t
     clipped = clipped if clipped > -t else -t
     theta[j] = v - clipped
-    idle.since[j] = idle.clock[1]
+    lazy_state.applied[j] = lazy_state.scale_and_threshold[1]
 
 
-def wake(rows, theta, order, idle, start, stop):
+def refresh_rows(rows, theta, order, lazy_state, start, stop):
     """Bring the weights that some rows touch up to date."""
-    if idle.clock[1] > 0.0:
+    if lazy_state.scale_and_threshold[1] > 0.0:
         for k in range(start, stop):
             for place in range(rows.indptr[order[k]], rows.indptr[order[k] + 1]):
-                cut(theta, idle, rows.indices[place])
+                apply_pending(theta, lazy_state, rows.indices[place])
 
 
-def tick(parts, data, theta, g, order, idle, start, stop, rate):
+def lazy_step(parts, data, theta, g, order, lazy_state, start, stop, rate):
     """Take one step of plain descent with the batch's pulls, and let the clock run on."""
     a, b = elastic(parts.penalty)
-    idle.clock[0] *= 1.0 - rate * data.strength[0] * b
-    idle.clock[1] += rate * data.strength[0] * a / idle.clock[0]
+    lazy_state.scale_and_threshold[0] *= 1.0 - rate * data.penalty_strength[0] * b
+    lazy_state.scale_and_threshold[1] += (
+        rate * data.penalty_strength[0] * a / lazy_state.scale_and_threshold[0]
+    )
     for k in range(start, stop):
-        spread(data.rows, -rate * idle.pulls[k - start] / idle.clock[0], order[k], theta)
+        axpy(
+            data.rows,
+            -rate * lazy_state.slopes[k - start] / lazy_state.scale_and_threshold[0],
+            order[k],
+            theta,
+        )
     for j in range(data.width, theta.size):
         theta[j] -= rate * g[j]
         g[j] = 0.0
 
 
-def rest(theta, idle, p, due):
+def flush(theta, lazy_state, p, due):
     """Where it is due, bring every weight up to date and restart the clock."""
-    if due or idle.clock[0] < WEAKEST:
+    if due or lazy_state.scale_and_threshold[0] < MIN_SCALE:
         for j in range(p):
-            cut(theta, idle, j)
-            theta[j] *= idle.clock[0]
-            idle.since[j] = 0.0
-        idle.clock[0] = 1.0
-        idle.clock[1] = 0.0
+            apply_pending(theta, lazy_state, j)
+            theta[j] *= lazy_state.scale_and_threshold[0]
+            lazy_state.applied[j] = 0.0
+        lazy_state.scale_and_threshold[0] = 1.0
+        lazy_state.scale_and_threshold[1] = 0.0
 
 
-LAZY_VERBS = (cut, wake, tick, rest)
+LAZY_VERBS = (apply_pending, refresh_rows, lazy_step, flush)

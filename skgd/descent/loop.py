@@ -9,22 +9,22 @@ import math
 from functools import cache
 
 from skgd.descent.lazy import LAZY_VERBS
-from skgd.descent.variance_reduction import REDUCING_VERBS
+from skgd.descent.variance_reduction import VARIANCE_REDUCED_VERBS
 from skgd.kernels.compiling import bind, compilation, compile_cached, fuse
 from skgd.kernels.problem import (
     CONVERGED,
-    GROWN,
-    LEFT,
+    DIVERGED,
+    GRADIENT_NORM,
+    N_ZEROS,
     NONFINITE,
-    OMEGA,
+    OBJECTIVE,
+    PENALTY,
     PLATEAU,
     REPLACEMENT,
+    RESIDUAL,
     RUNNING,
     SHUFFLE,
-    SLOPE,
-    STEP,
-    TOTAL,
-    ZEROS,
+    STEP_NORM,
 )
 from skgd.kernels.rows import prefetch
 
@@ -34,14 +34,14 @@ from skgd.kernels.rows import prefetch
 NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
 GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
 
-FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = LOOKS_AHEAD = DECOUPLED = NEEDS_NORM = False
-REDUCES = ANCHORS = False
-project = project_both = spread = fetch = pieces_of = entry = None
-predict = bend = pull = value = slope = None
+FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = EXTRAPOLATES = DECOUPLED = NEEDS_NORM = False
+VARIANCE_REDUCED = SNAPSHOTS = False
+dot = dot_pair = axpy = prefetch_row = chunks_of = entry = None
+predict = model_derivative = add_parameter_gradient = value = slope = None
 prepare = step = extrapolate = None
 omega_of = smooth = prox = None
-cut = wake = tick = rest = elastic = None
-anchor = differ = lean = None
+apply_pending = refresh_rows = lazy_step = flush = elastic = None
+take_snapshot = gradient_correction = add_mean_gradient = None
 
 
 @cache
@@ -51,7 +51,7 @@ def build(model, loss, optimizer, penalty, rows, mode):
     Parameters
     ----------
     model, loss, optimizer, penalty, rows : type
-    mode : Mode
+    mode : LoopVariant
         Whose batch is "full"; "batch" for smaller ones; "single" for batches of one dense row,
         whose gradient is the row itself and need not be stored; "lazy" for sparse ones that
         move the weights they touch.
@@ -76,21 +76,21 @@ def _build(model, loss, optimizer, penalty, rows, mode):
         "AVERAGES": mode.averages,
         "BOUNDED": mode.bounded,
         "CLIPS": mode.clips,
-        "REDUCES": mode.reduces,
-        "ANCHORS": optimizer.anchors,
-        "LOOKS_AHEAD": optimizer.looks_ahead,
+        "VARIANCE_REDUCED": mode.variance_reduced,
+        "SNAPSHOTS": optimizer.snapshots,
+        "EXTRAPOLATES": optimizer.extrapolates,
         "DECOUPLED": optimizer.decoupled,
         "NEEDS_NORM": optimizer.needs_norm,
     }
     verbs = (
         *LAZY_VERBS,
-        *REDUCING_VERBS,
+        *VARIANCE_REDUCED_VERBS,
         shuffle,
         accumulate,
-        survey,
-        appraise,
+        mean_loss,
+        record_progress,
         clip,
-        hold,
+        zero_constant,
         move,
         advance,
     )
@@ -109,15 +109,15 @@ def build_accumulate(model, loss, rows):
 
 def _slots_of_data(model, loss, rows):
     return {
-        "project": fuse(rows.project),
-        "project_both": fuse(rows.project_both),
-        "spread": fuse(rows.spread),
-        "fetch": fuse(rows.fetch),
-        "pieces_of": fuse(rows.pieces),
+        "dot": fuse(rows.dot),
+        "dot_pair": fuse(rows.dot_pair),
+        "axpy": fuse(rows.axpy),
+        "prefetch_row": fuse(rows.prefetch_row),
+        "chunks_of": fuse(rows.n_prefetch_chunks),
         "entry": fuse(rows.entry),
         "predict": fuse(model.value),
-        "bend": fuse(model.slope),
-        "pull": fuse(model.pull),
+        "model_derivative": fuse(model.slope),
+        "add_parameter_gradient": fuse(model.add_parameter_gradient),
         "value": fuse(loss.value),
         "slope": fuse(loss.slope),
     }
@@ -132,7 +132,7 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
 
     Parameters
     ----------
-    parts, data, state, limits, plan : Parts, Data, State, Limits, Plan
+    parts, data, state, limits, plan : Parts, Data, State, StoppingRule, Cursor
     draws : ndarray of shape (epochs, n)
         Evenly from [0, 1), for the order of the rows.
     rates : ndarray of shape (updates,)
@@ -149,69 +149,71 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
     outcome, epochs : int
         Why the loop ended, and how many columns of the record it has filled.
     best, stale, ceiling : float
-        As in `Plan`, for the next call.
+        As in `Cursor`, for the next call.
     """
-    theta, answer, g = state.theta, state.answer, state.g
+    theta, iterate, g = state.theta, state.iterate, state.g
     n, t, batch = data.y.size, plan.t, plan.batch
     best, stale, ceiling, kept = plan.best, plan.stale, plan.ceiling, 0
     for e in range(record.shape[1]):
         total = 0.0
         if not FULL:
             if rates.size == 0 or plan.sampling == REPLACEMENT:
-                total = survey(parts, data, answer)
+                total = mean_loss(parts, data, iterate)
             if rates.size > 0:
                 shuffle(state.order, draws, e, plan.sampling)
-        if REDUCES and rates.size > 0:
-            anchor(parts, data, state.reduced, theta)
+        if VARIANCE_REDUCED and rates.size > 0:
+            take_snapshot(parts, data, state.gradients, theta)
         for start in range(0, n if rates.size > 0 else 0, batch):
             stop, c, rate = start + batch, 0.0, rates[t - plan.t]
             stop = stop if stop < n else n
             if LAZY:
-                wake(data.rows, theta, state.order, state.idle, start, stop)
+                refresh_rows(data.rows, theta, state.order, state.lazy_state, start, stop)
             if not FULL:
-                seen, c = accumulate(parts, data, state, theta, answer, g, start, stop)
+                seen, c = accumulate(parts, data, state, theta, iterate, g, start, stop)
                 total += seen if plan.sampling != REPLACEMENT else 0.0
-            if REDUCES:
-                lean(state.reduced, g, (stop - start) / n)
-            hold(data.held, g)
+            if VARIANCE_REDUCED:
+                add_mean_gradient(state.gradients, g, (stop - start) / n)
+            zero_constant(data.held, g)
             if LAZY:
-                tick(parts, data, theta, g, state.order, state.idle, start, stop, rate)
-                rest(theta, state.idle, data.width, stop == n)
+                lazy_step(parts, data, theta, g, state.order, state.lazy_state, start, stop, rate)
+                flush(theta, state.lazy_state, data.width, stop == n)
             else:
-                advance(parts, data, state, limits, theta, answer, g, t, rate, c, start)
-            hold(data.held, theta)
-            hold(data.held, answer)
+                advance(parts, data, state, limits, theta, iterate, g, t, rate, c, start)
+            zero_constant(data.held, theta)
+            zero_constant(data.held, iterate)
             if path.shape[0] > 0 and t % plan.kept == 0:
                 for j in range(theta.size):
-                    path[kept, j] = answer[j] if LOOKS_AHEAD else theta[j]
+                    path[kept, j] = iterate[j] if EXTRAPOLATES else theta[j]
                 kept += 1
             if AVERAGES and t >= plan.averaged:
                 for j in range(theta.size):
-                    w = answer[j] if LOOKS_AHEAD else theta[j]
+                    w = iterate[j] if EXTRAPOLATES else theta[j]
                     state.mean[j] += (w - state.mean[j]) / (t - plan.averaged + 1)
             t += 1
         if FULL:
-            total, _ = accumulate(parts, data, state, theta, answer, g, 0, n)
-            hold(data.held, g)
-        left = appraise(parts.penalty, data, state, limits, theta, answer, g, record, e)
-        total += record[OMEGA, e]
-        record[TOTAL, e] = total
+            total, _ = accumulate(parts, data, state, theta, iterate, g, 0, n)
+            zero_constant(data.held, g)
+        scaled_residual = record_progress(
+            parts.penalty, data, state, limits, theta, iterate, g, record, e
+        )
+        total += record[PENALTY, e]
+        record[OBJECTIVE, e] = total
         if best == math.inf:
-            ceiling = GROWTH * (total if total > limits.null else limits.null)
+            ceiling = GROWTH * (total if total > limits.null_objective else limits.null_objective)
         stale = 0.0 if total < best - limits.gain else stale + 1.0
         best = total if total < best else best
         if not abs(total) < math.inf:  # isfinite subtracts, and sums that may be reordered cancel
             return NONFINITE, e + 1, best, stale, ceiling
         if total > ceiling:
-            return GROWN, e + 1, best, stale, ceiling
-        if left <= limits.tol:
+            return DIVERGED, e + 1, best, stale, ceiling
+        if scaled_residual <= limits.tol:
             return CONVERGED, e + 1, best, stale, ceiling
         if stale >= limits.patience:
             return PLATEAU, e + 1, best, stale, ceiling
     return RUNNING, record.shape[1], best, stale, ceiling
 
 
-def accumulate(parts, data, state, theta, answer, g, start, stop):
+def accumulate(parts, data, state, theta, iterate, g, start, stop):
     """Add the gradient of the mean loss of some rows to ``g``.
 
     Returns
@@ -223,117 +225,117 @@ def accumulate(parts, data, state, theta, answer, g, start, stop):
     """
     rows, y, weight = data.rows, data.y, data.weight
     centre, p, order = data.centre, data.width, state.order
-    total, pulls, scale = 0.0, 0.0, 1.0 / (stop - start)
-    shift, shift_answer, zoom = 0.0, 0.0, 1.0
-    pieces = 1 if FULL else pieces_of(rows)
+    total, slope_sum, scale = 0.0, 0.0, 1.0 / (stop - start)
+    shift, shift_iterate, zoom = 0.0, 0.0, 1.0
+    n_prefetch_chunks = 1 if FULL else chunks_of(rows)
     if LAZY:
-        zoom = state.idle.clock[0]
+        zoom = state.lazy_state.scale_and_threshold[0]
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
-        shift_answer -= centre[j] * answer[j]
+        shift_iterate -= centre[j] * iterate[j]
     for k in range(start, stop):
         i = k if FULL else order[k]
         if FULL and k + NEXT < stop:
-            fetch(rows, k + NEXT, 0, 1)
+            prefetch_row(rows, k + NEXT, 0, 1)
         if not FULL and k + AHEAD < order.size:
-            for q in range(pieces):
-                fetch(rows, order[k + AHEAD - APART * q], q, pieces)
-            fetch(rows, order[k + SOON], 0, 1)
+            for q in range(n_prefetch_chunks):
+                prefetch_row(rows, order[k + AHEAD - APART * q], q, n_prefetch_chunks)
+            prefetch_row(rows, order[k + SOON], 0, 1)
             prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
             prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
-        if FULL and not LOOKS_AHEAD:
-            z = project(rows, theta, i) + shift
-            z_answer = z
+        if FULL and not EXTRAPOLATES:
+            z = dot(rows, theta, i) + shift
+            z_iterate = z
         else:
-            z, z_answer = project_both(rows, theta, answer, i)
-            z, z_answer = zoom * z + shift, z_answer + shift_answer
+            z, z_iterate = dot_pair(rows, theta, iterate, i)
+            z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
         f = predict(parts.model, z, theta, p)
         r = scale * weight[i] * slope(parts.loss, f, y[i])
-        if REDUCES:
-            r = differ(state.reduced, r, scale, i)
-        c = r * bend(parts.model, z, theta, p)
+        if VARIANCE_REDUCED:
+            r = gradient_correction(state.gradients, r, scale, i)
+        c = r * model_derivative(parts.model, z, theta, p)
         if LAZY:
-            state.idle.pulls[k - start] = c
+            state.lazy_state.slopes[k - start] = c
         elif not SINGLE:
-            spread(rows, c, i, g)
-        pull(parts.model, z, theta, p, r, g)
-        pulls += c
-        if not FULL or LOOKS_AHEAD:
-            f = predict(parts.model, z_answer, answer, p)
+            axpy(rows, c, i, g)
+        add_parameter_gradient(parts.model, z, theta, p, r, g)
+        slope_sum += c
+        if not FULL or EXTRAPOLATES:
+            f = predict(parts.model, z_iterate, iterate, p)
         total += weight[i] * value(parts.loss, f, y[i])
     for j in range(centre.size):
-        g[j] -= pulls * centre[j]
-    return total / y.size, pulls
+        g[j] -= slope_sum * centre[j]
+    return total / y.size, slope_sum
 
 
-def survey(parts, data, answer):
+def mean_loss(parts, data, iterate):
     """Return the mean loss of the answer."""
     rows, y, weight = data.rows, data.y, data.weight
     centre, p = data.centre, data.width
     total, shift = 0.0, 0.0
     for j in range(centre.size):
-        shift -= centre[j] * answer[j]
+        shift -= centre[j] * iterate[j]
     for i in range(y.size):
-        f = predict(parts.model, project(rows, answer, i) + shift, answer, p)
+        f = predict(parts.model, dot(rows, iterate, i) + shift, iterate, p)
         total += weight[i] * value(parts.loss, f, y[i])
     return total / y.size
 
 
-def advance(parts, data, state, limits, theta, answer, g, t, rate, c, start):
+def advance(parts, data, state, limits, theta, iterate, g, t, rate, c, start):
     """Take one step with the gradient in ``state.g``, and leave zeros there."""
-    memory, strength, p = state.memory, data.strength, data.width
-    norm, disagreement = 0.0, 0.0
+    memory, penalty_strength, p = state.memory, data.penalty_strength, data.width
+    norm, restart_criterion = 0.0, 0.0
     if CLIPS:
-        clip(parts.penalty, strength, limits, theta, g)
+        clip(parts.penalty, penalty_strength, limits, theta, g)
     if NEEDS_NORM:
         for j in range(theta.size):
-            slope_j = g[j] + strength[j] * smooth(parts.penalty, theta[j])
+            slope_j = g[j] + penalty_strength[j] * smooth(parts.penalty, theta[j])
             norm += slope_j * slope_j
     shared = prepare(parts.optimizer, t, norm, state.scalars)
     if SINGLE:
         i = state.order[start]
         for j in range(p):
             x = entry(data.rows, i, j)
-            move(parts, data, theta, answer, memory, shared, rate, j, c * x)
+            move(parts, data, theta, iterate, memory, shared, rate, j, c * x)
         for j in range(p, theta.size):
-            move(parts, data, theta, answer, memory, shared, rate, j, g[j])
+            move(parts, data, theta, iterate, memory, shared, rate, j, g[j])
             g[j] = 0.0
     else:
         for j in range(theta.size):
-            disagreement += move(parts, data, theta, answer, memory, shared, rate, j, g[j])
+            restart_criterion += move(parts, data, theta, iterate, memory, shared, rate, j, g[j])
             g[j] = 0.0
-    if LOOKS_AHEAD:
-        reach = extrapolate(parts.optimizer, state.scalars, disagreement)
+    if EXTRAPOLATES:
+        reach = extrapolate(parts.optimizer, state.scalars, restart_criterion)
         for j in range(theta.size):
             z = theta[j]
-            theta[j] = z + reach * (z - answer[j])
-            answer[j] = z
+            theta[j] = z + reach * (z - iterate[j])
+            iterate[j] = z
 
 
-def clip(penalty, strength, limits, theta, g):
+def clip(penalty, penalty_strength, limits, theta, g):
     """Shorten the gradient of the smooth part, then cut its entries."""
     norm = 0.0
     for j in range(theta.size):
-        slope_j = g[j] + strength[j] * smooth(penalty, theta[j])
+        slope_j = g[j] + penalty_strength[j] * smooth(penalty, theta[j])
         norm += slope_j * slope_j
     norm = math.sqrt(norm)
     share = limits.norm / norm if norm > limits.norm else 1.0
     for j in range(theta.size):
-        decay = strength[j] * smooth(penalty, theta[j])
+        decay = penalty_strength[j] * smooth(penalty, theta[j])
         whole = share * (g[j] + decay)
         whole = whole if whole < limits.entry else limits.entry
         g[j] = (whole if whole > -limits.entry else -limits.entry) - decay
 
 
-def hold(columns, values):
+def zero_constant(columns, values):
     """Set what belongs to constant columns to zero."""
     for k in range(columns.size):
         values[columns[k]] = 0.0
 
 
-def move(parts, data, theta, answer, memory, shared, rate, j, g):
+def move(parts, data, theta, iterate, memory, shared, rate, j, g):
     """Move one parameter; return how much its step disagrees with its last move."""
-    w, alpha = theta[j], data.strength[j]
+    w, alpha = theta[j], data.penalty_strength[j]
     decay = alpha * smooth(parts.penalty, w)
     if DECOUPLED:
         d, s = step(parts.optimizer, g, memory, j, shared)
@@ -344,40 +346,40 @@ def move(parts, data, theta, answer, memory, shared, rate, j, g):
     if BOUNDED:
         z = z if z > data.floor[j] else data.floor[j]
     theta[j] = z
-    return (w - z) * (z - answer[j]) if LOOKS_AHEAD else 0.0
+    return (w - z) * (z - iterate[j]) if EXTRAPOLATES else 0.0
 
 
-def appraise(penalty, data, state, limits, theta, answer, g, record, e):
+def record_progress(penalty, data, state, limits, theta, iterate, g, record, e):
     """Record what there is to say about the answer but its loss; return what is left to gain.
 
     The latter is, on the full batch, the largest entry of the proximal gradient, each in its
     own unit and freed of rounding. On smaller batches the answer is then made current.
     """
-    omega, worst, steep, way, zeros = 0.0, 0.0, 0.0, 0.0, 0
+    omega, worst, squared_gradient, squared_step, n_zeros = 0.0, 0.0, 0.0, 0.0, 0
     for j in range(theta.size):
-        alpha, w = data.strength[j], answer[j]
+        alpha, w = data.penalty_strength[j], iterate[j]
         omega += alpha * omega_of(penalty, w)
         moved = w - state.last[j]
-        way += moved * moved
+        squared_step += moved * moved
         state.last[j] = w
-        zeros += 1 if w == 0.0 and j < data.width else 0
+        n_zeros += 1 if w == 0.0 and j < data.width else 0
         if FULL:
             w, tau = theta[j], limits.scale[0, j]
             slope_j = g[j] + alpha * smooth(penalty, w)
-            steep += slope_j * slope_j
+            squared_gradient += slope_j * slope_j
             z = prox(penalty, w - tau * slope_j, tau * alpha)
             if BOUNDED:
                 z = z if z > data.floor[j] else data.floor[j]
-            left = limits.scale[1, j] * (abs(w - z) / tau - limits.scale[2, j])
-            worst = left if left > worst else worst
+            scaled_residual = limits.scale[1, j] * (abs(w - z) / tau - limits.scale[2, j])
+            worst = scaled_residual if scaled_residual > worst else worst
         else:
-            answer[j] = theta[j]
-    record[LEFT, e] = worst if FULL else math.inf
-    record[OMEGA, e] = omega
-    record[SLOPE, e] = math.sqrt(steep) if FULL else math.nan
-    record[STEP, e] = math.sqrt(way)
-    record[ZEROS, e] = zeros
-    return record[LEFT, e]
+            iterate[j] = theta[j]
+    record[RESIDUAL, e] = worst if FULL else math.inf
+    record[PENALTY, e] = omega
+    record[GRADIENT_NORM, e] = math.sqrt(squared_gradient) if FULL else math.nan
+    record[STEP_NORM, e] = math.sqrt(squared_step)
+    record[N_ZEROS, e] = n_zeros
+    return record[RESIDUAL, e]
 
 
 def shuffle(order, draws, e, sampling):

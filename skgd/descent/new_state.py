@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from skgd.descent.variance_reduction import remembered
-from skgd.kernels.problem import SLOPE, TOTAL, Idle, State
+from skgd.descent.variance_reduction import new_gradient_table
+from skgd.kernels.problem import GRADIENT_NORM, OBJECTIVE, LazyState, State
 from skgd.kernels.rows import CsrRows
 
 SAME = 1e-9  # relative difference of objectives, and of slopes, that are one
@@ -28,62 +28,62 @@ def new_state(objective, rule, start, batch, average):
     theta = start.astype(float)
     state = State(
         theta=theta,
-        answer=theta,
+        iterate=theta,
         last=theta.copy(),
         mean=np.zeros(d if average else 0),
         g=np.zeros(d),
         memory=np.zeros((rule.n_memory, d)) if rule.n_memory else (),
         scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
         order=(),
-        idle=(),
-        reduced=(),
+        lazy_state=(),
+        gradients=(),
     )
     return carried_over(state, objective, rule, batch)
 
 
 def carried_over(state, objective, rule, batch):
     """Return the arrays for other data, with all that a rule remembers."""
-    objective.drop_constant(state.theta, state.answer)
-    for theta in (state.theta, state.answer):
+    objective.drop_constant(state.theta, state.iterate)
+    for theta in (state.theta, state.iterate):
         np.maximum(theta, objective.data.floor, out=theta)
     full = batch is None
     return state._replace(
-        answer=answer_of(state, rule, full),
+        iterate=iterate_of(state, rule, full),
         order=() if full else np.arange(objective.n),
-        idle=_idle(objective, rule, batch),
-        reduced=remembered(rule, objective, full, state.reduced),
+        lazy_state=_new_lazy_state(objective, rule, batch),
+        gradients=new_gradient_table(rule, objective, full, state.gradients),
     )
 
 
-def answer_of(state, rule, full):
+def iterate_of(state, rule, full):
     """Return the array of the answer: that of the parameters, unless they run ahead of it."""
-    if full and not rule.looks_ahead:
+    if full and not rule.extrapolates:
         return state.theta
-    return state.theta.copy() if state.answer is state.theta else state.answer
+    return state.theta.copy() if state.iterate is state.theta else state.iterate
 
 
-def _idle(objective, rule, batch):
+def _new_lazy_state(objective, rule, batch):
     """Return the account of the lazy form, or () where it cannot run."""
     if batch is None or not rule.lazy or not isinstance(objective.data.rows, CsrRows):
         return ()
-    return Idle(np.array([1.0, 0.0]), np.zeros(objective.p), np.zeros(batch))
+    return LazyState(np.array([1.0, 0.0]), np.zeros(objective.p), np.zeros(batch))
 
 
-def settings_of(objective, optimizer, batch_size, sampling, average):
+def fixed_settings(objective, optimizer, batch_size, sampling, average):
     """Return what a descent cannot change on its way: with other settings another begins.
 
     Plain values, which can be stored.
     """
-    parts = (spelled(part) for part in (optimizer, objective.model, objective.loss))
+    parts = (identity(part) for part in (optimizer, objective.model, objective.loss))
     return *parts, batch_size, sampling, int(average), objective.d, objective.centre is not None
 
 
-def spelled(part):
+def identity(part):
     """Return what distinguishes a part from all others, as text."""
     return f"{type(part).__module__}.{part!r}"
 
 
 def are_same(before, now):
     """Whether two columns of a record tell of the same parameters on the same rows."""
-    pairs = [(before[k], now[k]) for k in (TOTAL, SLOPE)]
+    pairs = [(before[k], now[k]) for k in (OBJECTIVE, GRADIENT_NORM)]
     return all(a == b or math.isclose(a, b, rel_tol=SAME) or a != a for a, b in pairs)

@@ -17,10 +17,10 @@ class Outcome(Enum):
     CONVERGED = (state.CONVERGED, "The scaled residual has fallen to tol.")
     PLATEAU = (state.PLATEAU, "The objective has stopped improving.")
     MAX_ITER = (state.MAX_ITER, "The descent has done max_iter epochs.")
-    DIVERGED = (state.GROWN, "The objective has grown.")
+    DIVERGED = (state.DIVERGED, "The objective has grown.")
     NONFINITE = (state.NONFINITE, "The objective is no longer a finite number.")
-    OVERFITTING = (state.STALE, "The validation score has stopped improving.")
-    STOPPED = (state.CALLBACK, "A callback has stopped the descent.")
+    OVERFITTING = (state.OVERFITTING, "The validation score has stopped improving.")
+    STOPPED = (state.STOPPED, "A callback has stopped the descent.")
 
     def __new__(cls, code, sentence):
         member = object.__new__(cls)

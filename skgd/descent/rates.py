@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-REACH = 3.0  # spreads of y that a step may move predictions by
+MAX_PREDICTION_CHANGE = 3.0  # spreads of y that a step may move predictions by
 WIDER = 10.0  # times as wide as the data that a Newton step was taken on, which no longer serves
 
 
@@ -21,12 +21,12 @@ def stable_rate(objective, batch=None, replacement=False):
     ----------
     Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
-    if objective.loss.bending(objective.y) is None:
+    if objective.loss.curvature_estimate(objective.y) is None:
         raise ValueError(
             f"The curvature of {type(objective.loss).__name__} has no bound, so there is no "
             "automatic rate: give learning_rate a number."
         )
-    smooth = float(objective.data.strength.max()) * objective.penalty.curvature()
+    smooth = float(objective.data.penalty_strength.max()) * objective.penalty.curvature()
     if batch is None:
         curvature, share = objective.curvature + smooth, 1.0
     else:
@@ -48,30 +48,36 @@ def stability_limit(objective, optimizer, batch=None, replacement=False):
     """Return a rate up to which the steps of a rule are stable on batches of this size.
 
     On the full batch, the largest such rate of a quadratic: ``2 / L`` for gradient descent, and
-    `Optimizer.endurance` times that for others. On smaller batches the mean square of the distance
-    to a point where all rows agree shrinks up to ``2 / S`` at least, with S as in `stable_rate`,
+    `Optimizer.stability_limit` times that for others. On smaller batches the mean square of the
+    distance to a point where all rows agree shrinks up to ``2 / S`` at least, S as in `stable_rate`,
     and up to ``1 - beta`` times that with momentum; with variance reduction, up to the automatic
     rate. None for rules whose rate has another unit, and where the curvature has no bound.
     """
-    share = optimizer.endurance()
-    if share is None or objective.loss.bending(objective.y) is None:
+    share = optimizer.stability_limit()
+    if share is None or objective.loss.curvature_estimate(objective.y) is None:
         return None
     stable = stable_rate(objective, batch, replacement)
     if batch is None:
         return 2.0 * share * stable
-    return (1.0 if optimizer.reduces else 4.0) * optimizer.automatic_rate(stable, 1.0, False)
+    return (1.0 if optimizer.variance_reduced else 4.0) * optimizer.automatic_rate(
+        stable, 1.0, False
+    )
 
 
-def newton_length(objective, theta, g):
+def sign_newton_length(objective, theta, g):
     """Return how far the exact step along the signs of the gradient moves each parameter.
 
     ``g`` is the gradient of the data term at ``theta``; what the penalty's prox takes off it
     is left out. The length scales with the parameters: inversely to X, in proportion to y.
     Infinite where there is no slope.
     """
-    p, strength, penalty = objective.p, objective.data.strength.tolist(), objective.penalty
+    p, penalty_strength, penalty = (
+        objective.p,
+        objective.data.penalty_strength.tolist(),
+        objective.penalty,
+    )
     slope = g.copy()
-    for j, (w, alpha) in enumerate(zip(theta[:p].tolist(), strength)):
+    for j, (w, alpha) in enumerate(zip(theta[:p].tolist(), penalty_strength)):
         slope[j] = w - penalty.prox(w - g[j] - alpha * penalty.gradient(w), alpha)
     slope[:p][objective.constant] = 0.0
     signs = np.sign(slope)
@@ -103,10 +109,10 @@ class RateBasis(NamedTuple):
 
     def rate(self, objective, optimizer):
         """Return an optimizer's own rate, and no more than its decay of the weights bears."""
-        reach = REACH * math.sqrt(2.0 * objective.null)
+        reach = MAX_PREDICTION_CHANGE * math.sqrt(2.0 * objective.null_objective)
         newton = min(self.newton, reach / self.width if self.width > 0.0 else 1.0)
         rate = optimizer.automatic_rate(self.stable, newton, self.full)
-        decay = float(objective.data.strength.max()) * objective.penalty.curvature()
+        decay = float(objective.data.penalty_strength.max()) * objective.penalty.curvature()
         return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate
 
     def then(self, later):
@@ -125,7 +131,7 @@ def rate_basis(objective, optimizer, batch=None, replacement=False):
     None for all rows.
     """
     full = batch is None
-    if optimizer.fraction is None:
+    if optimizer.newton_fraction is None:
         return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
     widths = np.sqrt(objective.column_curvature)
     joint = np.count_nonzero(widths) * objective.curvature
@@ -150,16 +156,16 @@ def extended(known, objective, optimizer, batch, theta, g):
         The gradient of the data term there; None where it is not known.
     """
     basis = rate_basis(objective, optimizer, *batch)
-    if optimizer.fraction is not None and not (known and known.covers(basis)):
+    if optimizer.newton_fraction is not None and not (known and known.covers(basis)):
         g = objective.data_term(theta)[1] if g is None else g
-        basis = basis._replace(newton=newton_length(objective, theta, g))
+        basis = basis._replace(newton=sign_newton_length(objective, theta, g))
         known = known and known._replace(newton=math.inf)
     return known.then(basis) if known else basis
 
 
 def is_told(objective, optimizer, basis):
     """Whether data tell a rate; those without curvature or slope do not, and others will."""
-    sloped = optimizer.fraction is None or basis.newton < math.inf
+    sloped = optimizer.newton_fraction is None or basis.newton < math.inf
     return bool(sloped and objective.column_curvature.any())
 
 

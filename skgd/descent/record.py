@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skgd.kernels.problem import OMEGA, SLOPE, STEP, TOTAL, ZEROS
+from skgd.kernels.problem import GRADIENT_NORM, N_ZEROS, OBJECTIVE, PENALTY, STEP_NORM
 
 
 class History(dict):
@@ -38,13 +38,13 @@ def history_of(columns, rates, times, scores):
     """
     kept, (seconds, compiling) = np.array(columns).T, np.array(times).T
     history = History(
-        objective=kept[TOTAL],
-        data_loss=kept[TOTAL] - kept[OMEGA],
-        penalty=kept[OMEGA],
+        objective=kept[OBJECTIVE],
+        data_loss=kept[OBJECTIVE] - kept[PENALTY],
+        penalty=kept[PENALTY],
         learning_rate=np.array([math.nan, *rates]),
-        gradient_norm=kept[SLOPE],
-        step_norm=kept[STEP],
-        n_zeros=kept[ZEROS].astype(int),
+        gradient_norm=kept[GRADIENT_NORM],
+        step_norm=kept[STEP_NORM],
+        n_zeros=kept[N_ZEROS].astype(int),
         seconds=seconds - seconds[0],
         compile_seconds=compiling,
     )

@@ -9,7 +9,7 @@ from skgd.descent.descent import Descent
 from skgd.descent.growth import Growth
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import RateBasis
-from skgd.kernels.problem import Reduced, State
+from skgd.kernels.problem import GradientTable, State
 
 FORM = 1  # of the data, to be raised when it changes
 VALUES = (
@@ -17,16 +17,16 @@ VALUES = (
     *("n", "batch", "full", "epoch", "earlier", "t", "updates_before", "last"),
     *("factor", "best", "stale", "ceiling"),
 )
-ARRAYS = ("theta", "answer", "mean", "memory", "scalars")
-FIELDS = {"form", "column", "growth", "basis", "outcome", "rng", "reduced", *VALUES, *ARRAYS}
+ARRAYS = ("theta", "iterate", "mean", "memory", "scalars")
+FIELDS = {"form", "column", "growth", "basis", "outcome", "rng", "gradients", *VALUES, *ARRAYS}
 
 
 def stored(descent):
     """Return a descent that has been released as plain data, which holds its own arrays."""
     state = descent.state
     arrays = {name: getattr(state, name) for name in ARRAYS}
-    if np.array_equal(state.answer, state.theta):
-        arrays["answer"] = ()
+    if np.array_equal(state.iterate, state.theta):
+        arrays["iterate"] = ()
     return {
         "form": FORM,
         **{name: getattr(descent, name) for name in VALUES},
@@ -36,7 +36,7 @@ def stored(descent):
         "basis": None if descent.basis is None else [*descent.basis],
         "outcome": descent.outcome.name,
         "rng": descent.rng.bit_generator.state,
-        "reduced": [*state.reduced],
+        "gradients": [*state.gradients],
     }
 
 
@@ -59,17 +59,17 @@ def restored(data):
     descent.basis = data["basis"] and RateBasis(*data["basis"])
     descent.rng = np.random.default_rng()
     descent.rng.bit_generator.state = data["rng"]
-    theta, *rest = (_array(data[name]) for name in ARRAYS)
-    arrays = dict(zip(ARRAYS, (theta, *rest)))
-    arrays["answer"] = theta.copy() if isinstance(arrays["answer"], tuple) else arrays["answer"]
-    reduced = tuple(_array(a) for a in data["reduced"])
+    theta, *flush = (_array(data[name]) for name in ARRAYS)
+    arrays = dict(zip(ARRAYS, (theta, *flush)))
+    arrays["iterate"] = theta.copy() if isinstance(arrays["iterate"], tuple) else arrays["iterate"]
+    gradients = tuple(_array(a) for a in data["gradients"])
     descent.state = State(
         **arrays,
-        last=arrays["answer"].copy(),
+        last=arrays["iterate"].copy(),
         g=np.zeros(theta.size),
         order=(),
-        idle=(),
-        reduced=reduced and Reduced(*reduced),
+        lazy_state=(),
+        gradients=gradients and GradientTable(*gradients),
     )
     return descent
 
@@ -87,7 +87,7 @@ def _check(data):
         raise ValueError(f"it lacks or exceeds {sorted(data.keys() ^ FIELDS)}")
     theta = np.asarray(data["theta"])
     d = theta.shape[0] if theta.ndim == 1 else -1
-    shapes = {name: np.shape(data[name])[-1:] for name in ("answer", "memory", "mean")}
+    shapes = {name: np.shape(data[name])[-1:] for name in ("iterate", "memory", "mean")}
     lengths = {shape[0] for shape in shapes.values() if shape} - {0}
     if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][6]:
         raise ValueError("its arrays do not fit together")

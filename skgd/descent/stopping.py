@@ -4,25 +4,25 @@ import math
 
 import numpy as np
 
-from skgd.kernels.problem import Limits
+from skgd.kernels.problem import StoppingRule
 
 ROUNDING = 8.0 * np.finfo(float).eps
 
 
-def mean_with_zeros(objective, mean):
+def thresholded_average(objective, mean):
     """Return the mean of iterates, with zeros where a proximal step from it sets them.
 
     Iterates under an l1 penalty are zero now and then; their mean hardly ever is. A weight of
     the mean is set to zero where a step of its own curvature's length says so.
     """
-    answer, strength = mean.copy(), objective.data.strength
+    iterate, penalty_strength = mean.copy(), objective.data.penalty_strength
     g, penalty = objective.value_and_gradient(mean)[1], objective.penalty
     tau = residual_scale(objective)[0]
     for j in range(objective.p):
-        step = tau[j] * strength[j]
+        step = tau[j] * penalty_strength[j]
         if step > 0.0 and penalty.prox(float(mean[j] - tau[j] * g[j]), step) == 0.0:
-            answer[j] = 0.0
-    return answer
+            iterate[j] = 0.0
+    return iterate
 
 
 def residual_scale(objective):
@@ -37,7 +37,7 @@ def residual_scale(objective):
     p, curvature = objective.p, objective.column_curvature.copy()
     size = curvature.copy()
     size[:p] += 0.0 if objective.centre is None else objective.centre**2
-    curvature += objective.data.strength * objective.penalty.curvature()
+    curvature += objective.data.penalty_strength * objective.penalty.curvature()
     flat = curvature <= ROUNDING**2 * size
     curvature[flat] = 1.0
     width = curvature.copy()
@@ -48,7 +48,7 @@ def residual_scale(objective):
     return np.stack([1.0 / curvature, unit, rounding])
 
 
-def limits_of(objective, full, tol, patience, clips):
+def stopping_rule(objective, full, tol, patience, clips):
     """Return what the loop compares with.
 
     Parameters
@@ -63,13 +63,13 @@ def limits_of(objective, full, tol, patience, clips):
     clips : tuple of two float
     """
     scale = residual_scale(objective) if full else np.ones((3, objective.d))
-    smooth, tested, waiting = full and not objective.loss.rough, tol is not None, patience[1]
+    smooth, tested, waiting = full and not objective.loss.nonsmooth, tol is not None, patience[1]
     epochs = waiting or (patience[0] if tested else math.inf)
-    return Limits(
+    return StoppingRule(
         tol=tol if tested and full else -1.0,
-        gain=(tol * (tol if smooth else 1.0) if tested else 0.0) * objective.null,
+        gain=(tol * (tol if smooth else 1.0) if tested else 0.0) * objective.null_objective,
         patience=math.inf if smooth and not waiting else float(epochs),
-        null=objective.null,
+        null_objective=objective.null_objective,
         scale=scale,
         norm=float(clips[0]),
         entry=float(clips[1]),

@@ -14,72 +14,80 @@ Xiao and Zhang, "A proximal stochastic gradient method with progressive variance
 
 import numpy as np
 
-from skgd.kernels.problem import Reduced
+from skgd.kernels.problem import GradientTable
 from skgd.kernels.sums import rmatvec
 
 SAME = 1e-6  # relative difference of drifts that are one
 
-ANCHORS = False
-project = spread = predict = pull = slope = None  # filled in by `build`
+SNAPSHOTS = False
+dot = axpy = predict = add_parameter_gradient = slope = None  # filled in by `build`
 
 
-def anchor(parts, data, reduced, theta):
+def take_snapshot(parts, data, gradients, theta):
     """For rules with an anchor, fill the table and the drift from where the parameters are."""
     rows, y, weight, p = data.rows, data.y, data.weight, data.width
-    table, drift, shift, total = reduced.table, reduced.drift, 0.0, 0.0
-    if ANCHORS:
+    gradient_table, mean_gradient, shift, total = (
+        gradients.gradient_table,
+        gradients.mean_gradient,
+        0.0,
+        0.0,
+    )
+    if SNAPSHOTS:
         for j in range(theta.size):
-            drift[j] = 0.0
+            mean_gradient[j] = 0.0
         for j in range(data.centre.size):
             shift -= data.centre[j] * theta[j]
         for i in range(y.size):
-            z = project(rows, theta, i) + shift
+            z = dot(rows, theta, i) + shift
             c = weight[i] * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
-            table[i] = c
+            gradient_table[i] = c
             total += c / y.size
-            spread(rows, c / y.size, i, drift)
-            pull(parts.model, z, theta, p, c / y.size, drift)
+            axpy(rows, c / y.size, i, mean_gradient)
+            add_parameter_gradient(parts.model, z, theta, p, c / y.size, mean_gradient)
         for j in range(data.centre.size):
-            drift[j] -= total * data.centre[j]
-        reduced.seen[0] = y.size
+            mean_gradient[j] -= total * data.centre[j]
+        gradients.seen[0] = y.size
 
 
-def differ(reduced, r, scale, i):
+def gradient_correction(gradients, r, scale, i):
     """Return by how much the pull of a row, a share of its batch's, has changed."""
-    fresh, before = r / scale, reduced.table[i]
+    fresh, before = r / scale, gradients.gradient_table[i]
     if before != before:  # NaN: not seen yet
         before = 0.0
-        reduced.seen[0] += 1.0
-    if not ANCHORS:
-        reduced.table[i] = fresh
+        gradients.seen[0] += 1.0
+    if not SNAPSHOTS:
+        gradients.gradient_table[i] = fresh
     return scale * (fresh - before)
 
 
-def lean(reduced, g, share):
+def add_mean_gradient(gradients, g, share):
     """Add the drift to a batch's changes, which are a share of all rows'."""
-    raised = reduced.table.size / reduced.seen[0]
+    raised = gradients.gradient_table.size / gradients.seen[0]
     for j in range(g.size):
         change = g[j]
-        g[j] = change + raised * reduced.drift[j]
-        if not ANCHORS:
-            reduced.drift[j] += share * change
+        g[j] = change + raised * gradients.mean_gradient[j]
+        if not SNAPSHOTS:
+            gradients.mean_gradient[j] += share * change
 
 
-def remembered(optimizer, objective, full, before=()):
+def new_gradient_table(optimizer, objective, full, before=()):
     """Return the memory of a rule, or () for none: as before where that is true of the rows."""
     n, p, d = objective.n, objective.p, objective.d
-    if full or not optimizer.reduces:
+    if full or not optimizer.variance_reduced:
         return ()
     if not objective.model.linear:
         raise ValueError(f"{type(optimizer).__name__} needs a linear model.")
-    if before and before.table.size == n:
-        table = np.nan_to_num(before.table)
-        mean = table.mean()
-        drift = np.append(rmatvec(objective.X, table / n), np.full(d - p, mean))
-        drift[:p] -= 0.0 if objective.centre is None else mean * objective.centre
-        if np.abs(drift - before.drift).max() <= SAME * np.abs(drift).max():
+    if before and before.gradient_table.size == n:
+        gradient_table = np.nan_to_num(before.gradient_table)
+        mean = gradient_table.mean()
+        mean_gradient = np.append(rmatvec(objective.X, gradient_table / n), np.full(d - p, mean))
+        mean_gradient[:p] -= 0.0 if objective.centre is None else mean * objective.centre
+        if (
+            np.abs(mean_gradient - before.mean_gradient).max()
+            <= SAME * np.abs(mean_gradient).max()
+        ):
             return before
-    return Reduced(np.full(n, np.nan), np.zeros(d), np.zeros(1))
+    return GradientTable(np.full(n, np.nan), np.zeros(d), np.zeros(1))
 
 
-REDUCING_VERBS = (anchor, differ, lean)
+VARIANCE_REDUCED_VERBS = (take_snapshot, gradient_correction, add_mean_gradient)

@@ -12,7 +12,7 @@ from skgd.displays.arguments import places as whole
 from skgd.displays.fit import curves_at, grid_of
 from skgd.displays.inspection import named, path_of
 from skgd.displays.legends import legend_below
-from skgd.displays.plane import survey
+from skgd.displays.plane import compute_surface
 from skgd.displays.style import canvases, ink, line_look, merged, pyplot
 from skgd.displays.surface import LossSurfaceDisplay
 
@@ -144,7 +144,9 @@ class DescentAnimation:
         DescentAnimation
         """
         estimators = named(estimators)
-        found = survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
+        found = compute_surface(
+            estimators, X, y, sample_weight, parameters, bounds, grid_resolution
+        )
         rows, shown = grid_of(X, y, feature, 200)
         paths = {name: path_of(estimator) for name, estimator in estimators.items()}
         if updates is None:

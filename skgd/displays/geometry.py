@@ -112,7 +112,7 @@ class PenaltyGeometryDisplay:
             For other losses, other penalties, and fewer than two features.
         """
         objective = single_objective(estimator, X, y, sample_weight)
-        if not objective.quadratic or objective.costs is None or objective.p < 2:
+        if not objective.quadratic or objective.elastic_strengths is None or objective.p < 2:
             raise ValueError(
                 "The display is for the squared error of two features or more, with an l1, l2 or "
                 "elastic-net penalty."
@@ -200,7 +200,7 @@ def _survey(objective, theta, features, bounds, grid_resolution):
         theta[features] = u, v
         return _profile(objective, theta)
 
-    boundary = _boundary([cost[features] for cost in objective.costs], solution)
+    boundary = _boundary([cost[features] for cost in objective.elastic_strengths], solution)
     least, hessian = _quadratic(term)
     if bounds is None:
         shown = np.vstack([boundary, least, np.zeros(2)])
@@ -249,11 +249,11 @@ def _contour(centre, hessian, height, shown):
     return np.array([centre - half, centre + half])
 
 
-def _boundary(costs, solution):
+def _boundary(strengths, solution):
     """Return the points ``r (cos, sin)`` whose penalty is that of the solution."""
-    level = costs[0] @ np.abs(solution) + 0.5 * costs[1] @ solution**2
+    level = strengths[0] @ np.abs(solution) + 0.5 * strengths[1] @ solution**2
     turn = np.linspace(0.0, 2.0 * np.pi, 361)[:-1]
     rays = np.column_stack([np.cos(turn), np.sin(turn)])
-    linear, square = np.abs(rays) @ costs[0], rays**2 @ costs[1]
+    linear, square = np.abs(rays) @ strengths[0], rays**2 @ strengths[1]
     root = linear + np.sqrt(linear**2 + 2.0 * square * level)
     return rays * np.divide(2.0 * level, root, out=np.zeros_like(root), where=root > 0.0)[:, None]

@@ -35,9 +35,9 @@ def named(estimators):
         found = [e if isinstance(e, tuple) and len(e) == 2 else (None, e) for e in estimators]
     if not found:
         raise ValueError("There are no estimators to show.")
-    others = [e for _, e in found if not hasattr(e, "get_params")]
-    if others:
-        raise TypeError(f"The 'estimators' parameter must hold estimators. Got {others[0]!r}.")
+    extra = [e for _, e in found if not hasattr(e, "get_params")]
+    if extra:
+        raise TypeError(f"The 'estimators' parameter must hold estimators. Got {extra[0]!r}.")
     nameless = [_inmost(e) for name, e in found if name is None]
     names = iter(_differences(nameless))
     return {next(names) if name is None else str(name): e for name, e in found}

@@ -19,7 +19,7 @@ EARLY = 8  # points of a path that count, at most, where every descent has diver
 HIGH = 1e4  # times the objective at the start, above which they do not
 
 
-def survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution):
+def compute_surface(estimators, X, y, sample_weight, parameters, bounds, grid_resolution):
     """Return what `LossSurfaceDisplay` is made of, from the parameters of `from_estimators`."""
     estimators = named(estimators)
     first = next(iter(estimators.values()))

@@ -187,7 +187,7 @@ def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
     times = np.arange(n_updates)
     if schedule.per == "epoch":
         times = times // updates_per_epoch
-    return schedule.lasting(max_iter).multiplier(times)
+    return schedule.for_horizon(max_iter).multiplier(times)
 
 
 def _of_fit(descent):

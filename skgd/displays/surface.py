@@ -4,7 +4,7 @@ import numpy as np
 
 from skgd.displays.arguments import checked
 from skgd.displays.legends import DASHES, legend_below, nested, ranks
-from skgd.displays.plane import survey
+from skgd.displays.plane import compute_surface
 from skgd.displays.style import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
 from skgd.estimators.validation import numbers
 
@@ -165,7 +165,9 @@ class LossSurfaceDisplay:
         ValueError
             For estimators without a path, of a single parameter, or with different objectives.
         """
-        found = survey(estimators, X, y, sample_weight, parameters, bounds, grid_resolution)
+        found = compute_surface(
+            estimators, X, y, sample_weight, parameters, bounds, grid_resolution
+        )
         return cls(**found).plot(ax, **plot_options)
 
     @checked

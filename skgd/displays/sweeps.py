@@ -46,10 +46,10 @@ def searched(search, parameter, metric):
     scores = np.asarray(results[column], dtype=float)
     tried = results["params"]
     key = _only_key(tried, "learning_rate")
-    others = [k for k in _varied(tried) if k != key]
-    if parameter is None and len(others) > 1:
-        raise ValueError(f"The search varies {others}: choose one with parameter=.")
-    second = others[0] if others else None
+    extra = [k for k in _varied(tried) if k != key]
+    if parameter is None and len(extra) > 1:
+        raise ValueError(f"The search varies {extra}: choose one with parameter=.")
+    second = extra[0] if extra else None
     second = _only_key(tried, parameter) if parameter is not None else second
     places = [_cell(params, key, second) for params in tried]
     rates = sorted({place[1] for place in places if place})
@@ -72,7 +72,7 @@ def searched(search, parameter, metric):
         "parameter": None if lone else second.removeprefix(prefix),
         "candidates": None if lone else candidates,
         "show": "score",
-        "best_over": [name.removeprefix(prefix) for name in others if name != second],
+        "best_over": [name.removeprefix(prefix) for name in extra if name != second],
         "chosen": chosen[1:] if lone and chosen is not None else chosen,
     }
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skgd.descent.descent import Descent
 from skgd.descent.dry_run import rehearse
-from skgd.descent.new_state import settings_of, spelled
+from skgd.descent.new_state import fixed_settings, identity
 from skgd.descent.rates import gradient_unit
 from skgd.estimators._sklearn import (
     CallbackSupport,
@@ -20,9 +20,9 @@ from skgd.estimators._sklearn import (
     fit_context,
     open_context,
 )
-from skgd.estimators.monitoring import Rows, Watching, frame_of, hold_out
+from skgd.estimators.monitoring import Monitoring, Rows, frame_of, hold_out
 from skgd.estimators.nested_parameters import NamedParts, plain
-from skgd.estimators.running_means import Seen, link_name, means_of
+from skgd.estimators.running_means import RunningMeans, link_name, means_of
 from skgd.estimators.serialization import Storing
 from skgd.estimators.validation import canonical, joined, numbers, refuse_masked, sound
 from skgd.losses import LOSSES, Loss
@@ -31,9 +31,9 @@ from skgd.objective.objective import Objective
 from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Constant, Schedule
-from skgd.solvers.auto import Shortcut
+from skgd.solvers.auto import AutoSolver
 
-SOLUTION = {"coef_", "theta_", "_descents", "_seen"}  # without which an estimator is not fitted
+SOLUTION = {"coef_", "theta_", "_descents", "_means"}  # without which an estimator is not fitted
 
 
 class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
@@ -73,7 +73,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         loss = LOSSES.get(self.loss, Loss) if isinstance(self.loss, str) else self.loss
-        tags.target_tags.positive_only = getattr(loss, "lowest", -np.inf) >= 0.0
+        tags.target_tags.positive_only = getattr(loss, "min_target", -np.inf) >= 0.0
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -98,7 +98,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         -------
         self
         """
-        return self._train(X, y, sample_weight, again=True, epochs=1)
+        return self._train(X, y, sample_weight, resumes=True, epochs=1)
 
     def parameters(self):
         """Return the fitted parameters in the order of `objective`.
@@ -118,18 +118,18 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         """
         raise NotImplementedError
 
-    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
+    def _descend(self, objective, start, seed, epochs, monitor_factory, rate_share=1.0):
         """Run one descent on one objective, at a share of the automatic rate."""
         parts = self._parts()
-        unasked = epochs is None and not (begin and begin.validates)
-        if unasked and self._may_be_cut_short(parts) and Shortcut.serves(objective):
-            way = Shortcut(objective, parts["optimizer"], parts["schedule"], self.tol, start)
-            return self._run(way, epochs, begin)
+        unasked = epochs is None and not (monitor_factory and monitor_factory.validates)
+        if unasked and self._may_solve_directly(parts) and AutoSolver.serves(objective):
+            way = AutoSolver(objective, parts["optimizer"], parts["schedule"], self.tol, start)
+            return self._run(way, epochs, monitor_factory)
         rehearse(parts["optimizer"], objective.model)
         descent = Descent(
             objective,
             parts["optimizer"],
-            parts["schedule"].lasting(self.max_iter),
+            parts["schedule"].for_horizon(self.max_iter),
             start,
             learning_rate=plain(self.learning_rate),
             rate_share=rate_share,
@@ -140,9 +140,9 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
             unit=gradient_unit(objective) if self.learning_rate == "auto" else 1.0,
             **self._changeable(epochs),
         )
-        return self._run(descent, epochs, begin)
+        return self._run(descent, epochs, monitor_factory)
 
-    def _may_be_cut_short(self, parts):
+    def _may_solve_directly(self, parts):
         """Whether nothing is asked about the way to the minimum."""
         free = isinstance(parts["optimizer"], Auto) and isinstance(parts["schedule"], Constant)
         asked = self.record_path or self.average or self.early_stopping
@@ -160,46 +160,52 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
             "clip_value": self.clip_value or np.inf,
         }
 
-    def _go_on(self, descent, objective, epochs, begin):
+    def _resume_run(self, descent, objective, epochs, monitor_factory):
         """Take up a descent where it was left, on new data or the same."""
-        schedule, stream = self._named("schedule").lasting(self.max_iter), epochs is not None
+        schedule, stream = self._named("schedule").for_horizon(self.max_iter), epochs is not None
         options, optimizer = self._changeable(epochs), self._named("optimizer")
         rate = plain(self.learning_rate)
         descent.resume(objective, optimizer, schedule, rate, stream=stream, **options)
-        return self._run(descent, epochs, begin)
+        return self._run(descent, epochs, monitor_factory)
 
     def _tol(self, epochs):
         """Return when the training objective ends a descent; None where it does not."""
         return None if self.early_stopping or epochs is not None else plain(self.tol)
 
-    def _run(self, descent, epochs, begin):
+    def _run(self, descent, epochs, monitor_factory):
         """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
 
         ``begin`` returns for a descent who is to look on; None where nobody is.
         """
         descent.chosen = None
-        watch = begin and begin(descent)
-        descent.descend(self.max_iter if epochs is None else epochs, watch)
+        monitor = monitor_factory and monitor_factory(descent)
+        descent.descend(self.max_iter if epochs is None else epochs, monitor)
         return descent
 
-    def _left(self, objective, going):
+    def _resumable_runs(self, objective, resumes):
         """Return the descents of the last call, if they can be gone on with; else None."""
-        left, optimizer = vars(self).get("_descents") if going else None, self._named("optimizer")
+        runs, optimizer = (
+            vars(self).get("_descents") if resumes else None,
+            self._named("optimizer"),
+        )
         sizes = plain(self.batch_size), self.sampling, self.average
         return (
-            left
-            if left and left[0].settings == settings_of(objective, optimizer, *sizes)
+            runs
+            if runs and runs[0].settings == fixed_settings(objective, optimizer, *sizes)
             else None
         )
 
-    def _keep(self, descents, seen):
+    def _store_state(self, descents, training_set):
         """Keep what it takes to go on, without the data; nothing of what solvers have done."""
         self._descents = [d for d in descents if d.settings]
-        self._seen, self._link = seen if self._descents else None, link_name(self._named("loss"))
+        self._means, self._link = (
+            training_set if self._descents else None,
+            link_name(self._named("loss")),
+        )
         for descent in self._descents:
-            descent.release()
+            descent.drop_data()
 
-    def _see(self, y, weight, total, columns, going, epochs):
+    def _running_means(self, y, weight, total, columns, resumes, epochs):
         """Return what is known of the rows of this call, and of those that they go on.
 
         Parameters
@@ -220,17 +226,26 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         units : list of float
             What a fit of each target can gain.
         """
-        going, level, loss = going and epochs is not None, self._has_level(), self._named("loss")
-        before, constants = vars(self).get("_seen") if going else None, self._constants(y, weight)
+        resumes, level, loss = (
+            resumes and epochs is not None,
+            self._has_level(),
+            self._named("loss"),
+        )
+        before, constants = (
+            vars(self).get("_means") if resumes else None,
+            self._constants(y, weight),
+        )
         units = [constant.unit for constant in constants]
         means, squares = means_of(y, weight, level)
-        nulls = squares if loss.quadratic else np.array(units)
-        kind = spelled(loss), loss.quadratic, level, not going
-        seen = Seen(total, columns.mean, columns.variance, means, nulls, *kind)
+        null_objectives = squares if loss.quadratic else np.array(units)
+        kind = identity(loss), loss.quadratic, level, not resumes
+        training_set = RunningMeans(
+            total, columns.mean, columns.variance, means, null_objectives, *kind
+        )
         if before is None:
-            return seen, constants, units
-        seen = before.then(seen)
-        return seen, constants, seen.units(units)
+            return training_set, constants, units
+        training_set = before.then(training_set)
+        return training_set, constants, training_set.units(units)
 
     def _constants(self, y, weight):
         """Return the best constant prediction of each target."""
@@ -252,24 +267,36 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
             return int(np.random.SeedSequence().generate_state(1)[0])
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
-    def _prepare(self, X, y, sample_weight, held, going, epochs=None):
+    def _prepare(self, X, y, sample_weight, validation_set, resumes, epochs=None):
         """Return rows, targets, weights and their sum, and who is to look on at the descents."""
         frame = frame_of(X)
-        X, y, weight, total = self._checked(X, y, sample_weight, reset=not going)
-        seen = Rows(X, y, None if sample_weight is None else weight, frame)
-        held = self._held(*held)
+        X, y, weight, total = self._checked(X, y, sample_weight, reset=not resumes)
+        training_set = Rows(X, y, None if sample_weight is None else weight, frame)
+        validation_set = self._validation_set(*validation_set)
         if self.early_stopping and epochs is not None:
             raise ValueError("early_stopping should be False with partial_fit.")
-        if self.early_stopping and held is None:
-            seen, held = hold_out(seen, self.validation_fraction, self._seed())
-            kept = np.ones(len(seen.y)) if seen.weight is None else seen.weight
+        if self.early_stopping and validation_set is None:
+            training_set, validation_set = hold_out(
+                training_set, self.validation_fraction, self._seed()
+            )
+            kept = (
+                np.ones(len(training_set.y))
+                if training_set.weight is None
+                else training_set.weight
+            )
             total, weight = total * kept.sum() / weight.sum(), kept / kept.mean()
         context = open_context(self) if epochs is None else None
         if context is not None:
-            context.call_on_fit_task_begin(estimator=self, **seen.as_metadata())
-        return seen.X, seen.y, weight, total, Watching(seen, held, context)
+            context.call_on_fit_task_begin(estimator=self, **training_set.as_metadata())
+        return (
+            training_set.X,
+            training_set.y,
+            weight,
+            total,
+            Monitoring(training_set, validation_set, context),
+        )
 
-    def _held(self, X, y, sample_weight):
+    def _validation_set(self, X, y, sample_weight):
         """Return the rows to validate on that were given, if any."""
         if X is None or y is None:
             if X is not None or y is not None or sample_weight is not None:
@@ -312,9 +339,9 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
     def _targets(self, y):
         """Return y as numbers that the loss has a meaning for."""
         y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._named("loss")
-        if y.min() < loss.lowest:
+        if y.min() < loss.min_target:
             raise ValueError(
-                f"Some values of y are below {loss.lowest:g}, the lowest that the loss "
+                f"Some values of y are below {loss.min_target:g}, the lowest that the loss "
                 f"{type(loss).__name__} has a meaning for."
             )
         return y
@@ -332,11 +359,11 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
                 reset=False,
             )
 
-    def _null(self, y, weight, fitted):
+    def _null_objective(self, y, weight, fitted):
         """Return the unit of what a fit can gain."""
         return fit_constant(self._named("loss"), y, weight, fitted).unit
 
-    def _problem(self, X, y, weight, model, null, **known):
+    def _problem(self, X, y, weight, model, null_objective, **known):
         """Return F for one target, with what else `Objective` is told."""
         parts = self._parts()
         return Objective(
@@ -347,22 +374,23 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
             loss=parts["loss"],
             penalty=parts["penalty"],
             alpha=self.alpha,
-            shares=self._shares(X.shape[1]),
-            null=null,
+            penalty_factor=self._penalty_factor(X.shape[1]),
+            null_objective=null_objective,
             **known,
         )
 
-    def _shares(self, p):
+    def _penalty_factor(self, p):
         """Return what each weight's penalty is multiplied by; None for one."""
         if self.penalty_weights is None:
             return None
         names = {(p,): "one for each column"}
-        shares = numbers(self.penalty_weights, "penalty_weights", names)
-        if shares.min() < 0.0:
+        penalty_factor = numbers(self.penalty_weights, "penalty_weights", names)
+        if penalty_factor.min() < 0.0:
             raise ValueError(
-                f"penalty_weights must have no negative entry. Its smallest is {shares.min():.3g}."
+                "penalty_weights must have no negative entry. Its smallest is "
+                f"{penalty_factor.min():.3g}."
             )
-        return shares
+        return penalty_factor
 
     def _init(self, shape, names, sizes):
         """Return ``init``, of this shape or for each of its rows; None where there is none.

@@ -8,14 +8,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import Interval, StrOptions, fit_context
 from skgd.estimators.docstrings import documented
-from skgd.estimators.multistart_descent import ManyStarts
+from skgd.estimators.multistart_descent import MultistartDescent
 from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDGaborRegressor(ManyStarts):
+class GDGaborRegressor(MultistartDescent):
     """A wave packet fitted by gradient descent, from one start or from the best of many.
 
     Predicts ``f(x) = a sin(u) exp(-u^2 / (2 s^2)) + c`` with
@@ -152,7 +152,7 @@ class GDGaborRegressor(ManyStarts):
     """
 
     _parameter_constraints = {
-        **ManyStarts._parameter_constraints,
+        **MultistartDescent._parameter_constraints,
         "fit_amplitude": ["boolean"],
         "fit_width": ["boolean"],
         "fit_baseline": ["boolean"],
@@ -261,8 +261,10 @@ class GDGaborRegressor(ManyStarts):
         ConvergenceWarning
             When the solution is not stationary, or is a saddle point.
         """
-        held = X_val, y_val, sample_weight_val
-        return self._train(X, y, sample_weight, again=self.warm_start, held=held)
+        validation_set = X_val, y_val, sample_weight_val
+        return self._train(
+            X, y, sample_weight, resumes=self.warm_start, validation_set=validation_set
+        )
 
     def predict(self, X):
         """Predict by the wave packet.
@@ -303,7 +305,10 @@ class GDGaborRegressor(ManyStarts):
 
     def _solution(self):
         """Return ``theta_``, if it has as many numbers as the model has parameters."""
-        theta, d = np.asarray(self.theta_), self.n_features_in_ + self._model().n_others()
+        theta, d = (
+            np.asarray(self.theta_),
+            self.n_features_in_ + self._model().n_extra_parameters(),
+        )
         if theta.shape != (d,):
             raise ValueError(f"theta_ has shape {theta.shape}; expected {(d,)}. Fit anew.")
         return theta

@@ -6,68 +6,76 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from skgd.estimators.estimator import DescentEstimator
-from skgd.estimators.messages import judge
+from skgd.estimators.messages import check_outcome
 from skgd.estimators.running_means import check_link
 from skgd.estimators.validation import stored_as
-from skgd.kernels.sums import are_constant, survey
+from skgd.kernels.sums import are_constant, column_moments
 from skgd.models import Linear
 
 
-class TargetByTarget(MultiOutputMixin, DescentEstimator):
+class LinearDescent(MultiOutputMixin, DescentEstimator):
     """An abstract linear estimator, with a descent of its own for every target."""
 
-    def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
+    def _train(self, X, y, sample_weight, resumes, validation_set=(None, None, None), epochs=None):
         """Go on with the descents of the last call, or begin new ones, and report."""
-        going = again and self.__sklearn_is_fitted__()
-        X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
+        resumes = resumes and self.__sklearn_is_fitted__()
+        X, y, weight, total, monitoring = self._prepare(
+            X, y, sample_weight, validation_set, resumes, epochs
+        )
         targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
-        self._check_targets(len(targets), going)
-        check_link(vars(self).get("_link") if going else None, self._named("loss"))
-        columns = survey(X, weight, intercept=bool(self.fit_intercept))
-        seen, constants, units = self._see(targets, weight, total, columns, going, epochs)
-        columns, centre = self._judged(columns, seen, weight, X.dtype)
+        self._check_targets(len(targets), resumes)
+        check_link(vars(self).get("_link") if resumes else None, self._named("loss"))
+        columns = column_moments(X, weight, intercept=bool(self.fit_intercept))
+        seen, constants, units = self._running_means(
+            targets, weight, total, columns, resumes, epochs
+        )
+        columns, centre = self._judge_columns(columns, seen, weight, X.dtype)
         offsets = np.zeros(len(targets)) if centre is None else seen.targets
         objectives = [
             self._objective(X, t - offset, weight, unit, centre, columns)
             for t, offset, unit in zip(targets, offsets, units)
         ]
-        if not going:
+        if not resumes:
             solved = self.center == "auto" and self._is_left_alone()
             self._levels = np.array([c.level for c in constants]) if solved else offsets
-        begins = [
-            watching.target(k).beginning(self, partial(self._shown, X.dtype, offset))
+        monitors = [
+            monitoring.target(k).make_monitor(
+                self, partial(self._fitted_attributes, X.dtype, offset)
+            )
             for k, offset in enumerate(offsets)
         ]
-        descents = self._descents_for(objectives, begins, going, epochs)
+        descents = self._descents_for(objectives, monitors, resumes, epochs)
         each = _only if y.ndim == 1 else _all
         kept = [d.path for d in descents] if self.record_path else []
         self._record(descents, [*map(_whole, descents, kept, offsets)], each)
-        failures = [judge(d, self) for d in descents]
+        failures = [check_outcome(d, self) for d in descents]
         ends = [_whole(d, d.result, offset) for d, offset in zip(descents, offsets)]
         finals = stored_as(X.dtype, np.array(ends), X.shape[1]) + 0  # no negative zeros
         self._report(descents, finals, each)
         self._failure = next(filter(None, failures), None)
-        self._keep(descents, seen)
-        watching.end(self)
+        self._store_state(descents, seen)
+        monitoring.end(self)
         return self
 
-    def _check_targets(self, n_targets, going):
+    def _check_targets(self, n_targets, resumes):
         """Refuse another number of targets than the fit so far has."""
-        if going and np.size(self.t_) != n_targets:
+        if resumes and np.size(self.t_) != n_targets:
             raise ValueError(f"y has {n_targets} targets; the fit so far has {np.size(self.t_)}.")
 
-    def _descents_for(self, objectives, begins, going, epochs):
+    def _descents_for(self, objectives, monitors, resumes, epochs):
         """Descend for each target, from where the last call ended or anew."""
-        left = self._left(objectives[0], going)
-        if left is not None:
-            each = zip(left, objectives, begins)
-            return [self._go_on(d, o, epochs, begin) for d, o, begin in each]
-        done = np.ravel(self.t_) if going else np.zeros(len(objectives), dtype=int)
-        starts = self._starts(len(objectives), objectives[0].p, going)
+        runs = self._resumable_runs(objectives[0], resumes)
+        if runs is not None:
+            each = zip(runs, objectives, monitors)
+            return [
+                self._resume_run(d, o, epochs, monitor_factory) for d, o, monitor_factory in each
+            ]
+        done = np.ravel(self.t_) if resumes else np.zeros(len(objectives), dtype=int)
+        starts = self._starts(len(objectives), objectives[0].p, resumes)
         seed = self._seed(self._draws(objectives[0].n))
         descents = [
-            self._descend(objective, start[: objective.d], seed, epochs, begin)
-            for objective, start, begin in zip(objectives, starts, begins)
+            self._descend(objective, start[: objective.d], seed, epochs, monitor_factory)
+            for objective, start, monitor_factory in zip(objectives, starts, monitors)
         ]
         for descent, t in zip(descents, done.tolist()):
             descent.updates_before = t
@@ -76,7 +84,7 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
     def _has_level(self):
         return bool(self.fit_intercept)
 
-    def _judged(self, columns, seen, weight, dtype):
+    def _judge_columns(self, columns, seen, weight, dtype):
         """Return the columns, constant where they were so in all rows, and where they are centred.
 
         Where not all rows are known that the parameters were fitted to, there is no centre, and
@@ -105,9 +113,9 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
         """Whether nothing is asked about the descent, so that an intercept may be solved for."""
         return self.batch_size is None and self.learning_rate == "auto" and self.init is None
 
-    def _starts(self, n_targets, p, going=False):
+    def _starts(self, n_targets, p, resumes=False):
         """Return where each target's descent begins, the intercept last."""
-        if going:
+        if resumes:
             coef, intercept = np.asarray(self._dense()), np.ravel(self.intercept_)
             if coef.size != n_targets * p or intercept.size not in (1, n_targets):
                 raise ValueError(
@@ -125,16 +133,16 @@ class TargetByTarget(MultiOutputMixin, DescentEstimator):
             start[:, p:] = np.reshape(self._levels, (-1, 1))
         return start
 
-    def _objective(self, X, y, weight, null, centre=None, columns=None):
+    def _objective(self, X, y, weight, null_objective, centre=None, columns=None):
         """Return F for one target, which is given as seen from its offset."""
         model = Linear(self.fit_intercept and centre is None)
         known = {"centre": centre, "columns": columns, "positive": self.positive}
-        return self._problem(X, y, weight, model, null, **known)
+        return self._problem(X, y, weight, model, null_objective, **known)
 
-    def _shown(self, dtype, offset, descent):
+    def _fitted_attributes(self, dtype, offset, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
         p = self.n_features_in_
-        theta = stored_as(dtype, _whole(descent, descent.answer, offset), p) + 0
+        theta = stored_as(dtype, _whole(descent, descent.iterate, offset), p) + 0
         solution = {"coef_": theta[:p], "intercept_": theta[p] if self.fit_intercept else 0.0}
         return solution | {"t_": descent.t, "_failure": None}
 

@@ -15,7 +15,7 @@ FAILED_CANDIDATE = (
 )
 
 
-def judge(descent, estimator):
+def check_outcome(descent, estimator):
     """Say it when a descent has failed, or has not finished.
 
     Parameters
@@ -39,7 +39,7 @@ def judge(descent, estimator):
         unusable = outcome is Outcome.NONFINITE or descent.chosen is None
         if unusable and in_a_search():
             raise ValueError(FAILED_CANDIDATE.format(name))
-        sentence = f"{name} diverged. {growth(descent)}"
+        sentence = f"{name} diverged. {divergence_message(descent)}"
         if outcome is Outcome.NONFINITE:
             raise ValueError(sentence)
         warn(sentence)
@@ -47,8 +47,8 @@ def judge(descent, estimator):
     if outcome is Outcome.MAX_ITER and descent.tol is not None:
         warn(
             f"{name} has not converged in max_iter={most} epochs: "
-            f"{remainder(descent)}, and tol is {descent.tol:.1e}. Allow more epochs, scale the "
-            "features, or let the learning rate fall by a schedule.",
+            f"{progress_message(descent)}, and tol is {descent.tol:.1e}. Allow more epochs, scale "
+            "the features, or let the learning rate fall by a schedule.",
         )
     elif outcome is Outcome.MAX_ITER and estimator.early_stopping and estimator.tol is not None:
         warn(
@@ -58,7 +58,7 @@ def judge(descent, estimator):
     return None
 
 
-def growth(descent):
+def divergence_message(descent):
     """Return the sentences on an objective that has grown."""
     with np.errstate(all="ignore"):
         bound = stability(descent)
@@ -76,13 +76,13 @@ def stability(descent):
     known = objective, rule, batch, descent.sampling == "replacement"
     limit, name = stability_limit(*known), NAMES.get(type(rule).__name__, type(rule).__name__)
     if limit is not None and batch is None:
-        share = rule.endurance()
+        share = rule.stability_limit()
         unit = "2/L" if share == 1.0 else f"{share:.3g} times 2/L"
         return f"The largest stable rate of {name} on this data is {limit:.3g} ({unit})."
     if limit is not None:
         rows = "one row" if batch == 1 else f"{batch} rows"
         return f"The largest stable rate of {name} on batches of {rows} is at least {limit:.3g}."
-    if rule.fraction is None:
+    if rule.newton_fraction is None:
         return f"Nothing is known of the stability of {name} on this data."
     automatic = automatic_rate(*known[:2], np.zeros(objective.d), *known[2:])
     return (
@@ -91,9 +91,9 @@ def stability(descent):
     )
 
 
-def remainder(descent):
+def progress_message(descent):
     """Return what was reached, in the unit of tol."""
     if descent.full:
         return f"the scaled residual is {descent.residual:.1e}"
-    gain = (descent.curve[-2] - descent.curve[-1]) / descent.objective.null
+    gain = (descent.curve[-2] - descent.curve[-1]) / descent.objective.null_objective
     return f"the last epoch lowered the objective by {gain:.1e} of the constant prediction's"

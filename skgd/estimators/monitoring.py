@@ -60,7 +60,7 @@ def frame_of(X):
     return X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
 
 
-class Watching(NamedTuple):
+class Monitoring(NamedTuple):
     """Who is to look on at the descents of a fit.
 
     ``seen`` are the rows that it is fitted to; ``held`` those that it is validated on, if
@@ -68,18 +68,22 @@ class Watching(NamedTuple):
     what each of several descents is called.
     """
 
-    seen: Rows
-    held: Rows | None = None
+    training_set: Rows
+    validation_set: Rows | None = None
     context: object = None
-    among: str = ""
+    task_name: str = ""
 
     def target(self, k):
         """Return the same for one target alone."""
-        several = "target" if self.seen.y.ndim > 1 else self.among
-        held = self.held and self.held.target(k)
-        return self._replace(seen=self.seen.target(k), held=held, among=several)
+        several = "target" if self.training_set.y.ndim > 1 else self.task_name
+        validation_set = self.validation_set and self.validation_set.target(k)
+        return self._replace(
+            training_set=self.training_set.target(k),
+            validation_set=validation_set,
+            task_name=several,
+        )
 
-    def beginning(self, estimator, show):
+    def make_monitor(self, estimator, fitted_attributes):
         """Return a function of a descent, that is about to go on, for who looks on at it.
 
         Parameters
@@ -93,57 +97,71 @@ class Watching(NamedTuple):
         Beginning or None
             None where nobody looks on.
         """
-        idle = self.held is None and self.context is None and not estimator.verbose
-        return None if idle else Beginning(self, estimator, show)
+        idle = self.validation_set is None and self.context is None and not estimator.verbose
+        return None if idle else MonitorFactory(self, estimator, fitted_attributes)
 
     def end(self, estimator):
         """Say that the fit is over."""
         if self.context is not None:
             hook = self.context.call_on_fit_task_end
-            hook(estimator=estimator, reconstruction_attributes={}, **self.seen.as_metadata())
+            hook(
+                estimator=estimator,
+                reconstruction_attributes={},
+                **self.training_set.as_metadata(),
+            )
 
 
-class Beginning(NamedTuple):
+class MonitorFactory(NamedTuple):
     """Who is to look on at one descent: called with it, returns one watcher for all."""
 
-    watching: Watching
+    monitoring: Monitoring
     estimator: object
-    show: object
+    fitted_attributes: object
 
     @property
     def validates(self):
         """Whether the way matters, as every epoch is scored on other rows."""
-        return self.watching.held is not None
+        return self.monitoring.validation_set is not None
 
     def __call__(self, descent):
         """Return one watcher for all that look on."""
-        watching, estimator, watchers = self.watching, self.estimator, []
+        monitoring, estimator, watchers = self.monitoring, self.estimator, []
         if self.validates:
-            watchers.append(Validation(estimator, self.show, watching.held, descent))
+            watchers.append(
+                Validation(estimator, self.fitted_attributes, monitoring.validation_set, descent)
+            )
         if estimator.verbose:
-            watchers.append(narrate)
-        if watching.context is not None:
-            context, among, most = watching.context, watching.among, estimator.max_iter
-            context = context.subcontext(among, max_subtasks=most) if among else context
-            watchers.append(Callbacks(estimator, self.show, context, watching.seen, descent))
+            watchers.append(print_progress)
+        if monitoring.context is not None:
+            context, task_name, most = monitoring.context, monitoring.task_name, estimator.max_iter
+            context = context.subcontext(task_name, max_subtasks=most) if task_name else context
+            watchers.append(
+                Callbacks(
+                    estimator, self.fitted_attributes, context, monitoring.training_set, descent
+                )
+            )
 
-        def watch_all(descent):
+        def monitor_all(descent):
             if descent.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
-                for watch in watchers:
-                    watch(descent)
+                for monitor in watchers:
+                    monitor(descent)
 
-        return watch_all
+        return monitor_all
 
 
 class Validation:
     """Scores every epoch on rows that the descent does not see, and keeps the best."""
 
-    def __init__(self, estimator, show, held, descent):
-        self.estimator, self.show, self.held = estimator, show, held
+    def __init__(self, estimator, fitted_attributes, validation_set, descent):
+        self.estimator, self.fitted_attributes, self.validation_set = (
+            estimator,
+            fitted_attributes,
+            validation_set,
+        )
         loss = estimator.scoring == "loss"
         self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
-        weighs = held.weight is not None and takes_weights(self.scorer)
-        self.weight = {"sample_weight": held.weight} if weighs else {}
+        weighs = validation_set.weight is not None and takes_weights(self.scorer)
+        self.weight = {"sample_weight": validation_set.weight} if weighs else {}
         self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
         self.tol = estimator.tol or 0.0
         self.best = self.bar = -np.inf
@@ -157,21 +175,24 @@ class Validation:
             ) from error
         if not np.isfinite(self.bar):
             raise ValueError(
-                f"The validation score of the start is {descent.scores[0]} on {len(held.y)} rows. "
-                "Hold out more of them (R^2 needs two), or choose another scoring."
+                f"The validation score of the start is {descent.scores[0]} on "
+                f"{len(validation_set.y)} rows. Hold out more of them (R^2 needs two), or choose "
+                "another scoring."
             )
 
     def __call__(self, descent):
         """Score the present parameters; stop a descent that no longer improves the score."""
         view = copy.copy(self.estimator)
-        vars(view).update(self.show(descent))
-        if self.held.frame is None:
+        vars(view).update(self.fitted_attributes(descent))
+        if self.validation_set.frame is None:
             vars(view).pop("feature_names_in_", None)
-        score = float(self.scorer(view, self.held.shown, self.held.y, **self.weight))
+        score = float(
+            self.scorer(view, self.validation_set.shown, self.validation_set.y, **self.weight)
+        )
         descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
         descent.scores[descent.epoch :] = [score]
         if score > self.best:
-            self.best, descent.chosen = score, descent.answer.copy()
+            self.best, descent.chosen = score, descent.iterate.copy()
         improved = score > self.bar + self.tol
         self.bar = score if improved else self.bar
         self.stale = 0 if improved else self.stale + 1
@@ -182,9 +203,13 @@ class Validation:
 class Callbacks:
     """Tells scikit-learn's callbacks about every epoch."""
 
-    def __init__(self, estimator, show, context, seen, descent):
-        self.estimator, self.show, self.context = estimator, show, context
-        self.seen = seen.as_metadata()
+    def __init__(self, estimator, fitted_attributes, context, training_set, descent):
+        self.estimator, self.fitted_attributes, self.context = (
+            estimator,
+            fitted_attributes,
+            context,
+        )
+        self.training_set = training_set.as_metadata()
         self.task = self._begin(descent)
 
     def __call__(self, descent):
@@ -202,12 +227,12 @@ class Callbacks:
     def _tell(self, hook, descent):
         return hook(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.show(descent),
-            **self.seen,
+            reconstruction_attributes=lambda: self.fitted_attributes(descent),
+            **self.training_set,
         )
 
 
-def narrate(descent):
+def print_progress(descent):
     """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
     digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
     if digit in "1235" and not rest.strip("0"):
@@ -234,9 +259,11 @@ def hold_out(rows, fraction, seed):
             "early_stopping needs two rows that have a weight, one to fit to and one to validate "
             f"on. Got {counting.size}."
         )
-    _, held = train_test_split(counting, test_size=fraction, random_state=seed)
-    held = np.sort(held)
-    return rows.take(np.setdiff1d(np.arange(len(rows.y)), held)), rows.take(held)
+    _, validation_set = train_test_split(counting, test_size=fraction, random_state=seed)
+    validation_set = np.sort(validation_set)
+    return rows.take(np.setdiff1d(np.arange(len(rows.y)), validation_set)), rows.take(
+        validation_set
+    )
 
 
 def _by_loss(estimator, X, y, sample_weight=None):

@@ -7,46 +7,54 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators.estimator import DescentEstimator
-from skgd.estimators.messages import FAILED, judge
+from skgd.estimators.messages import FAILED, check_outcome
 from skgd.estimators.running_means import check_link
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import numbers, stored_as
 from skgd.kernels.sums import Columns
 from skgd.models import Gabor
 from skgd.multistart.minima import End, Minima, covariance, describe, distinct, polish
-from skgd.multistart.screening import checked_box, enough, screen
+from skgd.multistart.screening import check_bounds, default_n_screen, screen
 
 NO_COLUMNS = Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
 QUARTERS = 60  # times that an automatic rate is cut, at most
 
 
-class ManyStarts(DescentEstimator):
+class MultistartDescent(DescentEstimator):
     """An abstract estimator of the Gabor model, descending from one start or from many."""
 
-    def _train(self, X, y, sample_weight, again, held=(None, None, None), epochs=None):
+    def _train(self, X, y, sample_weight, resumes, validation_set=(None, None, None), epochs=None):
         """Go on with the descent of the last call, or begin new ones, and report."""
-        going = again and self.__sklearn_is_fitted__()
-        X, y, weight, total, watching = self._prepare(X, y, sample_weight, held, going, epochs)
-        check_link(vars(self).get("_link") if going else None, self._named("loss"))
-        seen, _, units = self._see(y[None], weight, total, NO_COLUMNS, going, epochs)
+        resumes = resumes and self.__sklearn_is_fitted__()
+        X, y, weight, total, monitoring = self._prepare(
+            X, y, sample_weight, validation_set, resumes, epochs
+        )
+        check_link(vars(self).get("_link") if resumes else None, self._named("loss"))
+        seen, _, units = self._running_means(y[None], weight, total, NO_COLUMNS, resumes, epochs)
         objective = self._problem(X, y, weight, self._model(), units[0])
-        left, show = self._left(objective, going), partial(self._shown, X.dtype)
-        if left is None:
-            searches = self.init is None and not going
+        runs, fitted_attributes = (
+            self._resumable_runs(objective, resumes),
+            partial(self._fitted_attributes, X.dtype),
+        )
+        if runs is None:
+            searches = self.init is None and not resumes
             seed = self._seed(searches or self._draws(objective.n))
-            starts = self._last()[None] if going else self._starts(objective, seed)
+            starts = self._last()[None] if resumes else self._starts(objective, seed)
             self.starts_ = self._outward(starts)
-            among = "start" if len(starts) > 1 else ""
-            begin = watching._replace(among=among).beginning(self, show)
+            task_name = "start" if len(starts) > 1 else ""
+            monitor_factory = monitoring._replace(task_name=task_name).make_monitor(
+                self, fitted_attributes
+            )
             n_jobs = self.n_jobs and min(self.n_jobs, len(starts))
             descents = Parallel(n_jobs=n_jobs, prefer="threads")(
-                delayed(self._descend)(objective, start, seed, epochs, begin) for start in starts
+                delayed(self._descend)(objective, start, seed, epochs, monitor_factory)
+                for start in starts
             )
             for descent in descents:
-                descent.updates_before = int(self.t_) if going else 0
+                descent.updates_before = int(self.t_) if resumes else 0
         else:
-            begin = watching.beginning(self, show)
-            descents = [self._go_on(left[0], objective, epochs, begin)]
+            monitor_factory = monitoring.make_monitor(self, fitted_attributes)
+            descents = [self._resume_run(runs[0], objective, epochs, monitor_factory)]
         sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
         finite = sound[0].outcome is not Outcome.NONFINITE
         ends = self._ends(objective, sound) if finite else [End(sound[0].result, 1, sound[0])]
@@ -55,10 +63,10 @@ class ManyStarts(DescentEstimator):
         if finite:
             self._report(objective, ends, X.dtype)
         if not (finite and self.converged_):
-            self._failure = judge(best, self)
+            self._failure = check_outcome(best, self)
         self._warn_of_kind()
-        self._keep([best], seen)
-        watching.end(self)
+        self._store_state([best], seen)
+        monitoring.end(self)
         return self
 
     def _model(self):
@@ -89,8 +97,8 @@ class ManyStarts(DescentEstimator):
         return np.concatenate([theta[..., 1 : p + 1], theta[..., [0]], theta[..., p + 1 :]], -1)
 
     def _objective(self, X, y, weight):
-        null = self._null(y, weight, self.fit_baseline)
-        return self._problem(X, y, weight, self._model(), null)
+        null_objective = self._null_objective(y, weight, self.fit_baseline)
+        return self._problem(X, y, weight, self._model(), null_objective)
 
     def _starts(self, objective, seed):
         """Return where the descents begin, one row each."""
@@ -103,12 +111,12 @@ class ManyStarts(DescentEstimator):
             if self.fit_width and start[0, 1 + objective.p + self.fit_amplitude] == 0.0:
                 raise ValueError("init has a width of zero; it must not be.")
             return self._resolved(objective, self._inward(start), "init")
-        box = checked_box(self.bounds, objective.d)
+        box = check_bounds(self.bounds, objective.d)
         if box is not None:
             box = self._inward(box.T).T
             self._resolved(objective, _farthest(objective, box), "bounds")
         rng = np.random.default_rng(seed)
-        n_screen = enough(objective.p) if self.n_screen == "auto" else self.n_screen
+        n_screen = default_n_screen(objective.p) if self.n_screen == "auto" else self.n_screen
         return screen(objective, n_screen, self.n_init, rng, box)
 
     def _resolved(self, objective, points, name):
@@ -121,15 +129,15 @@ class ManyStarts(DescentEstimator):
             )
         return points
 
-    def _descend(self, objective, start, seed, epochs, begin, rate_share=1.0):
+    def _descend(self, objective, start, seed, epochs, monitor_factory, rate_share=1.0):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
-        descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
+        descent = self._attempt(objective, start, seed, epochs, monitor_factory, rate_share)
         for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
-            curve, null = descent.curve, objective.null
-            if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null):
+            curve, null_objective = descent.curve, objective.null_objective
+            if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null_objective):
                 break
             rate_share *= 0.25
-            descent = self._attempt(objective, start, seed, epochs, begin, rate_share)
+            descent = self._attempt(objective, start, seed, epochs, monitor_factory, rate_share)
         return descent
 
     def _attempt(self, *args):
@@ -141,7 +149,9 @@ class ManyStarts(DescentEstimator):
 
     def _is_polished(self, validated):
         auto = self.init is None and not validated
-        return not self._named("loss").rough and (auto if self.polish == "auto" else self.polish)
+        return not self._named("loss").nonsmooth and (
+            auto if self.polish == "auto" else self.polish
+        )
 
     def _ends(self, objective, descents):
         """Return where descents have ended, the best first, those with the same curve as one."""
@@ -151,8 +161,8 @@ class ManyStarts(DescentEstimator):
             ends.sort(key=lambda end: -max(end.descent.scores))
         if not self._is_polished(validated):
             return ends
-        upright, p = objective.model.upright, objective.p
-        ends = [end._replace(theta=upright(polish(objective, end.theta), p)) for end in ends]
+        canonical, p = objective.model.canonical, objective.p
+        ends = [end._replace(theta=canonical(polish(objective, end.theta), p)) for end in ends]
         return distinct(objective, ends)
 
     def _report(self, objective, ends, dtype):
@@ -180,9 +190,9 @@ class ManyStarts(DescentEstimator):
         if polished:
             self.converged_ = best.kind != "not stationary"
 
-    def _shown(self, dtype, descent):
+    def _fitted_attributes(self, dtype, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
-        theta = stored_as(dtype, self._outward(descent.answer))
+        theta = stored_as(dtype, self._outward(descent.iterate))
         return {"theta_": theta, "t_": descent.t, "_failure": None}
 
     def _warn_of_kind(self):
@@ -206,7 +216,7 @@ def _farthest(objective, box):
 
 def _resolves(objective, theta):
     with np.errstate(all="ignore"):
-        z = objective.project(theta[: objective.p])
+        z = objective.matvec(theta[: objective.p])
         return objective.model.resolves(z, theta, objective.p)
 
 

@@ -10,11 +10,11 @@ from skgd.estimators.nested_parameters import plain
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import numbers
-from skgd.kernels.sums import survey
+from skgd.kernels.sums import column_moments
 from skgd.models import Linear
 from skgd.objective.objective import Objective
 from skgd.schedules import Constant
-from skgd.solvers.auto import Shortcut
+from skgd.solvers.auto import AutoSolver
 from skgd.solvers.quadratic import Quadratic
 from skgd.solvers.working_set import WorkingSet
 
@@ -132,27 +132,31 @@ def path(
     X, y, weight, _ = model._checked(X, y, sample_weight)
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
-    columns = survey(X, weight, bool(fit_intercept))
+    columns = column_moments(X, weight, bool(fit_intercept))
     centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
-    parts, null, rest = model._parts(), model._null(y, weight, fit_intercept), y - level
+    parts, null_objective, rest = (
+        model._parts(),
+        model._null_objective(y, weight, fit_intercept),
+        y - level,
+    )
     kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
-    known = {**kinds, "centre": centre, "columns": columns, "null": null}
+    known = {**kinds, "centre": centre, "columns": columns, "null_objective": null_objective}
     if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
         level, rest = y[weight > 0.0][0], np.zeros(len(y))
     problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
     alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
-    working, way = None, None
+    working, solver = None, None
     for k, alpha in enumerate(alphas):
-        problem.turn(problem.objective.turned(alpha))
+        problem.set_penalty(problem.objective.with_alpha(alpha))
         working = working or (None if problem.smooth else WorkingSet(problem, lasting=True))
-        way = _follow(problem, working, way, parts["optimizer"], max_iter)
-        coefs[:, k], gaps[k] = way.answer, problem.objective.dual_gap(way.answer)
-        looks.append(way.epoch)
-        if not way.outcome.settled:
+        solver = _follow(problem, working, solver, parts["optimizer"], max_iter)
+        coefs[:, k], gaps[k] = solver.iterate, problem.objective.dual_gap(solver.iterate)
+        looks.append(solver.epoch)
+        if not solver.outcome.settled:
             warn(
                 f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
-                f"the data: the scaled residual is {way.residual:.1e}, and tol is {tol:.1e}.",
+                f"the data: the scaled residual is {solver.residual:.1e}, and tol is {tol:.1e}.",
             )
     intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))
@@ -170,10 +174,10 @@ def _given(alphas):
 
 def _grid(problem, n_alphas, eps):
     """Return alphas in equal ratios, from the smallest that leaves no weight."""
-    costs = problem.a > 0.0
-    if not costs.any():
+    strengths = problem.l1_strength > 0.0
+    if not strengths.any():
         raise ValueError("A penalty without an l1 part leaves no weight at no alpha: give alphas.")
-    largest = float(np.abs(problem.q[costs] / problem.a[costs]).max())
+    largest = float(np.abs(problem.q[strengths] / problem.l1_strength[strengths]).max())
     if largest == 0.0:  # no column has a product with y: every weight is zero at every alpha
         largest = 1.0
     if largest * eps < np.finfo(float).tiny:
@@ -185,7 +189,7 @@ def _grid(problem, n_alphas, eps):
 
 def _follow(problem, columns, last, optimizer, max_iter):
     """Return the way to the minimum from where the last one has ended."""
-    start, slopes = (None, None) if last is None else (last.answer, last.slopes)
-    way = Shortcut(problem.objective, optimizer, Constant(), problem.tol, start)
-    way.follow(problem, columns, max_iter, slopes)
-    return way
+    start, slopes = (None, None) if last is None else (last.iterate, last.slopes)
+    solver = AutoSolver(problem.objective, optimizer, Constant(), problem.tol, start)
+    solver.follow(problem, columns, max_iter, slopes)
+    return solver

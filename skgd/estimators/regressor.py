@@ -9,14 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, fit_context, link_of
 from skgd.estimators.docstrings import documented
-from skgd.estimators.linear_descent import TargetByTarget
+from skgd.estimators.linear_descent import LinearDescent
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDRegressor(TargetByTarget):
+class GDRegressor(LinearDescent):
     """Linear regression by gradient descent, with any of the classic rules.
 
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
@@ -134,7 +134,7 @@ class GDRegressor(TargetByTarget):
     """
 
     _parameter_constraints = {
-        **TargetByTarget._parameter_constraints,
+        **LinearDescent._parameter_constraints,
         "fit_intercept": ["boolean"],
         "positive": ["boolean"],
         "center": ["boolean", StrOptions(["auto"])],
@@ -231,8 +231,10 @@ class GDRegressor(TargetByTarget):
         ConvergenceWarning
             When ``max_iter`` epochs were not enough, or the objective has grown.
         """
-        held = X_val, y_val, sample_weight_val
-        return self._train(X, y, sample_weight, again=self.warm_start, held=held)
+        validation_set = X_val, y_val, sample_weight_val
+        return self._train(
+            X, y, sample_weight, resumes=self.warm_start, validation_set=validation_set
+        )
 
     def predict(self, X):
         """Predict by the linear function.
@@ -296,7 +298,7 @@ class GDRegressor(TargetByTarget):
         """
         X, y, weight, _ = clone(self)._checked(X, y, sample_weight)
         objectives = [
-            self._objective(X, t, weight, self._null(t, weight, self.fit_intercept))
+            self._objective(X, t, weight, self._null_objective(t, weight, self.fit_intercept))
             for t in np.ascontiguousarray(y.reshape(len(y), -1).T)
         ]
         return objectives[0] if y.ndim == 1 else objectives

@@ -7,14 +7,14 @@ import numpy as np
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 
 
-class Seen(NamedTuple):
+class RunningMeans(NamedTuple):
     """Means over rows, and the sum of the weights that they are means by. Plain data."""
 
     total: float
     columns: np.ndarray  # (p,), means; about zero where no constant can be fitted
     variances: np.ndarray  # (p,)
     targets: np.ndarray  # (n_targets,), means likewise
-    nulls: np.ndarray  # (n_targets,), the objective of a constant prediction
+    null_objectives: np.ndarray  # (n_targets,), the objective of a constant prediction
     loss: str
     quadratic: bool
     level: bool  # whether a constant can be fitted
@@ -30,15 +30,15 @@ class Seen(NamedTuple):
         total = self.total + later.total
         share, rest = later.total / total, self.total / total
         apart, moved = later.columns - self.columns, later.targets - self.targets
-        nulls = rest * self.nulls + share * later.nulls
+        null_objectives = rest * self.null_objectives + share * later.null_objectives
         if self.quadratic:  # the spread of all is more than that within each
-            nulls += 0.5 * share * rest * moved**2
+            null_objectives += 0.5 * share * rest * moved**2
         return later._replace(
             total=total,
             columns=self.columns + share * apart,
             variances=rest * self.variances + share * later.variances + share * rest * apart**2,
             targets=self.targets + share * moved,
-            nulls=nulls if self.loss == later.loss else later.nulls,
+            null_objectives=null_objectives if self.loss == later.loss else later.null_objectives,
             complete=self.complete,
         )
 
@@ -49,8 +49,8 @@ class Seen(NamedTuple):
         ----------
         fresh : list of float
         """
-        told = self.nulls > ROUNDING * self.targets**2
-        return np.where(told, self.nulls, fresh).tolist()
+        told = self.null_objectives > ROUNDING * self.targets**2
+        return np.where(told, self.null_objectives, fresh).tolist()
 
 
 def means_of(y, weight, level):
@@ -70,7 +70,7 @@ def means_of(y, weight, level):
 
 def link_name(loss):
     """Return the name of the function by which predictions come back to the unit of y."""
-    mean = type(loss).mean
+    mean = type(loss).inverse_link
     return f"{mean.__module__}.{mean.__qualname__}"
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from skgd.descent.record import History
 from skgd.descent.serialization import restored, stored
-from skgd.estimators.running_means import Seen
+from skgd.estimators.running_means import RunningMeans
 from skgd.multistart.minima import Minima, StationaryPoint
 
-TRAINING = {"_descents", "_seen"}  # what goes on, and nothing else asks for
+TRAINING = {"_descents", "_means"}  # what goes on, and nothing else asks for
 TOGETHER = {  # what a fitted estimator has, if it has the first
     "coef_": ("intercept_", "n_features_in_", "t_"),
     "theta_": ("frequency_", "offset_", "n_features_in_", "t_"),
@@ -82,7 +82,7 @@ def _read_history(data):
 
 FORMS = {  # how attributes that are not plain are written and read
     "_descents": (lambda descents: [*map(stored, descents)], lambda data: [*map(restored, data)]),
-    "_seen": (lambda seen: seen._asdict(), lambda data: Seen(**data)),
+    "_means": (lambda seen: seen._asdict(), lambda data: RunningMeans(**data)),
     "history_": (_write_history, _read_history),
     "minima_": (
         lambda minima: [point._asdict() for point in minima],

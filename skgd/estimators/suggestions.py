@@ -170,14 +170,14 @@ def meant_value(parameter, value, names, tables):
         return _meant_part(parameter, value, tables)
     word = getattr(value, "__name__", type(value).__name__)
     word = str(value) if isinstance(value, str | bool | None) else word
-    spelled = {plainly(name): name for name in names}
+    identity = {plainly(name): name for name in names}
     counterpart = _known(VALUES.get(parameter, {}), word)
-    if plainly(word) in spelled:
-        counterpart = repr(spelled[plainly(word)])
+    if plainly(word) in identity:
+        counterpart = repr(identity[plainly(word)])
     if counterpart is None and isinstance(value, str):
         homes = [kind for kind, table in tables.items() if value in table]
-        close = difflib.get_close_matches(plainly(word), spelled, n=1, cutoff=CLOSE)
-        counterpart = repr(spelled[close[0]]) if close else None
+        close = difflib.get_close_matches(plainly(word), identity, n=1, cutoff=CLOSE)
+        counterpart = repr(identity[close[0]]) if close else None
         counterpart = f"{homes[0]}={value!r}" if homes else counterpart
     if counterpart is None:
         return _meant_number(parameter, word)
@@ -213,11 +213,11 @@ def meant_parameter(name, valid, tables):
     tables : dict
         As in `meant_value`.
     """
-    spelled = {plainly(known): known for known in valid}
-    counterpart = spelled.get(plainly(name)) or _known(PARAMETERS, name) or _owners(name, tables)
+    identity = {plainly(known): known for known in valid}
+    counterpart = identity.get(plainly(name)) or _known(PARAMETERS, name) or _owners(name, tables)
     if not counterpart:
-        close = difflib.get_close_matches(plainly(name), spelled, n=1, cutoff=CLOSE)
-        counterpart = spelled[close[0]] if close else None
+        close = difflib.get_close_matches(plainly(name), identity, n=1, cutoff=CLOSE)
+        counterpart = identity[close[0]] if close else None
     return f" Instead of {name!r} there is {counterpart}." if counterpart else ""
 
 

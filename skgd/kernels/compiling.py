@@ -144,7 +144,7 @@ def _compile_cached(function, classes, mode):
 
 
 @contextmanager
-def undisturbed():
+def compiled_code():
     """Run compiled code: what overflows is told by its numbers, and nobody collects garbage.
 
     The first call compiles, which makes much that is kept and little garbage. What the collector

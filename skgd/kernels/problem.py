@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 # What a column of the record holds, one each.
-TOTAL, LEFT, OMEGA, SLOPE, STEP, ZEROS = range(6)
-RUNNING, CONVERGED, PLATEAU, MAX_ITER, GROWN, NONFINITE, CALLBACK, STALE = range(8)
+OBJECTIVE, RESIDUAL, PENALTY, GRADIENT_NORM, STEP_NORM, N_ZEROS = range(6)
+RUNNING, CONVERGED, PLATEAU, MAX_ITER, DIVERGED, NONFINITE, STOPPED, OVERFITTING = range(8)
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
 SAMPLINGS = {"shuffle": SHUFFLE, "replacement": REPLACEMENT, "cyclic": CYCLIC}
 
@@ -27,35 +27,39 @@ class Data(NamedTuple):
     y: np.ndarray  # (n,)
     weight: np.ndarray  # (n,), of mean one
     centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
-    strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
+    penalty_strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
     floor: np.ndarray  # (d,), the lowest value that each parameter may have
     held: np.ndarray  # the constant columns, whose weights are zero
     width: int  # p
 
 
-class Mode(NamedTuple):
+class LoopVariant(NamedTuple):
     """The form of the loop, beside the classes of its parts."""
 
     batch: str  # "full", "batch", "single" or "lazy"
     averages: bool = False
     bounded: bool = False
     clips: bool = False
-    reduces: bool = False
+    variance_reduced: bool = False
 
 
-class Idle(NamedTuple):
+class LazyState(NamedTuple):
     """The lazy form's account of who is up to date."""
 
-    clock: np.ndarray  # (2,), how far all weights have shrunk, and have been cut
-    since: np.ndarray  # (p,), the cut when a weight was last brought up to date
-    pulls: np.ndarray  # (batch,), the derivatives in z of the present rows
+    scale_and_threshold: np.ndarray  # (2,), how far all weights have shrunk, and have been cut
+    applied: np.ndarray  # (p,), the cut when a weight was last brought up to date
+    slopes: np.ndarray  # (batch,), the derivatives in z of the present rows
 
 
-class Reduced(NamedTuple):
+class GradientTable(NamedTuple):
     """What variance reduction remembers of every row: how it pulled when last looked at."""
 
-    table: np.ndarray  # (n,), the derivatives in f, times the weights; NaN for rows not seen yet
-    drift: np.ndarray  # (d,), the gradient that they make, as a share of the mean over all rows
+    gradient_table: (
+        np.ndarray
+    )  # (n,), the derivatives in f, times the weights; NaN for rows not seen yet
+    mean_gradient: (
+        np.ndarray
+    )  # (d,), the gradient that they make, as a share of the mean over all rows
     seen: np.ndarray  # (1,), the rows that the table knows
 
 
@@ -63,30 +67,30 @@ class State(NamedTuple):
     """Everything that an update reads and rewrites."""
 
     theta: np.ndarray  # (d,), where the gradient is taken
-    answer: np.ndarray  # (d,), after the last prox: theta itself unless a rule looks ahead
+    iterate: np.ndarray  # (d,), after the last prox: theta itself unless a rule looks ahead
     last: np.ndarray  # (d,), the answer an epoch before
     mean: np.ndarray  # (d,), of the iterates
     g: np.ndarray  # (d,)
     memory: np.ndarray  # (n_memory, d)
     scalars: np.ndarray  # (n_scalars,)
     order: np.ndarray  # (n,), the rows in their present order; absent on the full batch
-    idle: tuple  # Idle where the lazy form runs
-    reduced: tuple  # Reduced where variance is reduced
+    lazy_state: tuple  # Idle where the lazy form runs
+    gradients: tuple  # Reduced where variance is reduced
 
 
-class Limits(NamedTuple):
+class StoppingRule(NamedTuple):
     """What decides whether a descent goes on."""
 
     tol: float  # of the scaled residual, on the full batch
     gain: float  # that counts as an improvement of the objective
     patience: float  # epochs without one
-    null: float  # the objective of the constant prediction
+    null_objective: float  # the objective of the constant prediction
     scale: np.ndarray  # (3, d): the residual's prox step, its unit, and its rounding
     norm: float  # that a gradient is shortened to
     entry: float  # that the entries of a gradient are cut to
 
 
-class Plan(NamedTuple):
+class Cursor(NamedTuple):
     """How a call of the loop goes on from where the last one ended."""
 
     batch: int

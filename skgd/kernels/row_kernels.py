@@ -10,14 +10,14 @@ from functools import cache
 
 import numpy as np
 
-from skgd.kernels.compiling import bind, compile_cached, fuse, undisturbed
+from skgd.kernels.compiling import bind, compile_cached, compiled_code, fuse
 
 STEP = 6e-6  # of central differences, relative: the cube root of the rounding
 
-value = slope = second = mean = pull = None
+value = slope = second_derivative = mean_of = add_parameter_gradient = None
 
 
-def model_predictions(model, z, others):
+def model_predictions(model, z, extra):
     """Return the predictions of rows under one set of parameters, or under many.
 
     Parameters
@@ -31,30 +31,30 @@ def model_predictions(model, z, others):
     -------
     ndarray of the shape of z, float64
     """
-    z, others = np.ascontiguousarray(z, float), np.ascontiguousarray(others, float)
-    if model.linear and others.ndim == 1:  # the same line for all rows
-        return model.value(0.0, others, 0) + model.slope(0.0, others, 0) * z
+    z, extra = np.ascontiguousarray(z, float), np.ascontiguousarray(extra, float)
+    if model.linear and extra.ndim == 1:  # the same line for all rows
+        return model.value(0.0, extra, 0) + model.slope(0.0, extra, 0) * z
     f = np.empty(z.shape)
-    with undisturbed():
-        _predict_of(type(model))(model, *map(np.atleast_2d, (z, others, f)))
+    with compiled_code():
+        _predict_of(type(model))(model, *map(np.atleast_2d, (z, extra, f)))
     return f
 
 
-def prediction_slopes(model, z, others):
+def prediction_gradients(model, z, extra):
     """Return the derivatives of every row's prediction in z and in the others.
 
     Returns
     -------
     ndarray of shape (n, 1 + n_others)
     """
-    z, others = np.ascontiguousarray(z, float), np.ascontiguousarray(others, float)
-    found = np.zeros((z.size, 1 + others.size))
-    with undisturbed():
-        _slopes_of(type(model))(model, z, others, found)
+    z, extra = np.ascontiguousarray(z, float), np.ascontiguousarray(extra, float)
+    found = np.zeros((z.size, 1 + extra.size))
+    with compiled_code():
+        _slopes_of(type(model))(model, z, extra, found)
     return found
 
 
-def prediction_seconds(model, z, others, r):
+def prediction_hessians(model, z, extra, r):
     """Return r times the second derivatives of every row's prediction, in z and the others.
 
     Parameters
@@ -67,12 +67,12 @@ def prediction_seconds(model, z, others, r):
     -------
     ndarray of shape (n, 1 + n_others, 1 + n_others)
     """
-    found = np.zeros((z.size, 1 + others.size, 1 + others.size))
+    found = np.zeros((z.size, 1 + extra.size, 1 + extra.size))
     if model.linear:
         return found
-    with undisturbed():
+    with compiled_code():
         kernel = _seconds_of(type(model))
-        kernel(model, np.ascontiguousarray(z, float), np.array(others, float), r, found)
+        kernel(model, np.ascontiguousarray(z, float), np.array(extra, float), r, found)
     return found
 
 
@@ -90,7 +90,7 @@ def loss_terms(loss, f, y):
     """
     f, y = (np.ascontiguousarray(a, float) for a in np.broadcast_arrays(f, y))
     found = np.empty((3, *f.shape))
-    with undisturbed():
+    with compiled_code():
         _loss_of(type(loss))(loss, f.reshape(-1), y.reshape(-1), found.reshape(3, -1))
     return found
 
@@ -101,7 +101,7 @@ def inverse_link(loss, f):
         return f
     f = np.asarray(f)
     found = np.empty(f.shape)
-    with undisturbed():
+    with compiled_code():
         kernel = _link_of(type(loss))
         kernel(loss, np.ascontiguousarray(f, float).reshape(-1), found.reshape(-1))
         return found.astype(f.dtype)
@@ -110,61 +110,69 @@ def inverse_link(loss, f):
 @cache
 def _predict_of(model):
     slots = {"value": fuse(model.value)}
-    return compile_cached(bind(predict_rows, slots), (model,), "predictions")
+    return compile_cached(bind(predictions_of_rows, slots), (model,), "predictions")
 
 
 @cache
 def _slopes_of(model):
-    slots = {"slope": fuse(model.slope), "pull": fuse(model.pull)}
-    return compile_cached(bind(differentiate_rows, slots), (model,), "slopes")
+    slots = {
+        "slope": fuse(model.slope),
+        "add_parameter_gradient": fuse(model.add_parameter_gradient),
+    }
+    return compile_cached(bind(gradients_of_rows, slots), (model,), "slopes")
 
 
 @cache
 def _seconds_of(model):
-    slots = {"slope": fuse(model.slope), "pull": fuse(model.pull)}
-    slots["second"] = fuse(model.second or bind(model_differences, slots))
-    return compile_cached(bind(bend_rows, slots), (model,), "seconds")
+    slots = {
+        "slope": fuse(model.slope),
+        "add_parameter_gradient": fuse(model.add_parameter_gradient),
+    }
+    slots["second_derivative"] = fuse(model.second_derivative or bind(model_differences, slots))
+    return compile_cached(bind(second_derivatives_of_rows, slots), (model,), "seconds")
 
 
 @cache
 def _loss_of(loss):
     slots = {"value": fuse(loss.value), "slope": fuse(loss.slope)}
-    slots["second"] = fuse(loss.second or bind(loss_differences, slots))
-    return compile_cached(bind(lose_rows, slots), (loss,), "losses")
+    slots["second_derivative"] = fuse(loss.second_derivative or bind(loss_differences, slots))
+    return compile_cached(bind(losses_of_rows, slots), (loss,), "losses")
 
 
 @cache
 def _link_of(loss):
-    return compile_cached(bind(unlink_rows, {"mean": fuse(loss.mean)}), (loss,), "link")
+    return compile_cached(
+        bind(inverse_link_of_rows, {"mean_of": fuse(loss.inverse_link)}), (loss,), "link"
+    )
 
 
-def predict_rows(model, z, others, f):
+def predictions_of_rows(model, z, extra, f):
     for k in range(f.shape[0]):
         for i in range(f.shape[1]):
-            f[k, i] = value(model, z[k, i], others[k], 0)
+            f[k, i] = value(model, z[k, i], extra[k], 0)
 
 
-def differentiate_rows(model, z, others, found):
+def gradients_of_rows(model, z, extra, found):
     for i in range(z.size):
-        found[i, 0] = slope(model, z[i], others, 0)
-        pull(model, z[i], others, 0, 1.0, found[i, 1:])
+        found[i, 0] = slope(model, z[i], extra, 0)
+        add_parameter_gradient(model, z[i], extra, 0, 1.0, found[i, 1:])
 
 
-def bend_rows(model, z, others, r, found):
+def second_derivatives_of_rows(model, z, extra, r, found):
     for i in range(z.size):
-        second(model, z[i], others, 0, r[i], found[i])
+        second_derivative(model, z[i], extra, 0, r[i], found[i])
 
 
-def lose_rows(loss, f, y, found):
+def losses_of_rows(loss, f, y, found):
     for i in range(f.size):
         found[0, i] = value(loss, f[i], y[i])
         found[1, i] = slope(loss, f[i], y[i])
-        found[2, i] = second(loss, f[i], y[i])
+        found[2, i] = second_derivative(loss, f[i], y[i])
 
 
-def unlink_rows(loss, f, found):
+def inverse_link_of_rows(loss, f, found):
     for i in range(f.size):
-        found[i] = mean(loss, f[i])
+        found[i] = mean_of(loss, f[i])
 
 
 def loss_differences(loss, f, y):
@@ -174,19 +182,19 @@ def loss_differences(loss, f, y):
     return (slope(loss, f + h, y) - slope(loss, f - h, y)) / (2.0 * h)
 
 
-def model_differences(model, z, others, p, r, H):
+def model_differences(model, z, extra, p, r, H):
     """Add the second derivatives of a model that has none of its own."""
     h = STEP * (1.0 + abs(z))
-    H[0, 0] += r * (slope(model, z + h, others, p) - slope(model, z - h, others, p)) / (2.0 * h)
-    for j in range(p, others.size):
-        t, k = others[j], 1 + j - p
+    H[0, 0] += r * (slope(model, z + h, extra, p) - slope(model, z - h, extra, p)) / (2.0 * h)
+    for j in range(p, extra.size):
+        t, k = extra[j], 1 + j - p
         h = STEP * (1.0 + abs(t))
-        others[j] = t + h
-        up = slope(model, z, others, p)
-        pull(model, z, others, p, 0.5 * r / h, H[k, 1:])
-        others[j] = t - h
-        down = slope(model, z, others, p)
-        pull(model, z, others, p, -0.5 * r / h, H[k, 1:])
-        others[j] = t
+        extra[j] = t + h
+        up = slope(model, z, extra, p)
+        add_parameter_gradient(model, z, extra, p, 0.5 * r / h, H[k, 1:])
+        extra[j] = t - h
+        down = slope(model, z, extra, p)
+        add_parameter_gradient(model, z, extra, p, -0.5 * r / h, H[k, 1:])
+        extra[j] = t
         H[k, 0] += 0.5 * r * (up - down) / h
         H[0, k] += 0.5 * r * (up - down) / h

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 LONG = 32  # entries of a row, beyond which it is asked for in pieces
-REACH = 256  # entries of a row to ask for; what follows comes by itself
+MAX_PREFETCH = 256  # entries of a row to ask for; what follows comes by itself
 
 
 def prefetch(array, start, stop):
@@ -23,30 +23,34 @@ class DenseRows(NamedTuple):
 
     X: np.ndarray
 
-    def project(self, w, i):
+    def dot(self, w, i):
         z = 0.0
         for j in range(self.X.shape[1]):
             z += self.X[i, j] * w[j]
         return z
 
-    def project_both(self, w, v, i):
+    def dot_pair(self, w, v, i):
         z, y = 0.0, 0.0
         for j in range(self.X.shape[1]):
             z += self.X[i, j] * w[j]
             y += self.X[i, j] * v[j]
         return z, y
 
-    def spread(self, c, i, g):
+    def axpy(self, c, i, g):
         for j in range(self.X.shape[1]):
             g[j] += c * self.X[i, j]
 
-    def pieces(self):
+    def n_prefetch_chunks(self):
         return 4 if self.X.shape[1] > LONG else 1
 
-    def fetch(self, i, k, pieces):
+    def prefetch_row(self, i, k, n_prefetch_chunks):
         p = self.X.shape[1]
-        many = p if p < REACH else REACH
-        prefetch(self.X, i * p + k * many // pieces, i * p + (k + 1) * many // pieces)
+        many = p if p < MAX_PREFETCH else MAX_PREFETCH
+        prefetch(
+            self.X,
+            i * p + k * many // n_prefetch_chunks,
+            i * p + (k + 1) * many // n_prefetch_chunks,
+        )
 
     def entry(self, i, j):
         return self.X[i, j]
@@ -62,27 +66,27 @@ class CsrRows(NamedTuple):
     indices: np.ndarray
     indptr: np.ndarray
 
-    def project(self, w, i):
+    def dot(self, w, i):
         z = 0.0
         for k in range(self.indptr[i], self.indptr[i + 1]):
             z += self.data[k] * w[self.indices[k]]
         return z
 
-    def project_both(self, w, v, i):
+    def dot_pair(self, w, v, i):
         z, y = 0.0, 0.0
         for k in range(self.indptr[i], self.indptr[i + 1]):
             z += self.data[k] * w[self.indices[k]]
             y += self.data[k] * v[self.indices[k]]
         return z, y
 
-    def spread(self, c, i, g):
+    def axpy(self, c, i, g):
         for k in range(self.indptr[i], self.indptr[i + 1]):
             g[self.indices[k]] += c * self.data[k]
 
-    def pieces(self):
+    def n_prefetch_chunks(self):
         return 1
 
-    def fetch(self, i, k, pieces):
+    def prefetch_row(self, i, k, n_prefetch_chunks):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])
         prefetch(self.indices, self.indptr[i], self.indptr[i + 1])
 

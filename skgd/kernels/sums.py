@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
-from skgd.kernels.compiling import undisturbed
+from skgd.kernels.compiling import compiled_code
 from skgd.kernels.rows import rows_of
 from skgd.kernels.sum_kernels import kernel
 
@@ -42,7 +42,7 @@ class Columns(NamedTuple):
     constant: np.ndarray
 
 
-def survey(X, weight, intercept=True):
+def column_moments(X, weight, intercept=True):
     """Return the `Columns` of X, for weights with mean one; without an intercept none is constant.
 
     A column of ones then does what an intercept would.
@@ -268,7 +268,7 @@ def _first(X, weight):
 
 def _filled(name, X, *arrays):
     """Run a compiled sum, and return the last of the arrays; for two results, both are filled."""
-    with undisturbed():
+    with compiled_code():
         kernel(name, not sparse.issparse(X))(*rows_of(X), *arrays)
     return arrays[-1]
 

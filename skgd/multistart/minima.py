@@ -85,18 +85,18 @@ def polish(objective, theta, max_iter=100):
     Nocedal and Wright, "Numerical optimization" (2006), section 3.4; Dauphin et al., "Identifying
     and attacking the saddle point problem" (2014).
     """
-    if objective.loss.rough:
+    if objective.loss.nonsmooth:
         return theta
     free, slope = _smooth_part(objective, theta)
     unit = _unit(objective.column_curvature[free])
-    end, least = theta, 1e-16 * objective.null
-    mean, farthest = objective.weight / objective.n, objective.spread
+    end, least = theta, 1e-16 * objective.null_objective
+    mean, farthest = objective.weight / objective.n, objective.prediction_scale
     for _ in range(max_iter if free.size else 0):
         g = objective.value_and_gradient(end)[1]
         H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
-        bends, directions = linalg.eigh(H)
+        eigenvalues_scaled, directions = linalg.eigh(H)
         slopes = directions.T @ (unit * (g + slope)[free])
-        lengths = slopes / np.maximum(np.abs(bends), FLAT)
+        lengths = slopes / np.maximum(np.abs(eigenvalues_scaled), FLAT)
         step = unit * (directions @ lengths)
         moved = objective.jacobian(end)[:, free] @ step
         share = min(1.0, farthest / (np.sqrt(mean @ moved**2) or 1.0))
@@ -133,30 +133,36 @@ def describe(objective, theta, n_starts=1, settled=False):
     free, slope = _smooth_part(objective, theta)
     value, g = objective.value_and_gradient(theta)
     eigenvalues = np.full(objective.d, np.nan)
-    if objective.loss.rough:
+    if objective.loss.nonsmooth:
         return StationaryPoint(theta, value, "kink", eigenvalues, n_starts)
     H = objective.hessian(theta)[np.ix_(free, free)]
     eigenvalues[: free.size] = linalg.eigvalsh(H) if free.size else []
     unit = _unit(objective.column_curvature[free])
-    bends = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
-    kind = _kind(bends)
+    eigenvalues_scaled = linalg.eigvalsh(unit[:, None] * unit * H) if free.size else np.ones(1)
+    kind = _kind(eigenvalues_scaled)
     if not settled:
         gain = _gain(objective, theta, g + slope, free)
-        kind = kind if gain <= 1e-6 * value + 1e-14 * objective.null else "not stationary"
+        kind = (
+            kind if gain <= 1e-6 * value + 1e-14 * objective.null_objective else "not stationary"
+        )
     return StationaryPoint(theta, value, kind, eigenvalues, n_starts)
 
 
-def _kind(bends):
-    if bends.min() > FLAT:
+def _kind(eigenvalues_scaled):
+    if eigenvalues_scaled.min() > FLAT:
         return "minimum"
-    if bends.max() < -FLAT:
+    if eigenvalues_scaled.max() < -FLAT:
         return "maximum"
-    return "saddle" if bends.min() < -FLAT else "flat"
+    return "saddle" if eigenvalues_scaled.min() < -FLAT else "flat"
 
 
 def _smooth_part(objective, theta):
     """Return which parameters are off the penalty's kinks, and the slope of its cusps there."""
-    cost = np.zeros(objective.p) if objective.costs is None else objective.costs[0]
+    cost = (
+        np.zeros(objective.p)
+        if objective.elastic_strengths is None
+        else objective.elastic_strengths[0]
+    )
     slope = np.zeros(objective.d)
     slope[: objective.p] = cost * np.sign(theta[: objective.p])
     free = np.ones(objective.d, dtype=bool)
@@ -175,7 +181,7 @@ def _gain(objective, theta, g, free):
         return 0.0
     J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
     smooth = np.zeros(objective.d)
-    smooth[: objective.p] = objective.penalty_bends(theta)
+    smooth[: objective.p] = objective.penalty_curvature(theta)
     unit = _unit(objective.column_curvature[free] + np.square(J).sum(axis=0) + smooth[free])
     normal = (unit * J).T @ (unit * J) + np.diag(unit**2 * smooth[free] + 1e-10)
     return 0.5 * (unit * g[free]) @ linalg.solve(normal, unit * g[free], assume_a="pos")
@@ -195,8 +201,8 @@ def distinct(objective, ends):
     -------
     list of End
     """
-    size, kept, curves = objective.spread, [], []
-    least = PERFECT * objective.null
+    size, kept, curves = objective.prediction_scale, [], []
+    least = PERFECT * objective.null_objective
     for end in sorted(ends, key=lambda end: max(least, objective.value(end.theta))):
         curve = objective.predict(end.theta)
         near = [k for k, other in enumerate(curves) if _distance(curve, other) < SAME * size]

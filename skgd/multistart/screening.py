@@ -15,7 +15,7 @@ FINEST = 40  # points on a column's range that a wave can need, at most
 AT_ONCE = 3000  # points that are ranked in one go; the best as many are kept
 MOST = 30_000  # points that are drawn where nobody says how many
 # Of a point's loss, over its bend: the mean squared difference up to which others are like it.
-ALIKE = 0.5
+MIN_DISTANCE = 0.5
 
 
 def screen(objective, n_screen, n_init, rng, bounds=None):
@@ -47,15 +47,15 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
             kept = np.argsort(best[2], kind="stable")[:AT_ONCE]
             best = [values[kept] for values in best]
     theta, curves, losses = best
-    return theta[_unlike(curves, losses / objective.bend, weight, n_init)]
+    return theta[_select_diverse(curves, losses / objective.loss_curvature, weight, n_init)]
 
 
-def enough(p):
+def default_n_screen(p):
     """Return how many points to draw for p columns."""
     return min(AT_ONCE * 10 ** (p - 1), MOST)
 
 
-def checked_box(bounds, d):
+def check_bounds(bounds, d):
     """Return the lowest and the highest value of each parameter; None where there are none."""
     if bounds is None:
         return None
@@ -68,7 +68,7 @@ def checked_box(bounds, d):
     return box
 
 
-def natural_box(X):
+def default_bounds(X):
     """Return the largest frequency worth trying, and the lowest and highest x, for each column.
 
     The fastest wave has half a period between neighbours, were the column's values spread evenly
@@ -101,14 +101,14 @@ def _ranked(objective, X, y, weight, n_points, rng, bounds):
     z = (X @ theta[:, : objective.p].T).T
     curves = model_predictions(objective.model, z, theta[:, objective.p :])
     if bounds is None:
-        curves = _levelled(objective, theta, curves, targets, weight)
+        curves = _fit_linear_parameters(objective, theta, curves, targets, weight)
     losses = loss_terms(objective.loss, curves, y)[0] @ weight
     return theta, curves, np.where(np.isfinite(losses), losses, np.inf)
 
 
 def _drawn(model, X, y, n_screen, rng):
     """Return points whose packets lie where the data are; the first is the straight line."""
-    fastest, low, high = natural_box(X)
+    fastest, low, high = default_bounds(X)
     w = rng.uniform(-1.0, 1.0, (n_screen, len(low))) * fastest
     middle = rng.uniform(low, high, w.shape)
     width = np.exp(rng.uniform(0.0, 3.0, n_screen)) if model.width else np.full(n_screen, 4.0)
@@ -127,7 +127,7 @@ def _line(X, y):
     return line[:-1], line[-1]
 
 
-def _levelled(objective, theta, curves, y, weight):
+def _fit_linear_parameters(objective, theta, curves, y, weight):
     """Give every point the amplitude and the baseline that suit it; return the new curves."""
     model, p = objective.model, objective.p
     level = weight @ y if model.baseline else 0.0
@@ -145,7 +145,7 @@ def _levelled(objective, theta, curves, y, weight):
     return a[:, None] * curves + c[:, None]
 
 
-def _unlike(curves, losses, weight, most):
+def _select_diverse(curves, losses, weight, most):
     """Return the indices of the best points, leaving out those that are like a better one."""
     chosen, losses = [], losses.copy()
     for _ in range(most):
@@ -154,6 +154,6 @@ def _unlike(curves, losses, weight, most):
             break
         chosen.append(k)
         apart = (curves - curves[k]) ** 2 @ weight
-        losses[apart <= ALIKE * losses[k]] = np.inf
+        losses[apart <= MIN_DISTANCE * losses[k]] = np.inf
         losses[k] = np.inf
     return chosen

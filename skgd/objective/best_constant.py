@@ -58,7 +58,7 @@ def fit_constant(loss, y, weight, fitted=True):
         return ConstantFit(0.0, _unit(start, 0.0))
     level = _lowest(lambda c: blank.data_term([0.0, c])[1][1], loss.linked(y[weight > 0.0]))
     left = blank.data_term([0.0, level])[0]
-    promised = slope[1] ** 2 / (2.0 * blank.bend)
+    promised = slope[1] ** 2 / (2.0 * blank.loss_curvature)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
 

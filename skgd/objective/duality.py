@@ -46,9 +46,9 @@ class Slack(NamedTuple):
     weights: np.ndarray  # (p,), at hand
     objective: float  # F there
 
-    def cost(self, slopes, costs):
+    def cost(self, slopes, strengths):
         """Return what the excess of slopes over their bounds costs, where there are bounds."""
-        a, sizes, hard = costs[0], np.abs(slopes), costs[1] == 0.0
+        a, sizes, hard = strengths[0], np.abs(slopes), strengths[1] == 0.0
         largest = np.abs(self.weights).max(initial=0.0) or 1.0
         told = (a > 0.0) & (a * largest >= EPS * self.objective)  # what a weight costs is seen
         bounded, free = hard & told, hard & ~told
@@ -57,7 +57,7 @@ class Slack(NamedTuple):
         return excess * self.objective + abs(slopes[free] @ self.weights[free])
 
 
-def dual_value(target, square, slopes, costs, positive, slack):
+def dual_value(target, square, slopes, strengths, positive, slack):
     """Return the dual objective at the best multiple c of a residual that is tried.
 
     Parameters
@@ -73,7 +73,7 @@ def dual_value(target, square, slopes, costs, positive, slack):
     """
     if square == 0.0:
         return 0.0
-    (a, b), rounding = costs, slack.rounding
+    (a, b), rounding = strengths, slack.rounding
     slopes = np.maximum(slopes, 0.0) if positive else slopes
     sizes, soft = np.abs(slopes), b > 0.0
     steep = sizes > 0.0
@@ -86,7 +86,7 @@ def dual_value(target, square, slopes, costs, positive, slack):
     def dual(c):
         value, excess = c * target - 0.5 * c**2 * square, np.maximum(abs(c) * sizes - a, 0.0)
         value -= 0.5 * (excess[soft] ** 2 / b[soft]).sum()
-        return value - slack.cost(c * slopes, costs)
+        return value - slack.cost(c * slopes, strengths)
 
     return max(map(dual, candidates))
 
@@ -112,7 +112,7 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     float
         At least zero.
     """
-    (a, b), weight, n, best = objective.resolved_costs, objective.weight, objective.n, 0.0
+    (a, b), weight, n, best = objective.resolved_strengths, objective.weight, objective.n, 0.0
     w = slack.weights
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
     used = (w != 0.0) | (_size(slopes, objective.positive) > a)
@@ -122,7 +122,7 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
         v = _unexplained(objective, np.flatnonzero(columns), w, residual, signs, tuning)
         if v is None:
             break
-        g = objective.gather(v)
+        g = objective.rmatvec(v)
         point = weight @ (v * y) / n, weight @ (v * v) / n, g
         best = max(best, dual_value(*point, (a, b), objective.positive, slack))
         joining = (_size(g, objective.positive) > a + slack.rounding) & ~used
@@ -139,17 +139,21 @@ def _size(slopes, positive):
 
 def _unexplained(objective, columns, w, residual, signs, tuning):
     """Return what a Newton step over some columns leaves of a residual; None if that is dear."""
-    (a, b), move, constant = objective.resolved_costs, np.zeros(w.size), objective.d > objective.p
+    (a, b), move, constant = (
+        objective.resolved_strengths,
+        np.zeros(w.size),
+        objective.d > objective.p,
+    )
     if objective.n * columns.size**2 <= tuning.flops:
         centre = objective.column_means if constant else objective.centre
         R = triangle(objective.X, objective.weight, centre, residual, columns)
-        costs = a[columns], b[columns]
-        move[columns] = newton_step(R, w[columns], costs, signs[columns])
+        strengths = a[columns], b[columns]
+        move[columns] = newton_step(R, w[columns], strengths, signs[columns])
     elif (a[columns] == 0.0).all() and (b[columns] == 0.0).all():
         move[columns] = _explained(objective, columns, residual, constant, tuning.products)
     else:
         return None
-    v = residual - objective.project(move)
+    v = residual - objective.matvec(move)
     return v - objective.weight @ v / v.size if constant else v
 
 
@@ -160,13 +164,13 @@ def _explained(objective, columns, residual, constant, products):
     def predict(v):
         z = np.zeros(objective.p)
         z[columns] = v.ravel()
-        z = objective.project(z)
+        z = objective.matvec(z)
         return root * (z - objective.weight @ z / z.size * constant)
 
-    def gather(u):
+    def rmatvec(u):
         u = np.divide(u.ravel(), root, np.zeros(u.size), where=root > 0.0)
-        return objective.gather(u - objective.weight @ u / u.size * constant)[columns]
+        return objective.rmatvec(u - objective.weight @ u / u.size * constant)[columns]
 
     shape = objective.n, columns.size
-    A = LinearOperator(shape, matvec=predict, rmatvec=gather, dtype=float)
+    A = LinearOperator(shape, matvec=predict, rmatvec=rmatvec, dtype=float)
     return lsmr(A, root * residual, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=products)[0]

@@ -45,7 +45,7 @@ def triangle(X, weight, centre, target, columns=slice(None)):
     return R
 
 
-def newton_step(R, w, costs, signs, least_length=False):
+def newton_step(R, w, strengths, signs, least_length=False):
     """Return z that minimises ``|R z - rhs|^2 / 2 + a signs z + b (w + z)^2 / 2``.
 
     The last column of R is its right-hand side. Singular values within rounding count as zero;
@@ -66,7 +66,7 @@ def newton_step(R, w, costs, signs, least_length=False):
     -------
     ndarray of shape (k,)
     """
-    (a, b), k = costs, w.size
+    (a, b), k = strengths, w.size
     penalised = np.flatnonzero(b > 0.0)
     roots = np.zeros((penalised.size, k))
     roots[range(penalised.size), penalised] = np.sqrt(b[penalised])

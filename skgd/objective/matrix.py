@@ -36,8 +36,8 @@ def lanczos_bound(multiply, d, precision=0.01, least=6, most=40):
         beta = linalg.norm(u)  # which does not overflow
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
         residual = beta * abs(vectors[-1, -1])
-        enough = len(basis) >= least and residual <= precision * values[-1]
-        if enough or len(basis) >= min(d, most):
+        default_n_screen = len(basis) >= least and residual <= precision * values[-1]
+        if default_n_screen or len(basis) >= min(d, most):
             return float(max(values[-1], 0.0) + residual)
         if beta <= np.finfo(float).eps * values[-1]:  # an invariant subspace: look outside
             u = _orthogonal(rng.standard_normal(d), basis)

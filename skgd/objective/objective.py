@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from skgd.descent.loop import build_accumulate
-from skgd.kernels.compiling import undisturbed
+from skgd.kernels.compiling import compiled_code
 from skgd.kernels.problem import Data, Parts, State
 from skgd.kernels.row_kernels import loss_terms
 from skgd.kernels.rows import rows_of
@@ -66,53 +66,66 @@ class Objective(RowDerivatives):
         loss,
         penalty,
         alpha,
-        shares=None,
+        penalty_factor=None,
         positive=False,
         centre=None,
         columns=None,
-        null=1.0,
+        null_objective=1.0,
     ):
         self.X, self.y, self.weight = X, y, weight
         self.model, self.loss, self.penalty, self.alpha = model, loss, penalty, float(alpha)
-        self.shares, self.positive, self.centre, self.null = shares, positive, centre, null
-        (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_others()
+        self.penalty_factor, self.positive, self.centre, self.null_objective = (
+            penalty_factor,
+            positive,
+            centre,
+            null_objective,
+        )
+        (self.n, self.p), self.d = X.shape, X.shape[1] + model.n_extra_parameters()
         self.columns = columns
         self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
         floor = np.full(self.d, -np.inf)
         floor[: self.p] = 0.0 if positive else -np.inf
         shift = np.zeros(0) if centre is None else centre
         held = np.flatnonzero(self.constant)
-        self.data = Data(rows_of(X), y, weight, shift, self._strength(), floor, held, self.p)
+        self.data = Data(
+            rows_of(X), y, weight, shift, self._penalty_strength(), floor, held, self.p
+        )
         self._known, self._bound = (None, np.inf), 0.0
 
-    def turned(self, alpha):
+    def with_alpha(self, alpha):
         """Return the objective for another alpha, with all that is known of the data term."""
         other = Objective.__new__(Objective)
         vars(other).update(vars(self), alpha=float(alpha), _known=(None, np.inf), _bound=0.0)
-        other.data = self.data._replace(strength=other._strength())
-        for known in ("costs", "resolved_costs"):
+        other.data = self.data._replace(penalty_strength=other._penalty_strength())
+        for known in ("elastic_strengths", "resolved_strengths"):
             vars(other).pop(known, None)
         return other
 
-    def _strength(self):
+    def _penalty_strength(self):
         """Return the strength of the penalty on each parameter."""
-        strength = np.zeros(self.d)
-        strength[: self.p] = self.alpha if self.shares is None else self.alpha * self.shares
-        return strength
+        penalty_strength = np.zeros(self.d)
+        penalty_strength[: self.p] = (
+            self.alpha if self.penalty_factor is None else self.alpha * self.penalty_factor
+        )
+        return penalty_strength
 
     @cached_property
-    def costs(self):
+    def elastic_strengths(self):
         """The strengths of the l1 and of the l2 part for each weight; None for other penalties."""
-        elastic, strength = self.penalty.elastic(), self.data.strength[: self.p]
-        return None if elastic is None else (elastic[0] * strength, elastic[1] * strength)
+        elastic, penalty_strength = self.penalty.elastic(), self.data.penalty_strength[: self.p]
+        return (
+            None
+            if elastic is None
+            else (elastic[0] * penalty_strength, elastic[1] * penalty_strength)
+        )
 
     @cached_property
-    def resolved_costs(self):
+    def resolved_strengths(self):
         """The same, without l2 parts that no sum of squares of their columns would notice.
 
         The minimum is then lower, by nothing that can be told; and no number is divided by them.
         """
-        a, b = self.costs
+        a, b = self.elastic_strengths
         return a, np.where(b < NOTICED * self.column_squares, 0.0, b)
 
     @property
@@ -131,15 +144,15 @@ class Objective(RowDerivatives):
         for theta in parameters:
             theta[: self.p][self.constant] = 0.0
 
-    def project(self, v):
+    def matvec(self, v):
         """Return ``(x_i - centre) . v`` for every row, v having p entries."""
         return matvec(self.X, v, self.centre, self._far)
 
-    def gather(self, u):
+    def rmatvec(self, u):
         """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
-        return self._gather(self.weight * u)
+        return self._rmatvec(self.weight * u)
 
-    def _gather(self, u):
+    def _rmatvec(self, u):
         u = u / self.n
         g = rmatvec(self.X, u, self.centre, self._far)
         g[self.constant] = 0.0
@@ -162,18 +175,20 @@ class Objective(RowDerivatives):
         accumulate = build_accumulate(type(self.model), type(self.loss), type(self.data.rows))
         parts = Parts(self.model, self.loss, (), ())
         state, g = State(*((),) * len(State._fields)), np.zeros(self.d)
-        with undisturbed():
+        with compiled_code():
             total, _ = accumulate(parts, self.data, state, theta, theta, g, 0, self.n)
         return total, g
 
     def penalty_term(self, theta):
         """Return ``alpha Omega(w)``."""
         theta = self.as_parameters(theta)
-        w, strength = theta[: self.p], self.data.strength[: self.p]
-        if self.costs is None:
-            return float(strength @ [*map(self.penalty.value, w.tolist())])
+        w, penalty_strength = theta[: self.p], self.data.penalty_strength[: self.p]
+        if self.elastic_strengths is None:
+            return float(penalty_strength @ [*map(self.penalty.value, w.tolist())])
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(self.costs[0] @ np.abs(w) + 0.5 * self.costs[1] @ (w * w))
+            return float(
+                self.elastic_strengths[0] @ np.abs(w) + 0.5 * self.elastic_strengths[1] @ (w * w)
+            )
 
     def value(self, theta):
         """Return F."""
@@ -183,11 +198,11 @@ class Objective(RowDerivatives):
         """Return F, and the gradient of all but what the penalty leaves to its prox."""
         theta = self.as_parameters(theta)
         total, g = self.data_term(theta)
-        w, strength = theta[: self.p], self.data.strength[: self.p]
-        if self.costs is None:
-            g[: self.p] += strength * [*map(self.penalty.gradient, w.tolist())]
+        w, penalty_strength = theta[: self.p], self.data.penalty_strength[: self.p]
+        if self.elastic_strengths is None:
+            g[: self.p] += penalty_strength * [*map(self.penalty.gradient, w.tolist())]
         else:
-            g[: self.p] += self.costs[1] * w
+            g[: self.p] += self.elastic_strengths[1] * w
         return total + self.penalty_term(theta), g
 
     @cached_property
@@ -222,12 +237,12 @@ class Objective(RowDerivatives):
     @cached_property
     def column_curvature(self):
         """Bounds of the second derivatives on the diagonal, one for each parameter."""
-        spans = np.ones(self.d - self.p)
+        diagonal_curvature = np.ones(self.d - self.p)
         if not self._unbounded:
-            spans = np.array(self.model.spans(self.loss, self._targets))
-        bound = spans[0] if spans.size else self._loss_curvature
-        curvature = self.model.stretch**2 * bound * self.column_squares
-        return np.concatenate([curvature, self.weight.mean() * spans])
+            diagonal_curvature = np.array(self.model.diagonal_curvature(self.loss, self._targets))
+        bound = diagonal_curvature[0] if diagonal_curvature.size else self._row_loss_curvature
+        curvature = self.model.projection_scale**2 * bound * self.column_squares
+        return np.concatenate([curvature, self.weight.mean() * diagonal_curvature])
 
     @cached_property
     def row_curvature(self):
@@ -236,8 +251,8 @@ class Objective(RowDerivatives):
         if self.columns is not None:
             centre = np.where(self.constant, self.columns.mean, centre)
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = self.model.stretch**2 * row_squares(self.X, centre)
-        return float((self._bends * (squares + (self.d > self.p))).max())
+            squares = self.model.projection_scale**2 * row_squares(self.X, centre)
+        return float((self._curvatures * (squares + (self.d > self.p))).max())
 
     @cached_property
     def curvature(self):
@@ -247,21 +262,23 @@ class Objective(RowDerivatives):
         def multiply(v):
             whole = np.zeros(self.d)
             whole[moves] = v
-            return self._bent(whole)[moves]
+            return self._hessian_vector_product(whole)[moves]
 
         return lanczos_bound(multiply, np.count_nonzero(moves)) if moves.any() else 0.0
 
     @cached_property
-    def bend(self):
+    def loss_curvature(self):
         """The second derivative of the loss to reckon with: a bound, or the best that is known."""
         loss = self.loss
-        bound = loss.bending(self._targets) if loss.curvature is None else loss.curvature
+        bound = (
+            loss.curvature_estimate(self._targets) if loss.curvature is None else loss.curvature
+        )
         return 1.0 if bound is None else bound
 
     @property
-    def spread(self):
+    def prediction_scale(self):
         """The length, in the unit of f, over which that bend rises by what there is to gain."""
-        return np.sqrt(2.0 * self.null / self.bend)
+        return np.sqrt(2.0 * self.null_objective / self.loss_curvature)
 
     @cached_property
     def residual_unit(self):
@@ -270,23 +287,23 @@ class Objective(RowDerivatives):
         The root of twice what is to gain. No loss is that steep far out whose slope is bounded,
         as Huber's is: so no more than the slopes that a prediction of zero has.
         """
-        unit = np.sqrt(2.0 * self.null)
+        unit = np.sqrt(2.0 * self.null_objective)
         if self.loss.quadratic:
             return unit
         slopes = loss_terms(self.loss, 0.0, self.y)[1]
-        steepness = np.sqrt(self.weight @ slopes**2 / (self.n * self.bend))
+        steepness = np.sqrt(self.weight @ slopes**2 / (self.n * self.loss_curvature))
         return min(unit, steepness) if steepness > 0.0 else unit
 
     @cached_property
-    def _bends(self):
+    def _curvatures(self):
         """A bound on the second derivatives of each row's share of the data term, times n.
 
         Without a bound of the loss, in its stead a unit to measure residuals in.
         """
-        return self.weight * self._loss_curvature
+        return self.weight * self._row_loss_curvature
 
     @property
-    def _loss_curvature(self):
+    def _row_loss_curvature(self):
         """The largest second derivative of a loss of the predictions."""
         return 1.0 if self._unbounded else self.model.curvature(self.loss, self._targets)
 
@@ -298,21 +315,21 @@ class Objective(RowDerivatives):
     @property
     def _unbounded(self):
         """Whether nothing is known of the curvature of the loss."""
-        return self.loss.curvature is None and self.loss.bending(self.y) is None
+        return self.loss.curvature is None and self.loss.curvature_estimate(self.y) is None
 
-    def _bent(self, v):
+    def _hessian_vector_product(self, v):
         """Return ``H v``, with H a bound on the second derivative of the data term."""
-        stretch, others = self.model.stretch, v[self.p :]
-        z = stretch * self.project(v[: self.p]) + (others[0] if others.size else 0.0)
-        u = self._bends * z
-        rest = self._bends.mean() * others
+        projection_scale, others = self.model.projection_scale, v[self.p :]
+        z = projection_scale * self.matvec(v[: self.p]) + (others[0] if others.size else 0.0)
+        u = self._curvatures * z
+        rest = self._curvatures.mean() * others
         rest[:1] = u.mean()
-        return np.append(stretch * self._gather(u), rest)
+        return np.append(projection_scale * self._rmatvec(u), rest)
 
     def curvature_along(self, v):
         """Return ``v . H v``, H bounding the second derivative of the smooth part."""
-        smooth = self.data.strength * self.penalty.curvature()
-        return v @ self._bent(v) + smooth @ (v * v)
+        smooth = self.data.penalty_strength * self.penalty.curvature()
+        return v @ self._hessian_vector_product(v) + smooth @ (v * v)
 
     def dual_gap(self, theta):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
@@ -323,7 +340,7 @@ class Objective(RowDerivatives):
         of the residual less what the columns in use would explain of it.
         """
         theta = self.as_parameters(theta)
-        if not self.quadratic or self.costs is None:
+        if not self.quadratic or self.elastic_strengths is None:
             return np.inf
         known, primal, *point = self._known
         if known is not theta and not (known is not None and np.array_equal(theta, known)):
@@ -340,16 +357,16 @@ class Objective(RowDerivatives):
         residual = y - self.predict(theta)
         square = weight @ residual**2 / n
         primal = 0.5 * square + self.penalty_term(theta)
-        if primal - self._bound <= CLOSE * self.null:
+        if primal - self._bound <= CLOSE * self.null_objective:
             return primal
         if self.d > self.p:
             residual -= weight @ residual / n
             y = y - weight @ y / n
             square = weight @ residual**2 / n
-        slopes = self.gather(residual)
+        slopes = self.rmatvec(residual)
         slack = self._slack(w, primal)
         self._bound_from(slack, weight @ (residual * y) / n, square, slopes)
-        if primal - self._bound > CLOSE * self.null:
+        if primal - self._bound > CLOSE * self.null_objective:
             bound = improved_bound(self, residual, y, slopes, slack)
             self._bound = max(self._bound, bound)
         return primal
@@ -370,7 +387,7 @@ class Objective(RowDerivatives):
 
     def _bound_from(self, slack, target, square, slopes):
         """Keep the highest lower bound of the minimum."""
-        bound = dual_value(target, square, slopes, self.resolved_costs, self.positive, slack)
+        bound = dual_value(target, square, slopes, self.resolved_strengths, self.positive, slack)
         self._bound = max(self._bound, bound)
 
     def _slack(self, w, value):

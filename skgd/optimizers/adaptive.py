@@ -39,7 +39,7 @@ class Signed(Optimizer):
 
     __slots__ = ()
     eps: float = 1e-8
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def step(self, g, memory, j, shared):
@@ -53,7 +53,7 @@ class Directed(Optimizer):
     __slots__ = ()
     eps: float = 1e-8
     needs_norm = True
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def prepare(self, t, norm, scalars):
@@ -85,7 +85,7 @@ class AdaGrad(Optimizer):
     eps: float = 1e-7
     ranges = {"eps": "[0, inf)"}
     n_memory = 1
-    fraction = 1.0
+    newton_fraction = 1.0
     eps_power = 1
 
     def step(self, g, memory, j, shared):
@@ -118,7 +118,7 @@ class RMSProp(Optimizer):
     eps: float = 1e-8
     ranges = {"rho": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 1
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def step(self, g, memory, j, shared):
@@ -152,7 +152,7 @@ class AdaDelta(Optimizer):
     eps: float = 1e-6
     ranges = {"rho": "[0, 1)", "eps": "(0, inf)"}
     n_memory = 2
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 2
 
     def step(self, g, memory, j, shared):
@@ -165,7 +165,7 @@ class AdaDelta(Optimizer):
 
     def automatic_rate(self, stable, newton, full_batch):
         first_step = math.sqrt(self.eps / (1.0 - self.rho))
-        return self.fraction * newton / first_step
+        return self.newton_fraction * newton / first_step
 
 
 class Adam(Optimizer):
@@ -199,7 +199,7 @@ class Adam(Optimizer):
     bias_correction: bool = True
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 2
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def prepare(self, t, norm, scalars):
@@ -267,7 +267,7 @@ class NAdam(Optimizer):
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)", "decay": "[0, inf)"}
     n_memory = 2
     n_scalars = 1  # 1 - mu_1 ... mu_t
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def prepare(self, t, norm, scalars):
@@ -312,7 +312,7 @@ class AMSGrad(Optimizer):
     eps: float = 1e-8
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
     n_memory = 3
-    fraction = 0.03
+    newton_fraction = 0.03
     eps_power = 1
 
     def prepare(self, t, norm, scalars):
@@ -350,7 +350,7 @@ class Lion(Optimizer):
     beta2: float = 0.99
     ranges = {"beta1": "[0, 1)", "beta2": "[0, 1)"}
     n_memory = 1
-    fraction = 0.01
+    newton_fraction = 0.01
 
     def step(self, g, memory, j, shared):
         c = self.beta1 * memory[0, j] + (1.0 - self.beta1) * g

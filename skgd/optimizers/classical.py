@@ -21,7 +21,7 @@ class GD(Optimizer):
     def step(self, g, memory, j, shared):
         return g, 1.0
 
-    def endurance(self):
+    def stability_limit(self):
         return 1.0
 
 
@@ -63,7 +63,7 @@ class Momentum(Optimizer):
         rate = stable if full_batch else stable * (1.0 - self.beta)
         return rate / (1.0 - self.beta) if self.averaged else rate
 
-    def endurance(self):
+    def stability_limit(self):
         return (1.0 + self.beta) / (1.0 - self.beta if self.averaged else 1.0)
 
 
@@ -107,7 +107,7 @@ class Nesterov(Optimizer):
     def automatic_rate(self, stable, newton, full_batch):
         return stable if full_batch else stable * (1.0 - self.beta)
 
-    def endurance(self):
+    def stability_limit(self):
         return (1.0 + self.beta) / (1.0 + 2.0 * self.beta)
 
 
@@ -128,18 +128,18 @@ class Accelerated(Optimizer):
 
     __slots__ = ()
     n_scalars = 1  # u - 1
-    looks_ahead = True
+    extrapolates = True
 
     def step(self, g, memory, j, shared):
         return g, 1.0
 
-    def extrapolate(self, scalars, disagreement):
-        u = 1.0 if disagreement > 0.0 else 1.0 + scalars[0]
+    def extrapolate(self, scalars, restart_criterion):
+        u = 1.0 if restart_criterion > 0.0 else 1.0 + scalars[0]
         following = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * u * u))
         scalars[0] = following - 1.0
         return (u - 1.0) / following
 
-    def endurance(self):
+    def stability_limit(self):
         return 2.0 / 3.0
 
 

@@ -54,10 +54,10 @@ class Optimizer(Part):
     n_scalars = 0
     needs_norm = False
     decoupled = False
-    looks_ahead = False
+    extrapolates = False
     lazy = False
-    reduces = anchors = False
-    fraction = None
+    variance_reduced = snapshots = False
+    newton_fraction = None
     eps_power = 0
 
     def prepare(self, t, norm, scalars):
@@ -68,7 +68,7 @@ class Optimizer(Part):
         """Return direction and scale for coordinate ``j``, whose gradient is ``g``."""
         raise NotImplementedError
 
-    def extrapolate(self, scalars, disagreement):
+    def extrapolate(self, scalars, restart_criterion):
         """Return how far past the new point to look, in units of the last move.
 
         ``disagreement`` is ``<y - z_new, z_new - z_old>``, with ``y`` the point where the
@@ -91,7 +91,7 @@ class Optimizer(Part):
         """Return the rule that the loop runs, where a default depends on the batch."""
         return self
 
-    def endurance(self):
+    def stability_limit(self):
         """Return the largest stable rate on a quadratic, in units of ``2 / L``.
 
         That is, of gradient descent's own. None for rules whose rate has another unit.
@@ -116,4 +116,4 @@ class Optimizer(Part):
         -------
         float
         """
-        return stable if self.fraction is None else self.fraction * newton
+        return stable if self.newton_fraction is None else self.newton_fraction * newton

@@ -4,11 +4,11 @@ from skgd.optimizers.classical import GD
 from skgd.optimizers.contract import Optimizer
 
 
-class Reducing(Optimizer):
+class VarianceReduced(Optimizer):
     """An abstract rule that corrects a known mean gradient; on the full batch, `GD`."""
 
     __slots__ = ()
-    reduces = True
+    variance_reduced = True
 
     def resolved(self, full_batch):
         return GD() if full_batch else self
@@ -19,11 +19,11 @@ class Reducing(Optimizer):
     def automatic_rate(self, stable, newton, full_batch):
         return 2.0 / 3.0 * stable
 
-    def endurance(self):
+    def stability_limit(self):
         return 1.0
 
 
-class SAGA(Reducing):
+class SAGA(VarianceReduced):
     """SAGA: the mean of the gradients that the rows had when they were last seen, corrected.
 
     ``g = mean over the batch of (g_i(theta) - m_i) + mean of all m``, ``m_i = g_i(theta)`` for the
@@ -41,7 +41,7 @@ class SAGA(Reducing):
     __slots__ = ()
 
 
-class SVRG(Reducing):
+class SVRG(VarianceReduced):
     """SVRG: the full gradient at the start of the epoch, corrected.
 
     ``g = mean over the batch of (g_i(theta) - g_i(anchor)) + full gradient(anchor)``, ``theta <-
@@ -55,4 +55,4 @@ class SVRG(Reducing):
     """
 
     __slots__ = ()
-    anchors = True
+    snapshots = True

@@ -19,7 +19,7 @@ from skgd.descent.descent import Descent
 from skgd.descent.outcome import Outcome
 from skgd.descent.record import history_of
 from skgd.kernels.compiling import Stopwatch
-from skgd.kernels.problem import LEFT, TOTAL
+from skgd.kernels.problem import OBJECTIVE, RESIDUAL
 from skgd.solvers.conjugate_gradient import Tuning as SmoothTuning
 from skgd.solvers.conjugate_gradient import smooth
 from skgd.solvers.quadratic import Quadratic
@@ -41,7 +41,7 @@ class Tuning(NamedTuple):
 TUNING = Tuning()
 
 
-class Shortcut:
+class AutoSolver:
     """A way to the minimum, which looks like a descent from outside.
 
     Parameters
@@ -69,18 +69,22 @@ class Shortcut:
         self.objective, self.tol, self.tuning = objective, tol, tuning
         self.optimizer, self.schedule = optimizer, schedule
         self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
-        self.enough = GAP * max(tol, FINEST) * objective.null
+        self.gap_goal = GAP * max(tol, FINEST) * objective.null_objective
         self.epoch, self.updates_before, self.outcome = 0, 0, Outcome.RUNNING
         self.columns, self.scores, self._rates, self._times = [], [], [], []
         self._stopwatch = Stopwatch()
         start = np.zeros(objective.d) if start is None else start
-        self.answer, self.slopes = objective.admissible(start), None
-        self.last, self._watch = 0, None
+        self.iterate, self.slopes = objective.admissible(start), None
+        self.last, self._monitor = 0, None
 
     @staticmethod
     def serves(objective):
         """Whether the way is known for this objective."""
-        return objective.quadratic and objective.d == objective.p and objective.costs is not None
+        return (
+            objective.quadratic
+            and objective.d == objective.p
+            and objective.elastic_strengths is not None
+        )
 
     @property
     def t(self):
@@ -90,17 +94,17 @@ class Shortcut:
     @property
     def result(self):
         """What is reported."""
-        return self.answer
+        return self.iterate
 
     @property
     def curve(self):
         """The objective at the start and after each epoch."""
-        return [column[TOTAL] for column in self.columns]
+        return [column[OBJECTIVE] for column in self.columns]
 
     @property
     def residual(self):
         """The scaled residual at the end."""
-        return self.columns[-1][LEFT]
+        return self.columns[-1][RESIDUAL]
 
     @property
     def history(self):
@@ -112,18 +116,18 @@ class Shortcut:
         if self.outcome is Outcome.RUNNING:
             self.outcome = outcome
 
-    def release(self):
+    def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
-        self.objective = self.slopes = self._watch = None
+        self.objective = self.slopes = self._monitor = None
 
-    def descend(self, epochs, watch=None):
+    def descend(self, epochs, monitor=None):
         """Go to the minimum, in at most so many looks at the data.
 
         Returns
         -------
         Outcome
         """
-        self.last, self._watch = epochs, watch
+        self.last, self._monitor = epochs, monitor
         problem = Quadratic(self.objective, self.tol)
         columns = None
         if not problem.smooth:
@@ -147,14 +151,14 @@ class Shortcut:
         Outcome
         """
         problem.goal, residual = self.tol, None
-        if not self.answer.any():
+        if not self.iterate.any():
             slopes = problem.q
         elif slopes is None:
-            residual = problem.objective.y - problem.project(self.answer)
-            slopes = problem.gather(residual)
-        self.see(problem, self.answer, slopes, residual)
+            residual = problem.objective.y - problem.matvec(self.iterate)
+            slopes = problem.rmatvec(residual)
+        self.record_point(problem, self.iterate, slopes, residual)
         if self.outcome is not Outcome.RUNNING:  # at the start: one look, as for every descent
-            self.note(*self.columns[0][:4], 0.0, self.answer)
+            self.append(*self.columns[0][:4], 0.0, self.iterate)
         elif columns is None:
             smooth(problem, self, epochs, self.tuning.smooth)
         else:
@@ -162,7 +166,7 @@ class Shortcut:
         if self.residual <= self.tol and self.epoch < epochs:
             self.stop(Outcome.CONVERGED)  # and rounding keeps the gap from what was to be reached
         if self.outcome is Outcome.RUNNING and self.epoch < epochs:
-            self._go_on(epochs)
+            self._descend_further(epochs)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
         return self.outcome
@@ -171,7 +175,7 @@ class Shortcut:
         """Whether the end is reached, or the last look spent."""
         return self.outcome is not Outcome.RUNNING or self.epoch >= epochs
 
-    def see(self, problem, w, slopes, residual):
+    def record_point(self, problem, w, slopes, residual):
         """Record a point, the slopes of the data there and, if known, the rows' residuals.
 
         Returns
@@ -179,47 +183,49 @@ class Shortcut:
         ndarray of shape (p,)
             The scaled residual of every weight.
         """
-        left, omega = problem.left(w, slopes), problem.omega(w)
+        scaled_residual, omega = problem.scaled_residual(w, slopes), problem.omega(w)
         measures = problem.measures(w, slopes, residual)
-        total, worst = 0.5 * measures[1] + omega, max(0.0, float(left.max()))
-        step, slope, point = w - self.answer, slopes - problem.b * w, w.copy()
+        total, worst = 0.5 * measures[1] + omega, max(0.0, float(scaled_residual.max()))
+        step, slope, point = w - self.iterate, slopes - problem.l2_strength * w, w.copy()
         self.objective.remember(point, *measures, slopes)
         if not math.isfinite(total):
             self.outcome = Outcome.NONFINITE
-        elif worst <= self.tol and self.objective.dual_gap(point) <= self.enough:
+        elif worst <= self.tol and self.objective.dual_gap(point) <= self.gap_goal:
             self.stop(Outcome.CONVERGED)
         elif worst <= problem.goal:
             problem.goal = TIGHTER * worst
-        self.note(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
-        self.answer, self.slopes = point, slopes
-        return left
+        self.append(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
+        self.iterate, self.slopes = point, slopes
+        return scaled_residual
 
-    def note(self, total, left, omega, slope, step, w):
+    def append(self, total, scaled_residual, omega, slope, step, w):
         """Record what is known of a point on the way."""
         zeros = w.size - np.count_nonzero(w)
-        self._append([total, left, omega, slope, step, zeros], w, math.nan)
+        self._append([total, scaled_residual, omega, slope, step, zeros], w, math.nan)
 
     def _append(self, column, w, rate):
         """Record a point, and let those who watch see it."""
         self._rates += [rate] if self.columns else []
         self.columns.append(column)
         self._times.append(self._stopwatch.read() if self._times else (0.0, 0.0))
-        self.epoch, self.answer = len(self.columns) - 1, w.copy()
-        if self._watch and self.epoch:
-            self._watch(self)
+        self.epoch, self.iterate = len(self.columns) - 1, w.copy()
+        if self._monitor and self.epoch:
+            self._monitor(self)
 
     def ends(self, epochs):
         """Whether the next look at the data is the last there may be."""
         return self.done(epochs) or self.epoch + 2 >= epochs
 
-    def _go_on(self, epochs):
+    def _descend_further(self, epochs):
         """Let an accelerated descent do what is left to do."""
-        descent = Descent(self.objective, self.optimizer, self.schedule, self.answer, tol=self.tol)
-        outcome = descent.descend(epochs - self.epoch, self._watch and self._relay)
-        if not self._watch:
+        descent = Descent(
+            self.objective, self.optimizer, self.schedule, self.iterate, tol=self.tol
+        )
+        outcome = descent.descend(epochs - self.epoch, self._monitor and self._relay)
+        if not self._monitor:
             self._extend(descent)
         self.stop(outcome)
-        self.answer, self.rate, self.slopes = descent.answer, descent.rate, None
+        self.iterate, self.rate, self.slopes = descent.iterate, descent.rate, None
         self.optimizer = descent.optimizer
 
     def _extend(self, descent):
@@ -233,5 +239,5 @@ class Shortcut:
 
     def _relay(self, descent):
         """Show an epoch of the descent that goes on."""
-        self._append(descent.columns[-1], descent.answer, descent.rate)
+        self._append(descent.columns[-1], descent.iterate, descent.rate)
         descent.stop(self.outcome)

@@ -47,11 +47,11 @@ class Tuning(NamedTuple):
     singular: float = 1e-6  # pivot of a factor of a matrix with a diagonal of ones
 
 
-class Prices:
+class CostModel:
     """Estimates, in seconds, of a pass there and back, a factor, and singular values."""
 
     def __init__(self, problem, tuning):
-        X, b, (n, p) = problem.objective.X, problem.b, problem.objective.X.shape
+        X, b, (n, p) = problem.objective.X, problem.l2_strength, problem.objective.X.shape
         even = b.size > 0 and b.min() == b.max() > 0.0
         self.by_rows = even and n < p
         m, single = n if self.by_rows else p, tuning.single if X.dtype == np.float32 else 1.0
@@ -62,7 +62,7 @@ class Prices:
         else:
             entries, speed = n * p, tuning.dense_entries * single
             products = float(n) * p * m / (tuning.dense_products * single)
-        self.way = 2.0 * entries / speed + 4.0 * (n + p) / tuning.numbers + tuning.call
+        self.pass_seconds = 2.0 * entries / speed + 4.0 * (n + p) / tuning.numbers + tuning.call
         self.factor = products + m**3 / (3.0 * tuning.dense_products) + m**2 / tuning.numbers
         few = min(n, p)
         flops = 2.0 * n * p * few / tuning.dense_products
@@ -78,29 +78,35 @@ def smooth(problem, record, epochs, tuning):
     Conjugate gradients give way to the next of the direct ways where a forecast says that it is
     cheaper; a Cholesky factor that is cheap, or worth few passes, comes first.
     """
-    prices = Prices(problem, tuning)
+    prices = CostModel(problem, tuning)
     direct = [(prices.factor, _refine), (prices.orthogonal, _orthogonal)]
-    if prices.factor <= max(tuning.cheap, tuning.worth * prices.way):
+    if prices.factor <= max(tuning.cheap, tuning.worth * prices.pass_seconds):
         direct.pop(0)
         _refine(problem, record, epochs, prices.by_rows, tuning)
     if not record.done(epochs):
-        _travel(problem, record, epochs, prices, min(price for price, _ in direct), tuning)
+        _cg_with_restarts(
+            problem, record, epochs, prices, min(price for price, _ in direct), tuning
+        )
     for price, solve in direct:
         if not record.done(epochs) and np.isfinite(price):
             solve(problem, record, epochs, prices.by_rows, tuning)
 
 
-def _travel(problem, record, epochs, prices, other, tuning):
+def _cg_with_restarts(problem, record, epochs, prices, other, tuning):
     """Take conjugate gradients to the tolerance, and again for what rounding has left."""
-    travel = _along_columns if record.answer.any() or not prices.by_rows else _along_rows
+    cg = _cg_primal if record.iterate.any() or not prices.by_rows else _cg_dual
     for _ in range(tuning.restarts):
         begin = record.residual
-        forecast = Forecast(problem, record, prices.way, other, tuning)
-        w = travel(problem, record, epochs, forecast)
-        travel = _along_columns
-        residual = problem.objective.y - problem.project(w)
-        left = record.see(problem, w, problem.gather(residual), residual)
-        if record.done(epochs) or forecast.hopeless or left.max() > tuning.stalled * begin:
+        forecast = Forecast(problem, record, prices.pass_seconds, other, tuning)
+        w = cg(problem, record, epochs, forecast)
+        cg = _cg_primal
+        residual = problem.objective.y - problem.matvec(w)
+        scaled_residual = record.record_point(problem, w, problem.rmatvec(residual), residual)
+        if (
+            record.done(epochs)
+            or forecast.factor_is_cheaper
+            or scaled_residual.max() > tuning.stalled * begin
+        ):
             break
 
 
@@ -111,25 +117,30 @@ class Forecast:
     ``sum r^2 / (2 b)`` of the slopes r; where b is zero these have to fall to their rounding.
     """
 
-    def __init__(self, problem, record, way, other, tuning):
-        self.unit, self.b, self.way, self.other = problem.unit, problem.b, way, other
-        self.tol, self.gap = 0.9 * problem.goal, 0.9 * record.enough
-        self.tuning, self.history, self.hopeless = tuning, [], False
-        self.penalised = self.b.all()
+    def __init__(self, problem, record, pass_seconds, other, tuning):
+        self.unit, self.l2_strength, self.pass_seconds, self.other = (
+            problem.unit,
+            problem.l2_strength,
+            pass_seconds,
+            other,
+        )
+        self.tol, self.gap = 0.9 * problem.goal, 0.9 * record.gap_goal
+        self.tuning, self.history, self.factor_is_cheaper = tuning, [], False
+        self.penalised = self.l2_strength.all()
 
     def ends(self, slope, total):
         """Take note of a slope and of the objective; return whether the way ends there."""
-        left = float(np.abs(self.unit * slope).max())
-        bound = left / UNPENALISED
+        scaled_residual = float(np.abs(self.unit * slope).max())
+        bound = scaled_residual / UNPENALISED
         if self.penalised:
-            bound = np.sqrt(0.5 * (slope @ (slope / self.b)) / self.gap)
-        last = left / self.tol, np.sqrt(max(total, 0.0) / self.gap), bound
+            bound = np.sqrt(0.5 * (slope @ (slope / self.l2_strength)) / self.gap)
+        last = scaled_residual / self.tol, np.sqrt(max(total, 0.0) / self.gap), bound
         self.history.append(last)
         there = last[0] <= 1.0 and min(last[1:]) <= 1.0
-        self.hopeless = not there and self._is_hopeless()
-        return there or self.hopeless
+        self.factor_is_cheaper = not there and self._factor_is_cheaper()
+        return there or self.factor_is_cheaper
 
-    def _is_hopeless(self):
+    def _factor_is_cheaper(self):
         """Whether the other way would be done before the passes that are left to do.
 
         The forecast goes by the latter half of the passes so far.
@@ -139,34 +150,39 @@ class Forecast:
             return False
         half, last = np.log(self.history[k // 2]), np.log(self.history[-1])
         rate = np.maximum((half - last) / max(1, k - 1 - k // 2), 1e-9)
-        left, total, bound = np.maximum(last, 0.0) / rate
-        return max(left, min(total, bound)) * self.way > self.tuning.doubt * self.other
+        scaled_residual, total, bound = np.maximum(last, 0.0) / rate
+        return (
+            max(scaled_residual, min(total, bound)) * self.pass_seconds
+            > self.tuning.doubt * self.other
+        )
 
 
-def _along_columns(problem, record, epochs, forecast):
+def _cg_primal(problem, record, epochs, forecast):
     """Descend along conjugate directions of the weights; return where it ends.
 
     With an l2 part everywhere the directions are scaled by the diagonal; without, they are not,
     and lead from zero to the answer of the least length.
     """
-    b, unit = problem.b, problem.unit
+    b, unit = problem.l2_strength, problem.unit
     scale = 1.0 / (problem.squares + b) if b.all() else np.ones(b.size)
-    w, r = record.answer.copy(), record.slopes - problem.b * record.answer
+    w, r = record.iterate.copy(), record.slopes - problem.l2_strength * record.iterate
     total = record.curve[-1]
     d = scale * r
     rz = r @ d
     while rz > 0.0:
-        bent = problem.gather(problem.project(d))
-        bent += b * d
-        length = rz / (d @ bent)
+        curved = problem.rmatvec(problem.matvec(d))
+        curved += b * d
+        length = rz / (d @ curved)
         w += length * d
-        bent *= length
-        r -= bent
+        curved *= length
+        r -= curved
         total -= 0.5 * length * rz
         if forecast.ends(r, total) or record.ends(epochs):
             break
-        left = float(np.abs(unit * r).max())
-        record.note(total, left, problem.omega(w), np.sqrt(r @ r), length * np.sqrt(d @ d), w)
+        scaled_residual = float(np.abs(unit * r).max())
+        record.append(
+            total, scaled_residual, problem.omega(w), np.sqrt(r @ r), length * np.sqrt(d @ d), w
+        )
         z, before = scale * r, rz
         rz = r @ z
         d *= rz / before
@@ -174,33 +190,39 @@ def _along_columns(problem, record, epochs, forecast):
     return w
 
 
-def _along_rows(problem, record, epochs, forecast):
+def _cg_dual(problem, record, epochs, forecast):
     """Do the same for the residuals, from zero.
 
     ``(1 + X X^T S / (n b)) u = y`` gives the residuals u at the minimum, which pull the weights to
     ``w = X^T S u / (n b)``.
     """
-    weight, b, unit = problem.objective.weight / problem.objective.n, problem.b[0], problem.unit
+    weight, b, unit = (
+        problem.objective.weight / problem.objective.n,
+        problem.l2_strength[0],
+        problem.unit,
+    )
     u, r = np.zeros(weight.size), problem.objective.y.copy()
     d, w, sent = r.copy(), np.zeros(unit.size), record.slopes.copy()
     rr = weight @ (r * r)
     while rr > 0.0:
-        bent = problem.project(sent)
-        bent /= b
-        bent += d
-        length = rr / ((weight * d) @ bent)
+        curved = problem.matvec(sent)
+        curved /= b
+        curved += d
+        length = rr / ((weight * d) @ curved)
         u += length * d
-        bent *= length
-        r -= bent
+        curved *= length
+        r -= curved
         step = length / b * sent
         w += step
-        slope = problem.gather(r)
+        slope = problem.rmatvec(r)
         omega, rest = 0.5 * b * (w @ w), u + r
         total = 0.5 * (weight @ (rest * rest)) + omega
         if forecast.ends(slope, total) or record.ends(epochs):
             break
-        left = float(np.abs(unit * slope).max())
-        record.note(total, left, omega, np.sqrt(slope @ slope), np.sqrt(step @ step), w)
+        scaled_residual = float(np.abs(unit * slope).max())
+        record.append(
+            total, scaled_residual, omega, np.sqrt(slope @ slope), np.sqrt(step @ step), w
+        )
         before, rr = rr, weight @ (r * r)
         d *= rr / before
         d += r
@@ -214,37 +236,37 @@ def _refine(problem, record, epochs, by_rows, tuning):
     solve, exactness, product = (_by_rows if by_rows else _by_columns)(problem, tuning)
     if solve is None:
         return
-    w, slopes, residual = record.answer, record.slopes, None
+    w, slopes, residual = record.iterate, record.slopes, None
     while not record.done(epochs):
-        step = solve(slopes - problem.b * w)
+        step = solve(slopes - problem.l2_strength * w)
         w = w + step
         if product is None or exactness > problem.goal or residual is not None:
-            residual = problem.objective.y - problem.project(w)
-            slopes = problem.gather(residual)
+            residual = problem.objective.y - problem.matvec(w)
+            slopes = problem.rmatvec(residual)
         else:
             slopes = slopes - product(step)
         before = record.residual
-        left = float(record.see(problem, w, slopes, residual).max())
+        scaled_residual = float(record.record_point(problem, w, slopes, residual).max())
         if residual is None and not record.done(epochs):
-            residual = problem.objective.y - problem.project(w)
-            slopes = problem.gather(residual)
-        elif left > tuning.stalled * before:
+            residual = problem.objective.y - problem.matvec(w)
+            slopes = problem.rmatvec(residual)
+        elif scaled_residual > tuning.stalled * before:
             return
 
 
 def _orthogonal(problem, record, epochs, by_rows, tuning):
     """Solve by singular values, where products are too near to singular, and once again."""
-    objective, least = problem.objective, not problem.b.any()
-    costs, signs = (problem.a, problem.b), np.zeros(objective.p)
+    objective, least = problem.objective, not problem.l2_strength.any()
+    elastic_strengths, signs = (problem.l1_strength, problem.l2_strength), np.zeros(objective.p)
     for _ in range(2):
         if record.done(epochs):
             return
-        w = record.answer
-        residual = objective.y - problem.project(w)
+        w = record.iterate
+        residual = objective.y - problem.matvec(w)
         R = triangle(objective.X, objective.weight, objective.centre, residual)
-        w = w + newton_step(R, w, costs, signs, least)
-        residual = objective.y - problem.project(w)
-        record.see(problem, w, problem.gather(residual), residual)
+        w = w + newton_step(R, w, elastic_strengths, signs, least)
+        residual = objective.y - problem.matvec(w)
+        record.record_point(problem, w, problem.rmatvec(residual), residual)
 
 
 def _by_columns(problem, tuning):
@@ -253,12 +275,12 @@ def _by_columns(problem, tuning):
     One triangle of the scaled ``A + B`` makes room for the factor; the other remains.
     """
     H, exactness = problem.gram()
-    root = np.sqrt(H.diagonal() + problem.b)
+    root = np.sqrt(H.diagonal() + problem.l2_strength)
     empty = root == 0.0
     root[empty] = 1.0
     H /= root
     H /= root[:, None]
-    H[range(root.size), range(root.size)] += np.where(empty, 1.0, problem.b / root**2)
+    H[range(root.size), range(root.size)] += np.where(empty, 1.0, problem.l2_strength / root**2)
     diagonal = H.diagonal().copy()
     factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
     if failed or factor.diagonal().min() < tuning.singular:
@@ -270,14 +292,16 @@ def _by_columns(problem, tuning):
 
     def product(w):
         v = root * w
-        return root * (blas.dsymv(1.0, factor, v, lower=1) + diagonal * v) - problem.b * w
+        return (
+            root * (blas.dsymv(1.0, factor, v, lower=1) + diagonal * v) - problem.l2_strength * w
+        )
 
     return solve, exactness, product
 
 
 def _by_rows(problem, tuning):
     """Return the same for fewer rows than columns, by the formula of Woodbury; without G."""
-    objective, b = problem.objective, problem.b[0]
+    objective, b = problem.objective, problem.l2_strength[0]
     root = np.sqrt(objective.weight / (objective.n * b))
     K = row_gram(objective.X, objective.centre, problem.far)
     K *= root
@@ -288,7 +312,9 @@ def _by_rows(problem, tuning):
         return None, 0.0, None
 
     def solve(g):
-        u = lapack.dpotrs(factor, root * problem.project(g), lower=0)[0]
-        return (g - problem.gather(np.divide(u, root, np.zeros(u.size), where=root > 0.0)) / b) / b
+        u = lapack.dpotrs(factor, root * problem.matvec(g), lower=0)[0]
+        return (
+            g - problem.rmatvec(np.divide(u, root, np.zeros(u.size), where=root > 0.0)) / b
+        ) / b
 
     return solve, 0.0, None

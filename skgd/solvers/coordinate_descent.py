@@ -9,7 +9,7 @@ coordinate descent" (2010).
 import numpy as np
 from scipy.linalg import lapack
 
-from skgd.kernels.compiling import undisturbed
+from skgd.kernels.compiling import compiled_code
 from skgd.solvers.sweeps import sweeps_of
 
 SHORT, LONG = 4, 256  # sweeps between two exact steps
@@ -46,7 +46,7 @@ class DenseGram:
     def sweep(self, w, h, problem, tol, most):
         """Minimise along one coordinate after the other, so many times."""
         run = sweeps_of(dense=True)
-        with undisturbed():
+        with compiled_code():
             return run(self.G, self.diagonal, w, h, *problem, tol, most)
 
 
@@ -74,7 +74,7 @@ class SparseGram:
         """Minimise along one coordinate after the other, so many times."""
         G, run = self.G, sweeps_of(dense=False)
         rows = G.data, G.indices.view(np.uint32), G.indptr.astype(np.int64), self.centre
-        with undisturbed():
+        with compiled_code():
             return run(*rows, self.diagonal, w, h, *problem, tol, most)
 
 
@@ -126,16 +126,16 @@ def polish(gram, q, w, problem, tol, h=None):
         size, changed = np.count_nonzero(kept), np.count_nonzero(kept != before)
         most = SHORT if size > MANY else min(2 * most, LONG)
         if size <= min(LARGEST, WORTH * done) and changed <= 1 + FEW * size:
-            if leap(gram, w, h, kept, problem, drops):
+            if active_set_newton(gram, w, h, kept, problem, drops):
                 return
             h, kept, done, drops = q - gram.product(w), w != 0.0, 0, 2 * drops
         elif size > MANY and changed <= FIXED * size:
-            glide(gram, w, h, kept, problem, tol)
+            active_set_cg(gram, w, h, kept, problem, tol)
             h, kept = q - gram.product(w), w != 0.0
         before = kept
 
 
-def leap(gram, w, h, kept, problem, drops=DROPS):
+def active_set_newton(gram, w, h, kept, problem, drops=DROPS):
     """Go to the minimum over the weights that are not zero, or drop those in the way.
 
     Each step solves the equations of the weights that are left. Where weights would change their
@@ -162,8 +162,8 @@ def leap(gram, w, h, kept, problem, drops=DROPS):
             break
         crossing = bound[left] & ((now[left] + step) * signs[left] <= 0.0)
         if crossing.any():
-            bend = H[np.ix_(left, left)].__matmul__
-            step = _shorter(bend, slope[left], now[left], step, crossing)
+            curvature = H[np.ix_(left, left)].__matmul__
+            step = _truncate_step(curvature, slope[left], now[left], step, crossing)
         now[left] += step
         slope -= H[:, left] @ step
         arrived = not crossing.any()
@@ -174,40 +174,40 @@ def leap(gram, w, h, kept, problem, drops=DROPS):
     return arrived
 
 
-def glide(gram, w, h, kept, problem, tol):
+def active_set_cg(gram, w, h, kept, problem, tol):
     """Go towards the same minimum by a few conjugate gradients, where its equations are many."""
     a, b, floor, unit = problem
     signs, bound = np.sign(w), (a > 0.0) | (floor == 0.0)
     slope = np.where(kept, h - b * w - a * signs, 0.0)
     scale = kept / np.where(kept, gram.diagonal + b, 1.0)
 
-    def bend(move):
+    def curvature(move):
         return np.where(kept, gram.product(move) + b * move, 0.0)
 
     r, d, step = slope.copy(), scale * slope, np.zeros(w.size)
     rz = r @ d
     for _ in range(STEPS):
-        bent = bend(d)
-        if not d @ bent > 0.0:
+        curved = curvature(d)
+        if not d @ curved > 0.0:
             break
-        length = rz / (d @ bent)
+        length = rz / (d @ curved)
         step += length * d
-        r -= length * bent
+        r -= length * curved
         if np.abs(unit * r).max() <= SURE * tol:
             break
         before, rz = rz, r @ (scale * r)
         d *= rz / before
         d += scale * r
     crossing = kept & bound & ((w + step) * signs <= 0.0)
-    w += _shorter(bend, slope, w, step, crossing) if crossing.any() else step
+    w += _truncate_step(curvature, slope, w, step, crossing) if crossing.any() else step
 
 
-def _shorter(bend, slope, now, step, crossing):
+def _truncate_step(curvature, slope, now, step, crossing):
     """Return the better of two steps: until the first weight is zero, or with all zero at once."""
     shares = -now[crossing] / step[crossing]
     first = shares.min()
     short = first * step
     short[np.flatnonzero(crossing)[shares == first]] = -now[crossing][shares == first]
     clipped = np.where(crossing, -now, step)
-    gains = [slope @ move - 0.5 * move @ bend(move) for move in (short, clipped)]
+    gains = [slope @ move - 0.5 * move @ curvature(move) for move in (short, clipped)]
     return clipped if gains[1] >= gains[0] else short

@@ -36,17 +36,17 @@ class Quadratic:
     def __init__(self, objective, tol):
         self.objective, self.tol, self.goal = objective, tol, tol
         self.square = float(objective.weight @ objective.y**2 / objective.n)
-        self.squares, self.q = objective.column_squares, objective.gather(objective.y)
-        self.b = None
-        self.turn(objective)
+        self.squares, self.q = objective.column_squares, objective.rmatvec(objective.y)
+        self.l2_strength = None
+        self.set_penalty(objective)
 
-    def turn(self, objective):
+    def set_penalty(self, objective):
         """Turn to other costs on the same data."""
-        before, self.objective = self.b, objective
-        self.a, self.b = objective.resolved_costs
+        before, self.objective = self.l2_strength, objective
+        self.l1_strength, self.l2_strength = objective.resolved_strengths
         self.floor = objective.data.floor[: objective.p]
-        self.smooth = not self.a.any() and not objective.positive
-        if before is None or not np.array_equal(before, self.b):
+        self.smooth = not self.l1_strength.any() and not objective.positive
+        if before is None or not np.array_equal(before, self.l2_strength):
             self.tau, self.unit, self.rounding = residual_scale(objective)
 
     @property
@@ -60,13 +60,13 @@ class Quadratic:
         centre = self.objective.centre
         return centre is not None and centre @ centre >= OFF * self.squares.sum()
 
-    def project(self, w):
+    def matvec(self, w):
         """Return ``(x_i - centre) . w`` for every row."""
-        return self.objective.project(w)
+        return self.objective.matvec(w)
 
-    def gather(self, u):
+    def rmatvec(self, u):
         """Return the weighted mean of ``u_i (x_i - centre)``."""
-        return self.objective.gather(u)
+        return self.objective.rmatvec(u)
 
     def gram(self):
         """Return G as a dense array, and how exact slopes from it are in the scaled residual."""
@@ -76,9 +76,9 @@ class Quadratic:
         G[:, objective.constant] = 0.0
         return G, exactness
 
-    def left(self, w, slopes):
+    def scaled_residual(self, w, slopes):
         """Return the scaled residual of every weight, ``slopes`` being those of the data term."""
-        a, b = self.a, self.b
+        a, b = self.l1_strength, self.l2_strength
         if self.smooth:
             return self.unit * (np.abs(slopes - b * w) - self.rounding)
         z = w + self.tau * (slopes - b * w)
@@ -98,4 +98,4 @@ class Quadratic:
 
     def omega(self, w):
         """Return the penalty."""
-        return float(self.a @ np.abs(w) + 0.5 * (self.b @ (w * w)))
+        return float(self.l1_strength @ np.abs(w) + 0.5 * (self.l2_strength @ (w * w)))

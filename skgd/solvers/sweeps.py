@@ -35,20 +35,20 @@ def sweep_dense(G, diagonal, w, h, a, b, floor, unit, tol, most):
     for s in range(most):
         worst = 0.0
         for j in range(m):
-            bend = diagonal[j] + b[j]
-            if bend <= 0.0:
+            curvature = diagonal[j] + b[j]
+            if curvature <= 0.0:
                 continue
             z = h[j] + diagonal[j] * w[j]
             clipped = z if z < a[j] else a[j]
             clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / bend
+            new = (z - clipped) / curvature
             new = new if new > floor[j] else floor[j]
             move = new - w[j]
             if move != 0.0:
                 w[j] = new
                 for k in range(m):
                     h[k] -= move * G[j, k]
-                size = unit[j] * bend * abs(move)
+                size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
             return s
@@ -61,13 +61,13 @@ def sweep_sparse(data, indices, indptr, centre, diagonal, w, h, a, b, floor, uni
     for s in range(most):
         worst = 0.0
         for j in range(m):
-            bend = diagonal[j] + b[j]
-            if bend <= 0.0:
+            curvature = diagonal[j] + b[j]
+            if curvature <= 0.0:
                 continue
             z = h[j] + level * centre[j] + diagonal[j] * w[j]
             clipped = z if z < a[j] else a[j]
             clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / bend
+            new = (z - clipped) / curvature
             new = new if new > floor[j] else floor[j]
             move = new - w[j]
             if move != 0.0:
@@ -75,7 +75,7 @@ def sweep_sparse(data, indices, indptr, centre, diagonal, w, h, a, b, floor, uni
                 level += move * centre[j]
                 for k in range(indptr[j], indptr[j + 1]):
                     h[indices[k]] -= move * data[k]
-                size = unit[j] * bend * abs(move)
+                size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
             most = s
@@ -100,15 +100,15 @@ def sweep_columns(
     for s in range(most):
         worst = 0.0
         for j in range(w.size):
-            bend = diagonal[j] + b[j]
-            if bend <= 0.0:
+            curvature = diagonal[j] + b[j]
+            if curvature <= 0.0:
                 continue
             z = diagonal[j] * w[j] - centre[j] * total
             for k in range(indptr[j], indptr[j + 1]):
                 z += data[k] * u[indices[k]]
             clipped = z if z < a[j] else a[j]
             clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / bend
+            new = (z - clipped) / curvature
             new = new if new > floor[j] else floor[j]
             move = new - w[j]
             if move != 0.0:
@@ -116,7 +116,7 @@ def sweep_columns(
                 total -= move * centre[j]
                 for k in range(indptr[j], indptr[j + 1]):
                     u[indices[k]] -= move * scaled[k]
-                size = unit[j] * bend * abs(move)
+                size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
             return s

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skgd.kernels.compiling import undisturbed
+from skgd.kernels.compiling import compiled_code
 from skgd.solvers.coordinate_descent import DenseGram, SparseGram, settle
 from skgd.solvers.sweeps import column_sweep
 
@@ -66,19 +66,19 @@ class WorkingSet:
     def __init__(self, problem, lasting=False, tuning=TUNING):
         self.problem, self.tuning = problem, tuning
         X, (n, p) = problem.objective.X, problem.objective.X.shape
-        self.chosen, self.exactness = np.empty(0, dtype=np.intp), 0.0
-        self.columns, self.gram, self._room = None, None, np.empty((0, 0))
+        self.working_set, self.exactness = np.empty(0, dtype=np.intp), 0.0
+        self.columns, self.gram, self._buffer = None, None, np.empty((0, 0))
         self._csc = None
         cheap = p <= n and n * p**2 <= SOON and (lasting or not self._is_near())
         if problem.sparse:
             cheap = 2 * p <= min(n, 2 * WHOLE) and tuning.are_cheap(np.diff(X.indptr))
         if p <= FEW or cheap or (not problem.sparse and 2 * p <= min(n, 2 * WHOLE)):
             G, self.exactness = problem.gram()
-            self.chosen, self.gram = np.arange(p), DenseGram(G)
+            self.working_set, self.gram = np.arange(p), DenseGram(G)
 
     def _is_near(self):
         """Whether the costs leave few columns in use."""
-        return bool((np.abs(self.problem.q) <= NEAR * self.problem.a).all())
+        return bool((np.abs(self.problem.q) <= NEAR * self.problem.l1_strength).all())
 
     @property
     def whole(self):
@@ -90,104 +90,112 @@ class WorkingSet:
         if self.whole:
             self._refine(record, epochs)
         else:
-            self._grow(record, epochs)
+            self._solve(record, epochs)
 
     def _refine(self, record, epochs):
         """Settle all columns, and again with the true slopes where the products are inexact."""
-        problem, w = self.problem, record.answer.copy()
-        q, tol, left = problem.q, CLOSE * problem.goal, np.inf
-        limits = problem.a, problem.b, problem.floor, problem.unit
+        problem, w = self.problem, record.iterate.copy()
+        q, tol, scaled_residual = problem.q, CLOSE * problem.goal, np.inf
+        limits = problem.l1_strength, problem.l2_strength, problem.floor, problem.unit
         while not record.done(epochs):
             slopes, residual = settle(self.gram, q, w, limits, tol), None
-            if self.exactness > problem.goal or np.isfinite(left):
-                residual = problem.objective.y - problem.project(w)
-                slopes = problem.gather(residual)
-            before, left = left, float(record.see(problem, w, slopes, residual).max())
-            if residual is not None and left > STALLED * before:
+            if self.exactness > problem.goal or np.isfinite(scaled_residual):
+                residual = problem.objective.y - problem.matvec(w)
+                slopes = problem.rmatvec(residual)
+            before, scaled_residual = (
+                scaled_residual,
+                float(record.record_point(problem, w, slopes, residual).max()),
+            )
+            if residual is not None and scaled_residual > STALLED * before:
                 return
             q, tol = slopes + self.gram.product(w), min(0.5 * tol, CLOSE * problem.goal)
 
-    def _grow(self, record, epochs):
+    def _solve(self, record, epochs):
         """Settle, look at all columns, let in those that are at odds, until none is."""
         problem, objective = self.problem, self.problem.objective
-        w, slopes = record.answer.copy(), record.slopes
-        left = problem.left(w, slopes)
-        residual = objective.y - problem.project(w) if w.any() else objective.y
+        w, slopes = record.iterate.copy(), record.slopes
+        scaled_residual = problem.scaled_residual(w, slopes)
+        residual = objective.y - problem.matvec(w) if w.any() else objective.y
         share = INNER
         while not record.done(epochs):
-            grown = self._admit(left, w)
-            if self.chosen.size > self.tuning.largest and not problem.sparse:
+            grown = self._add_violators(scaled_residual, w)
+            if self.working_set.size > self.tuning.largest and not problem.sparse:
                 return
             if not grown:
                 share *= 0.1
-            inner = share * max(problem.goal, COARSE * left.max())
-            v = w[self.chosen]
-            limits = tuple(x[self.chosen] for x in (problem.a, problem.b, problem.floor))
-            limits = *limits, problem.unit[self.chosen]
+            inner = share * max(problem.goal, COARSE * scaled_residual.max())
+            v = w[self.working_set]
+            limits = tuple(
+                x[self.working_set]
+                for x in (problem.l1_strength, problem.l2_strength, problem.floor)
+            )
+            limits = *limits, problem.unit[self.working_set]
             if self.gram is None:
                 self._settle_columns(v, slopes, residual, limits, inner)
             else:
-                q = slopes[self.chosen] + self.gram.product(v)
+                q = slopes[self.working_set] + self.gram.product(v)
                 settle(self.gram, q, v, limits, inner)
             w = np.zeros(w.size)
-            w[self.chosen] = v
-            residual = objective.y - self._project(v)
-            slopes, before = problem.gather(residual), left.max()
-            left = record.see(problem, w, slopes, residual)
+            w[self.working_set] = v
+            residual = objective.y - self._matvec(v)
+            slopes, before = problem.rmatvec(residual), scaled_residual.max()
+            scaled_residual = record.record_point(problem, w, slopes, residual)
             stalled = STALLED if self.gram is not None else 1.0
-            if not grown and left[self.chosen].max() > max(problem.goal, stalled * before):
+            if not grown and scaled_residual[self.working_set].max() > max(
+                problem.goal, stalled * before
+            ):
                 return
 
-    def _admit(self, left, w):
+    def _add_violators(self, scaled_residual, w):
         """Let in the columns that are most at odds; return whether any were."""
-        outside = left.copy()
-        outside[self.chosen] = 0.0
-        able = np.flatnonzero(outside > self.problem.goal)
-        if not self.chosen.size:
-            able = np.union1d(able, np.flatnonzero(w)) if w.any() else able
+        outside = scaled_residual.copy()
+        outside[self.working_set] = 0.0
+        violators = np.flatnonzero(outside > self.problem.goal)
+        if not self.working_set.size:
+            violators = np.union1d(violators, np.flatnonzero(w)) if w.any() else violators
         first, growth = (MANY, FAST) if self.problem.sparse else (FIRST, GROWTH)
-        first = min(first, max(FEW, left.size // 8))
+        first = min(first, max(FEW, scaled_residual.size // 8))
         most = max(first, int(growth * np.count_nonzero(w)))
-        if able.size > most:
-            able = able[np.argpartition(outside[able], -most)[-most:]]
-        able.sort()
-        if able.size:
-            self._drop(w, able.size)
-            self._extend(able)
-        return able.size > 0
+        if violators.size > most:
+            violators = violators[np.argpartition(outside[violators], -most)[-most:]]
+        violators.sort()
+        if violators.size:
+            self._drop(w, violators.size)
+            self._extend(violators)
+        return violators.size > 0
 
     def _drop(self, w, k):
         """Drop the columns at zero where that makes room for so many more."""
-        m, kept = self.chosen.size, np.flatnonzero(w[self.chosen])
-        full = not self.problem.sparse and m + k > len(self._room)
+        m, kept = self.working_set.size, np.flatnonzero(w[self.working_set])
+        full = not self.problem.sparse and m + k > len(self._buffer)
         if not full or kept.size + k > m:
             return
         for i, j in enumerate(kept):  # in place: new pages cost more than a thousand short copies
-            self._room[i, : kept.size] = self._room[j, kept]
+            self._buffer[i, : kept.size] = self._buffer[j, kept]
             self.columns[i] = self.columns[j]
-        self.chosen = self.chosen[kept]
+        self.working_set = self.working_set[kept]
 
     def _extend(self, new):
         if self.problem.sparse:
             self._extend_sparse(new)
         else:
             self._extend_dense(new)
-        self.chosen = np.concatenate([self.chosen, new])
+        self.working_set = np.concatenate([self.working_set, new])
 
     def _extend_dense(self, new):
         """Copy columns, as rows, and append their products."""
-        objective, m, k = self.problem.objective, self.chosen.size, new.size
+        objective, m, k = self.problem.objective, self.working_set.size, new.size
         rows = np.empty((k, objective.n))
         rows[:] = objective.X[:, new].T
         if objective.centre is not None:
             rows -= objective.centre[new, None]
         weighted = rows if _even(objective.weight) else rows * objective.weight
         self.columns = _appended(self.columns, rows, m)
-        if m + k > len(self._room):
-            room = np.empty((2 * (m + k), 2 * (m + k)))
-            room[:m, :m] = self._room[:m, :m]
-            self._room = room
-        G = self._room[: m + k, : m + k]
+        if m + k > len(self._buffer):
+            buffer = np.empty((2 * (m + k), 2 * (m + k)))
+            buffer[:m, :m] = self._buffer[:m, :m]
+            self._buffer = buffer
+        G = self._buffer[: m + k, : m + k]
         np.matmul(weighted, self.columns[: m + k].T, out=G[m:])
         G[m:] /= objective.n
         G[:m, m:] = G[m:, :m].T
@@ -196,18 +204,22 @@ class WorkingSet:
     def _extend_sparse(self, new):
         """Copy columns, and, while that is cheap, compute their products anew."""
         objective, weight = self.problem.objective, self.problem.objective.weight
-        chosen = np.concatenate([self.chosen, new])
+        working_set = np.concatenate([self.working_set, new])
         if self._csc is None:
             self._csc = objective.X.tocsc()
-        self.columns = columns = self._csc[:, chosen].astype(float)
-        centre = np.zeros(chosen.size) if objective.centre is None else objective.centre[chosen]
+        self.columns = columns = self._csc[:, working_set].astype(float)
+        centre = (
+            np.zeros(working_set.size)
+            if objective.centre is None
+            else objective.centre[working_set]
+        )
         stored = np.diff(columns.indptr)
         shift = np.where(stored == objective.n, centre, 0.0)
         columns.data -= np.repeat(shift, stored)
         centre = centre - shift  # that of columns with zeros, which are seen as they are
         scaled = columns.data * weight[columns.indices] / objective.n
         self.gram, self._scaled, self._centre = None, scaled, centre
-        few = chosen.size <= self.tuning.products
+        few = working_set.size <= self.tuning.products
         if few and self.tuning.are_cheap(np.bincount(columns.indices, minlength=objective.n)):
             self.gram = self._sparse_gram()
 
@@ -228,19 +240,25 @@ class WorkingSet:
         Where that takes more sweeps than products of the columns are worth, these are computed.
         """
         columns, objective, start = self.columns, self.problem.objective, v.copy()
-        few = self.chosen.size <= self.tuning.products
+        few = self.working_set.size <= self.tuning.products
         rows = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
-        known = columns.data, *rows, self._scaled, self._centre, self.problem.squares[self.chosen]
+        known = (
+            columns.data,
+            *rows,
+            self._scaled,
+            self._centre,
+            self.problem.squares[self.working_set],
+        )
         u = objective.weight * residual / objective.n
-        with undisturbed():
+        with compiled_code():
             for _ in range(1 if few else PATIENCE):
                 if column_sweep()(*known, u, v, *limits, tol, SWEEPS) < SWEEPS:
                     return
         if few:
             self.gram = self._sparse_gram()
-            settle(self.gram, slopes[self.chosen] + self.gram.product(start), v, limits, tol)
+            settle(self.gram, slopes[self.working_set] + self.gram.product(start), v, limits, tol)
 
-    def _project(self, v):
+    def _matvec(self, v):
         """Return the predictions of the chosen columns."""
         if not self.problem.sparse:
             kept = np.flatnonzero(v)
@@ -260,8 +278,8 @@ def _appended(rows, new, m):
     if rows is None:
         return new
     if m + k > len(rows):
-        room = np.empty((2 * (m + k), n))
-        room[:m] = rows[:m]
-        rows = room
+        buffer = np.empty((2 * (m + k), n))
+        buffer[:m] = rows[:m]
+        rows = buffer
     rows[m : m + k] = new
     return rows
