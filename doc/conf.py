@@ -14,7 +14,7 @@ from skgd.part import Part
 project = "skgd"
 author = "The skgd developers"
 project_copyright = author
-version = drop_data = skgd.__version__
+version = release = skgd.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -42,49 +42,39 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
-# The examples in the order of a first course; the last ones are uses.
-EXAMPLES = [
-    # descent, its rate, and what a loss looks like
-    "line.py",
-    "worked_example.py",
-    "learning_rates.py",
-    "rates_on_waves.py",
-    "convexity.py",
-    "gabor_landscape.py",
-    "gabor_answer.py",
-    # single rows
-    "stochastic_descent.py",
-    "gabor_escape.py",
-    # momentum
-    "momentum_forms.py",
-    "overshoot.py",
-    "momentum_jumps.py",
-    # rules that divide by the size of the gradient
-    "normalized.py",
-    "adagrad_rmsprop.py",
-    "adam_bias.py",
-    # all rules
-    "optimizers_in_a_valley.py",
-    "saddle.py",
-    "motion.py",
-    "schedules.py",
-    "second_order.py",
-    # what is fitted
-    "overfitting.py",
-    "circle_and_diamond.py",
-    "zeros.py",
-    "outliers.py",
-    # uses
-    "pipeline.py",
-    "grid_search.py",
-    "diabetes.py",
-]
+# The examples of each folder of the gallery, in the order of a first course.
+EXAMPLES = {
+    ".": ["diabetes.py"],
+    "first_steps": ["line.py", "worked_example.py", "pipeline.py"],
+    "learning_rates": ["learning_rates.py", "rates_on_waves.py", "schedules.py"],
+    "optimizers": [
+        "momentum_forms.py",
+        "overshoot.py",
+        "normalized.py",
+        "adagrad_rmsprop.py",
+        "adam_bias.py",
+        "optimizers_in_a_valley.py",
+        "saddle.py",
+        "second_order.py",
+        "motion.py",
+    ],
+    "stochastic_descent": ["stochastic_descent.py", "gabor_escape.py"],
+    "penalties": ["circle_and_diamond.py", "zeros.py", "outliers.py"],
+    "many_minima": [
+        "convexity.py",
+        "gabor_landscape.py",
+        "momentum_jumps.py",
+        "gabor_answer.py",
+    ],
+    "model_selection": ["overfitting.py", "grid_search.py"],
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": ExplicitOrder(EXAMPLES),
+    "subsection_order": ExplicitOrder([f"../examples/{folder}" for folder in EXAMPLES][1:]),
+    "within_subsection_order": ExplicitOrder([n for names in EXAMPLES.values() for n in names]),
     "reset_modules": ("matplotlib",),
     "abort_on_example_error": True,
     "doc_module": ("skgd",),
@@ -100,7 +90,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
 }
 
-html_title = f"skgd {drop_data}"
+html_title = f"skgd {release}"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

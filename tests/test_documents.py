@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 SITE = ast.parse((ROOT / "doc" / "conf.py").read_text(encoding="utf-8"))
 
 
@@ -33,7 +33,13 @@ def test_files_that_readme_links_to_exist():
 
 def test_the_gallery_shows_every_example_once():
     lists = {node.targets[0].id: node.value for node in SITE.body if isinstance(node, ast.Assign)}
-    assert sorted(ast.literal_eval(lists["EXAMPLES"])) == [path.name for path in EXAMPLES]
+    shown = ast.literal_eval(lists["EXAMPLES"]).items()
+    paths = [ROOT / "examples" / folder / name for folder, names in shown for name in names]
+    assert sorted(paths) == EXAMPLES
+
+
+def test_every_folder_of_examples_has_a_header():
+    assert [path for path in EXAMPLES if not (path.parent / "GALLERY_HEADER.rst").exists()] == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -49,5 +55,6 @@ def test_what_an_example_writes_is_ignored_by_git():
     written = re.findall(r'\.save(?:fig)?\("([^"]+)"', text)
     assert {"diabetes.png", "descent.gif"} <= set(written)
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
-    for folder in ("/", "/examples/"):  # from which examples are run
+    folders = {f"/{path.parent.relative_to(ROOT).as_posix()}/" for path in EXAMPLES}
+    for folder in ("/", *folders):  # from which examples are run
         assert [n for n in written if not any(fnmatch(folder + n, p) for p in ignored)] == []
