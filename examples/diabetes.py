@@ -1,21 +1,21 @@
 """
-On the diabetes data, descent arrives where the closed form and L-BFGS are
+Ridge and lasso on the diabetes data: grid search, optimizers, closed form
 ==========================================================================
 
-442 patients, ten measurements each, and how far the disease had progressed a year later. A grid
-search chooses the learning rate, the penalty and its strength; six descents, and the direct
-solver, are held against the closed form and L-BFGS; and ridge and lasso are followed over the
-strength of the penalty, beside scikit-learn's own.
+A complete analysis. The data are ten measurements of 442 patients, and how far their disease had
+progressed a year later. A grid search chooses the learning rate, the penalty and its strength.
+Six descents and the direct solver are compared with the closed form and L-BFGS. Then the
+coefficients of ridge and lasso are computed over alpha and compared with scikit-learn's.
 """
 
 # %%
 # The search
 # ----------
-# Nesterov's accelerated descent on the full batch, over learning rates, penalties and strengths.
-# The largest rates are too large on purpose: such a fit diverges, which the search scores as nan.
-# At one strength all rates that arrive have the same score, to four decimals; of these the search
-# takes the rate that needed the fewest epochs, which all candidates count alike: each is one pass
-# over the data. The fits take milliseconds, so a second process would cost more than it saves.
+# Nesterov's accelerated descent on the full batch, over learning rates, penalties and alphas. The
+# largest rates are too large on purpose: such a fit diverges, and the search gives it the score
+# nan. At one alpha all rates that converge have the same score, to four decimals. Of these the
+# search takes the rate that needs the fewest epochs. The fits take milliseconds, so a second
+# process would cost more than it saves.
 import warnings
 
 import numpy as np
@@ -93,10 +93,10 @@ print("Chosen:", chosen)
 print(f"R2 on the test set: {search.best_estimator_.score(X_test, y_test):.4f}")
 
 # %%
-# What a fit that diverges says
-# -----------------------------
-# The curvature of ridge adds to that of the data, so with alpha = 10 even a rate of 0.1 is too
-# large: 2/L is then 0.14, and Nesterov's rule, which looks ahead, bears two thirds of that.
+# The warning of a fit that diverges
+# ----------------------------------
+# The curvature of the l2 penalty adds to that of the data. With alpha = 10 even a rate of 0.1 is
+# too large: 2/L is then 0.14, and Nesterov's accelerated rule is stable up to two thirds of that.
 scaler = StandardScaler().fit(X_train)
 Z_train, Z_test = scaler.transform(X_train), scaler.transform(X_test)
 
@@ -109,12 +109,12 @@ print(caught[0].message)
 # %%
 # Six descents, the direct solver, the closed form and L-BFGS
 # -----------------------------------------------------------
-# The better strength of each penalty. Gradient descent and Nesterov's arrive at a constant rate
-# on the full batch, and end there by ``tol``. Adam, whose steps do not become shorter with the
-# gradient, and all rules on batches of 32 rows, whose gradients stay noisy, are given a rate that
-# falls to nothing over 5000 epochs: Adam arrives as closely, and batches as closely as their
-# noise lets them. ``optimizer="auto"`` takes no descent step here: it solves for the minimum
-# directly. The closed form (of ridge only) and scipy's L-BFGS minimise the very same objective.
+# Each penalty has the alpha of its best score. On the full batch gradient descent and Nesterov's
+# rule converge at a constant rate, and stop by ``tol``. Adam's steps do not shrink with the
+# gradient, and the gradients of batches of 32 rows are noisy. These fits have a rate that falls to
+# zero over 5000 epochs: Adam then converges as closely, and batches as closely as their noise
+# allows. ``optimizer="auto"`` takes no descent step here: it solves for the minimum directly. The
+# closed form (of ridge only) and scipy's L-BFGS minimise the same objective.
 falling = {"schedule": "cosine", "tol": None, "max_iter": 5000}
 descents = {
     "gd, full batch": {"optimizer": "gd", "tol": 1e-8, "max_iter": 5000},
@@ -156,8 +156,8 @@ for penalty, alpha in best_alpha.items():
 # %%
 # Ridge shrinks, lasso selects
 # ----------------------------
-# The same strengths for both penalties, each beside its peer in scikit-learn: Lasso means the
-# same by alpha, Ridge adds up errors where we average, so that its alpha is n times ours.
+# The same alphas for both penalties, compared with scikit-learn. The alpha of Lasso is ours. Ridge
+# sums the squared errors where we average them, so its alpha is n times ours.
 path = np.logspace(-2, 2, 13)
 peers = {
     "l1": lambda alpha: Lasso(alpha, tol=1e-10, max_iter=100_000),
@@ -175,8 +175,9 @@ for penalty, peer in peers.items():
         print(f"{line}  {np.abs(ours.coef_ - theirs.coef_).max():8.1e}")
 
 # %%
-# The picture: what the search has found, the six descents on ridge's objective, and the ten
-# coefficients, which fade under ridge and leave one by one under lasso. Dots are scikit-learn's.
+# The picture: the scores of the search, the six descents on ridge's objective, and the ten
+# coefficients over alpha. Ridge shrinks them; lasso sets one after the other to zero. Dots are
+# scikit-learn's coefficients.
 
 
 def draw(plt):

@@ -1,10 +1,10 @@
 """
-From wherever it starts, descent arrives at the line of least squares
-=====================================================================
+Fit a line by gradient descent: every start reaches least squares
+=================================================================
 
-The mean of the squared errors of a line is a bowl over its slope and its intercept. A step
-against the gradient goes downhill, and enough of them end at the bottom, which a closed form
-knows as well.
+The mean squared error of a line is a bowl over its slope and its intercept. Each step against the
+gradient goes downhill. After enough steps descent is at the bottom of the bowl, which a closed
+form gives as well.
 """
 
 # %%
@@ -39,11 +39,11 @@ for name, fit in fits.items():
 print(f"{'closed form':28} {'':7}  {best[0]:6.4f}  {best[1]:9.4f}")
 
 # %%
-# The bowl with the three paths. At the wall the steps are long, for they are as long as it is
-# steep; on the floor they are short.
+# The bowl and the three paths. Steps are proportional to the slope: long on the steep wall, short
+# on the flat floor.
 LossSurfaceDisplay.from_estimators(fits, X, y, kind="surface")
 
 # %%
-# Each point of a path is a line; these are those of the first.
+# Each point of a path is a line. These are the lines of the first path.
 FitDisplay.from_estimator(first, X, y)
 plt.show()

@@ -1,15 +1,15 @@
 """
-A scaler in the pipeline saves descent a thousand epochs
-========================================================
+Scale the features: a scaler in a pipeline saves a thousand epochs
+==================================================================
 
-Features in their own units make a narrow valley of the objective: a rate that the large ones
-bear is too small for the others. In a pipeline the scaler learns means and spreads from the rows
-that are fitted, and the descent sees a bowl.
+Features in different units make the objective a narrow valley: a rate that is stable for the large
+features is too small for the others. In a pipeline the scaler learns means and standard deviations
+from the training rows, and the descent sees a bowl.
 """
 
 # %%
-# Diabetes in the units of the clinic, with and without a scaler, by the same descent at its
-# automatic rate. The columns are a data frame's where pandas is there; their names go through.
+# The diabetes data in clinical units, with and without a scaler. Both use the same descent at its
+# automatic rate.
 import warnings
 
 import matplotlib.pyplot as plt

@@ -1,15 +1,15 @@
 """
-A rate too small crawls, a rate too large leaps out
-===================================================
+Learning rate too small, right, too large
+=========================================
 
-L being the largest curvature of the objective, plain descent arrives slowly at rates far below
-2/L, quickly at 1/L, and at rates above 2/L never.
+Let L be the largest curvature of the objective. Gradient descent converges slowly at rates far
+below 1/L and quickly at 1/L. At rates above 2/L it diverges.
 """
 
 # %%
-# One line is fitted three times, from the same start. ``objective`` is the function that a fit
-# minimises, and knows its curvature. The last of the three fits stops early and warns that the
-# objective has grown; here we look on in silence.
+# One line is fitted three times, from the same start. ``objective`` returns the function that a
+# fit minimises, which knows its curvature. The last fit stops early and warns that the objective
+# has grown; we ignore the warning.
 import warnings
 
 import matplotlib.pyplot as plt

@@ -1,14 +1,14 @@
 """
-On a wavy loss the rate also decides in which hollow a descent ends
-===================================================================
+On a non-convex loss the learning rate decides which minimum is found
+=====================================================================
 
-A small rate follows the slope into the nearest hollow. A large one steps over its wall, and where
-it lands may be lower or not. In between, it bounces from wall to wall and never rests.
+A small rate follows the slope into the nearest minimum. A large rate can step over the wall of
+the valley into another one, which may be lower or higher. Between the two, descent oscillates
+from wall to wall and does not converge.
 """
 
 # %%
-# The same start for all, plain descent on the wave packet of `load_gabor`, and no limit but
-# that of patience.
+# Gradient descent on the wave packet of `load_gabor`, from one start, at four rates.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -21,18 +21,23 @@ from skgd.displays import LossCurveDisplay, LossSurfaceDisplay
 X, y = load_gabor(return_X_y=True)
 model = {"init": [2.0, 4.0], "optimizer": "gd", "max_iter": 600, "tol": 1e-6, "record_path": True}
 fits = {}
-for name, rate in {"too small": 0.02, "right": 5.0, "too large": 15.0, "leaps": 20.0}.items():
+for name, rate in {
+    "too small": 0.02,
+    "right": 5.0,
+    "too large": 15.0,
+    "far too large": 20.0,
+}.items():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the first and the third
         fit = GDGaborRegressor(learning_rate=rate, **model).fit(X, y)
     fits[f"{name}: {rate:g}"] = fit
-    print(f"{name:10}  rate {rate:5.2f}  ends at offset {fit.offset_:5.2f}, ", end="")
+    print(f"{name:13}  rate {rate:5.2f}  ends at offset {fit.offset_:5.2f}, ", end="")
     print(f"frequency {fit.frequency_[0]:5.2f}, objective {fit.loss_curve_[-1]:.4f}: ", end="")
     print(fit.stop_reason_)
 
 # %%
-# Right is the rate that comes to rest, and it rests in the nearest hollow. The largest leaps out
-# of it in a few steps and lands, by luck, in a better one.
+# The right rate converges to the nearest minimum. The largest rate leaves that valley in a few
+# steps and finds a lower minimum by chance.
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained")
 LossSurfaceDisplay.from_estimators(
     fits,

@@ -1,17 +1,17 @@
 """
-A rate that falls draws stochastic descent into the minimum
-===========================================================
+Learning rate schedules: a falling rate lets stochastic descent converge
+========================================================================
 
-Single rows pull in different directions even at the minimum, and a constant rate follows each of
-them by the same share: the descent ends in a cloud. A falling rate shrinks the cloud, at the
-price of shorter steps on the way.
+The gradients of single rows differ even at the minimum. At a constant rate stochastic descent
+therefore ends in a cloud around the minimum. A falling rate shrinks the cloud, but also the steps
+on the way.
 """
 
 # %%
-# The rates, and what becomes of the same descent, one row a step, in 60 epochs. Inverse time is
-# the theory's choice: its sum is infinite, so that every minimum can be reached, and the sum of
-# its squares is not, so that the noise dies out. Cosine is practice's, when one knows how long
-# one will wait.
+# The rates, and the objective of the same descent with one row a step over 60 epochs. Theory
+# recommends inverse time: the sum of its rates is infinite, so that every minimum can be reached,
+# and the sum of their squares is finite, so that the noise vanishes. In practice cosine is common
+# when the number of epochs is known.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone

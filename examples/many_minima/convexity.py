@@ -1,14 +1,14 @@
 """
-A convex loss has one bottom, a wavy one as many as there are hollows
-=====================================================================
+Convex and non-convex losses: one minimum, or many
+==================================================
 
-A function is convex when the line between any two of its points lies nowhere below it. Then
-whatever is lowest nearby is lowest of all, and descent cannot go wrong. Without convexity it
-can.
+A function is convex when the chord between any two points of its graph never lies below the
+graph. Then every local minimum is a global one, and descent finds it from every start. Without
+convexity the start decides.
 """
 
 # %%
-# Twelve starts around the minimum, for the line of least squares and for a wave packet.
+# Twelve starts around the minimum, for a line and for a wave packet.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -35,8 +35,8 @@ for name, (model, target, centre, radius) in cases.items():
     print(f"{name}: {len(ends)} different ends from {len(starts)} starts")
 
 # %%
-# The chord: the loss halfway between two random points, against the mean of the losses at them.
-# A single pair for which it is higher shows that a function is not convex.
+# Test the chords: compare the loss at the midpoint of two random points with the mean of their
+# losses. One pair whose midpoint is higher shows that the function is not convex.
 rng = np.random.default_rng(1)
 for name, (model, target, centre, radius) in cases.items():
     value = model.objective(X, target).value
@@ -45,7 +45,7 @@ for name, (model, target, centre, radius) in cases.items():
     print(f"{name}: {above} of 1000 chords pass below the loss")
 
 # %%
-# On the left all paths meet. On the right each ends in the hollow on whose slope it began.
+# Left: all paths meet. Right: each path ends in the minimum of the valley in which it starts.
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
 for ax, (name, (_, target, _, _)) in zip(axes, cases.items()):
     paths = {f"start {i}": fit for i, fit in enumerate(fits[name])}

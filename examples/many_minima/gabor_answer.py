@@ -1,16 +1,16 @@
 """
-Without a start, the default finds the packet that curve_fit misses
-===================================================================
+Fit a wave packet without a start: GDGaborRegressor and curve_fit
+=================================================================
 
-A good routine for least squares, begun at a bad point, ends in a bad minimum, and says nothing
-of the better ones. `GDGaborRegressor` screens many points before it descends from a few, and
-lists the minima that it has come by.
+A least-squares routine that starts at a bad point ends in a bad minimum, and does not report that
+there are better ones. `GDGaborRegressor` evaluates many points, descends from the best of them,
+and lists the minima that it finds.
 """
 
 # %%
-# Two packets: the thirty noisy points of `load_gabor`, which have two parameters, and an
-# ultrasonic echo as it might be recorded, in microseconds and millivolts, which has five.
-# ``curve_fit`` begins at its default, all ones, and once more where we have ended.
+# Two packets: the thirty noisy points of `load_gabor`, with two parameters, and a simulated
+# ultrasonic echo in microseconds and millivolts, with five. ``curve_fit`` starts at its default,
+# all ones, and once more at our solution.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import curve_fit
@@ -26,7 +26,7 @@ def packet(x, offset, frequency, amplitude=1.0, width=4.0, baseline=0.0):
 
 
 def two_parameters(x, offset, frequency):
-    """Return the same, with what is not fitted left out."""
+    """Return the packet of offset and frequency, with the other parameters fixed."""
     return packet(x, offset, frequency)
 
 
@@ -44,8 +44,9 @@ cases = {
 }
 
 # %%
-# The parameters with their standard errors. In the same minimum, the two agree in these too; in
-# a wrong one they say nothing of the distance to the truth, as with the echo's frequency.
+# The parameters and their standard errors. In the same minimum both methods give the same standard
+# errors. In a wrong minimum the standard errors do not show the distance to the truth, as for the
+# frequency of the echo.
 answers = {}
 for title, (function, x, y, truth, settings) in cases.items():
     fit = GDGaborRegressor(random_state=0, **settings).fit(x[:, None], y)
@@ -60,7 +61,7 @@ for title, (function, x, y, truth, settings) in cases.items():
         print(f"{name:9}  {truth[i]:6.1f}  {cells[0]}   {cells[1]}  {cells[2]}")
     objective = [0.5 * np.mean((y - function(x, *theta)) ** 2) for theta, _ in columns]
     print(f"{'objective':9}  {'':6}  " + "  ".join(f"{value:17.4f}" for value in objective))
-    print(f"\nMinima that we have come by:\n\n{fit.minima_}\n")
+    print(f"\nThe minima that were found:\n\n{fit.minima_}\n")
 
 echoed = answers["an echo"][0]
 speed = 0.06 * echoed.frequency_[0]  # of the phase, in radians per microsecond
@@ -68,8 +69,8 @@ print(f"The echo arrives after {-echoed.offset_ / speed:.2f} microseconds, ", en
 print(f"at {speed / (2.0 * np.pi):.3f} megahertz.")
 
 # %%
-# The curves. On the left curve_fit's packet is so slow that all the data see of it is a straight
-# line; on the right it is a ripple in the noise.
+# The curves. Left: the packet of curve_fit has so low a frequency that it is almost a straight
+# line over the data. Right: it is a small oscillation in the noise.
 fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="constrained")
 for ax, (title, (function, x, y, _, _)) in zip(axes, cases.items()):
     fit, theta = answers[title]

@@ -1,16 +1,16 @@
 """
-Among many minima, descent ends in the hollow where it starts
-=============================================================
+Local minima: the start decides where five optimizers end
+=========================================================
 
-Two parameters are enough to get lost: the loss of a wave packet over its offset and frequency
-has many hollows. Whatever the rule, from a good start it rolls into the deepest, from a bad one
-into another; the rules differ in how they get there.
+Two parameters are enough for many local minima, as the loss of a wave packet over its offset and
+frequency shows. From a good start every rule finds the best minimum, from a bad start another one.
+The rules differ in their paths.
 """
 
 # %%
-# The data are thirty noisy points of a packet. Without ``init`` the estimator looks for the best
-# minimum itself; with sixty starts within a box it also lists others that it has come by. The
-# parameters in the last column are the offset and the frequency.
+# The data are thirty noisy points of a packet. Without ``init`` the estimator searches for the
+# best minimum itself; with sixty starts in a box it also lists other minima. The parameters in
+# the last column are the offset and the frequency.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -25,9 +25,9 @@ box = [[-10.0, 10.0], [2.5, 22.5]]
 print(GDGaborRegressor(n_init=60, bounds=box, random_state=0).fit(X, y).minima_)
 
 # %%
-# Five rules from two starts, until they come to rest. Plain descent, momentum and Nesterov's
-# rule share one rate; stochastic descent looks at one row a step, and its rate falls to almost
-# nothing; Adam, whose steps are in the unit of the parameters, has a rate of its own.
+# Five rules from two starts, until they converge. Plain descent, momentum and Nesterov's rule
+# share one rate. Stochastic descent uses one row in each step, and its rate falls almost to zero.
+# Adam's steps are in the unit of the parameters, so it has its own rate.
 model = GDGaborRegressor(optimizer="gd", learning_rate=1.0, max_iter=5000, tol=1e-5)
 model.set_params(record_path=True, random_state=0)
 rules = {
@@ -44,9 +44,8 @@ offsets, frequencies = (np.linspace(*side, 101) for side in box)
 surface = [[objective.value([w, b]) for b in offsets] for w in frequencies]
 
 # %%
-# The lines are the paths, dots their starts, stars their ends, and crosses all minima. Momentum
-# and Adam swing before they settle. Stochastic descent bounces from side to side, and follows
-# the floor all the same.
+# Lines are paths, dots starts, stars ends, and crosses minima. Momentum and Adam oscillate before
+# they converge. Stochastic descent moves from side to side, but follows the floor of the valley.
 print("\nrule                start  updates  offset  frequency  objective")
 fig, axes = plt.subplots(3, 2, figsize=(7.5, 9), layout="constrained", sharex=True, sharey=True)
 for ax, (title, rule) in zip(axes.flat, rules.items()):

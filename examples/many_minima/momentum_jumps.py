@@ -1,14 +1,14 @@
 """
-Momentum rolls through hollows in which plain descent stays, for better or worse
-================================================================================
+Momentum can leave a local minimum, for a better or a worse one
+===============================================================
 
-A ball with speed does not stop at the first dip. From one start it reaches a lower minimum than
-plain descent does, from another a higher one: momentum changes where a descent ends, not how good
-that is.
+Momentum carries a descent through small valleys in which plain descent ends. From one start it
+finds a lower minimum than plain descent, from another start a higher one. So momentum changes
+where a descent ends, but the result is not always better.
 """
 
 # %%
-# The wave packet of `load_gabor`, two starts, and the same rate for both rules.
+# The wave packet of `load_gabor`, two starts, and one rate for both rules.
 import matplotlib.pyplot as plt
 
 from skgd import GDGaborRegressor

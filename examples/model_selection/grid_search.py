@@ -1,16 +1,16 @@
 """
-A grid search shows the rates that work, and where they end
-===========================================================
+Grid search over learning rates, optimizers and penalties
+=========================================================
 
-The learning rate decides whether a descent arrives, the penalty how good that is. A search over
-both has a cliff on one side: beyond the largest stable rate fits diverge, count as failures, and
-are marked as such.
+The learning rate decides whether a descent converges, and the penalty how well the model
+predicts. In a search over both, fits beyond the largest stable rate diverge: they get no score
+and are marked in the picture.
 """
 
 # %%
 # Threefold cross-validation of a pipeline on the diabetes data, over learning rates, penalties and
-# optimizers at once. Fits that end in no number raise an error, and those that have grown refuse
-# to predict; the search scores both as nan and goes on.
+# optimizers at once. A fit that diverges raises an error; the search gives it the score nan and
+# continues.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -45,14 +45,15 @@ print(
 print(f", R2 {search.best_score_:.4f}; {failed} of 66 candidates diverged")
 
 # %%
-# Rates and optimizers, each cell with the better penalty. Plain descent has its cliff at 2/L, and
-# momentum, which averages, further on. Adam's steps have a length of their own: it wants rates a
-# hundred times as large here, and one that is too large leads up a slope, not over a cliff.
+# Rates and optimizers, each cell with the better penalty. Plain descent diverges beyond 2/L, and
+# momentum at a larger rate. The length of Adam's steps does not depend on the gradient: it needs
+# rates that are a hundred times as large here, and at too large a rate its score gets worse
+# gradually.
 LearningRateDisplay.from_search(search, parameter="optimizer")
 plt.show()
 
 # %%
 # Rates and penalties, each cell with the best optimizer. At this alpha the l1 penalty, which sets
-# weights to zero, costs next to nothing, while the l2 penalty shrinks all of them by half.
+# weights to zero, hardly lowers the score, while the l2 penalty shrinks all weights by half.
 LearningRateDisplay.from_search(search, parameter="penalty")
 plt.show()

@@ -1,15 +1,15 @@
 """
-A polynomial memorises, a line cannot, and a penalty finds the middle
-=====================================================================
+Overfitting: polynomial degree, ridge penalty and held-out error
+================================================================
 
-With as many parameters as points a curve can pass through all of them and be wrong everywhere
-else. With two it is too stiff for the truth. The error on points that were held out tells which
-is which, and as a function of the penalty it has a minimum in between.
+A curve with as many parameters as points can pass through all of them and be wrong everywhere
+else. A line with two parameters is too simple for the truth. The error on held-out points shows
+both. As a function of the penalty it has a minimum in between.
 """
 
 # %%
-# Twenty noisy points of a sine, a line, and Chebyshev polynomials of degree 15 with a weak and
-# with a better penalty.
+# Twenty noisy points of a sine, fitted by a line and by two Chebyshev polynomials of degree 15,
+# one with a weak penalty and one with a better penalty.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -24,7 +24,7 @@ y, y_new = (np.sin(4.0 * Z[:, 0]) + rng.normal(0.0, 0.3, len(Z)) for Z in (X, X_
 
 
 def polynomial(degree, alpha):
-    """Return a polynomial of some degree, whose constant is the intercept."""
+    """Return a polynomial of this degree, whose constant is the intercept."""
     powers = FunctionTransformer(
         lambda Z: np.polynomial.chebyshev.chebvander(Z[:, 0], degree)[:, 1:]
     )
@@ -44,21 +44,22 @@ def error(model, X, y):
 
 
 for name, fit in fits.items():
-    print(f"{name:24} error seen {error(fit, X, y):.3f}, held out {error(fit, X_new, y_new):.3f}")
+    print(f"{name:24} training error {error(fit, X, y):.3f}, ", end="")
+    print(f"held-out error {error(fit, X_new, y_new):.3f}")
 display = FitDisplay.from_estimators(fits, X, y)
 display.ax_.set_ylim(-2.2, 2.2)
 
 # %%
-# The noise alone has a mean square of 0.09. On the left of the valley the polynomial learns the
-# noise; on the right it is not allowed to learn the sine.
+# The noise alone has a mean square of 0.09. When alpha is too small, the polynomial learns the
+# noise. When alpha is too large, it cannot learn the sine.
 alphas = np.logspace(-6.0, 1.0, 29)
 models = [polynomial(15, alpha).fit(X, y) for alpha in alphas]
 seen, held_out = ([error(m, *rows) for m in models] for rows in ((X, y), (X_new, y_new)))
-print(f"least error held out at alpha = {alphas[np.argmin(held_out)]:.3f}")
+print(f"smallest held-out error at alpha = {alphas[np.argmin(held_out)]:.3f}")
 
 fig, ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")
-ax.loglog(alphas, seen, "--", color="#D55E00", lw=2, label="points seen")
-ax.loglog(alphas, held_out, color="#0072B2", lw=2, label="points held out")
+ax.loglog(alphas, seen, "--", color="#D55E00", lw=2, label="training points")
+ax.loglog(alphas, held_out, color="#0072B2", lw=2, label="held-out points")
 ax.axhline(0.09, color="0.6", lw=1)
 ax.annotate("noise", (1e-6, 0.09), (0, 3), textcoords="offset points", color="0.4")
 ax.set(xlabel="alpha (l2)", ylabel="mean square of the error")

@@ -1,14 +1,14 @@
 """
-AdaGrad's steps dry up on a long way, RMSProp's do not
-======================================================
+AdaGrad and RMSProp: AdaGrad's steps shrink for ever, RMSProp's do not
+======================================================================
 
-Both divide each weight's gradient by the root of what they remember of its squares. AdaGrad
-remembers the sum of all, so its steps get shorter for ever. RMSProp remembers an average that
-forgets, so its steps keep the length of the rate, and bounce when they have arrived.
+Both rules divide the gradient of each weight by the root of its past squares. AdaGrad uses the sum
+of all squares, so its steps become shorter for ever. RMSProp uses a moving average, so its steps
+stay as long as the learning rate, and oscillate at the minimum.
 """
 
 # %%
-# A minimum that is ten units away, and a rate of a tenth: a hundred steps of full length.
+# The minimum is ten units away and the rate is a tenth: a hundred steps of full length.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone

@@ -1,16 +1,16 @@
 """
-Without its correction Adam's first steps are three to six times too long
-=========================================================================
+Adam's bias correction: without it the first steps are too long
+===============================================================
 
-Adam's two averages start at zero, and so are too small at first: that of the gradients by a factor
-of ten, that of their squares by a thousand, whose root is thirty-two. The quotient is 3.2 times
-too large, and as the first average catches up sooner than the second, it gets worse before it gets
-better. To divide each by the weight that it has seen so far is all that the correction does.
+Adam's two moving averages start at zero, so they are too small at first: the average of the
+gradients by a factor of ten, the average of their squares by a factor of a thousand, whose root is
+thirty-two. The first step is therefore 3.2 times too long. The next steps are up to six times too
+long, because the first average recovers sooner than the second. The correction divides each
+average by the sum of its weights so far.
 """
 
 # %%
-# Gradients that hardly change, since the minimum is far away: a step ought to be as long as the
-# rate.
+# The minimum is far away, so the gradients hardly change: each step should be as long as the rate.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone

@@ -1,15 +1,16 @@
 """
-Both forms of momentum take the same path, one at ten times the rate
-====================================================================
+Two forms of momentum, average and velocity, take the same path
+===============================================================
 
-Some lectures keep an average of the gradients, m = 0.9 m + 0.1 g; others, and torch, a velocity,
-v = 0.9 v + g. The average of gradients that agree is as long as one of them, the velocity ten
-times as long. That is all the difference there is.
+Some lectures keep an average of the gradients, m = 0.9 m + 0.1 g. Others, and torch, keep a
+velocity, v = 0.9 v + g. When the gradients agree, the average is as long as one gradient and the
+velocity is ten times as long. So the two take the same path when the rate of the average is ten
+times the rate of the velocity.
 """
 
 # %%
-# At a tenth of the rate the velocity's path is the average's, to rounding. At the *same* rate
-# the average takes steps like those of plain descent, but smoother: where plain descent jumps
+# At a tenth of the rate the path of the velocity equals the path of the average, up to rounding.
+# At the *same* rate as plain descent the average takes smoother steps: where plain descent jumps
 # from wall to wall, the jumps cancel.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +29,7 @@ rate = 1.85 / model.objective(X, y).curvature
 
 
 def descend(optimizer, rate):
-    """Return a model fitted at some rate."""
+    """Return a model that is fitted at this rate."""
     model.set_params(optimizer=optimizer, learning_rate=rate)
     return GDRegressor(**model.get_params(deep=False)).fit(X, y)
 

@@ -1,15 +1,15 @@
 """
-From one start, four rules roll into three hollows
-==================================================
+Animate gradient descent: four optimizers on one loss surface
+=============================================================
 
-The start lies near a ridge of the loss. Plain descent and momentum go down on its far side, to
-the best minimum; Adam and RMSProp, which give each parameter steps of a size of its own, go
-elsewhere. None of them is wrong: each has followed its slope.
+All four optimizers start at the same point, near a ridge of the loss surface. Plain descent and
+momentum go down on its far side, to the best minimum. Adam and RMSProp scale the step of each
+parameter separately, and end in two other minima.
 """
 
 # %%
-# On the left the surface, on the right the curve that each point stands for. As a script this
-# writes the moving picture to descent.gif; a notebook shows it.
+# Left: the loss surface. Right: the fitted curve of each point. As a script this example writes
+# the animation to descent.gif; a notebook shows it.
 from skgd import GDGaborRegressor
 from skgd.datasets import load_gabor
 from skgd.displays import DescentAnimation

@@ -1,15 +1,16 @@
 """
-Normalised steps are all of one length, and bounce until the rate falls
-=======================================================================
+Normalised gradients take steps of one length and need a falling rate
+=====================================================================
 
-Where the slope is small, plain descent crawls; where it is large, it leaps. Divided by its own
-size the gradient keeps its direction only, and each weight moves by the rate. That crosses
-plains, and it never comes to rest: the last step is as long as the first.
+Where the slope is small, plain descent is slow; where it is large, its steps are long. A gradient
+that is divided by its own size keeps only its direction, and each weight moves by the learning
+rate. Such a descent crosses flat regions, but it does not converge at a constant rate: the last
+step is as long as the first.
 """
 
 # %%
-# A valley, and three ways down: plain descent, normalised steps at a constant rate, and the
-# same at a rate that falls by five percent with each update.
+# Three descents in a valley: plain descent, normalised steps at a constant rate, and normalised
+# steps at a rate that falls by five percent with each update.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone

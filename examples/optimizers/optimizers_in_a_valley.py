@@ -1,18 +1,19 @@
 """
-Momentum crosses the valley in which plain descent zigzags
-==========================================================
+Compare optimizers in a narrow valley: momentum avoids the zigzag
+=================================================================
 
-Where one feature is large and another small, the objective is a valley: steep across, and
-almost flat along. A rate that the walls bear is too small for the floor. Every rule has its own
-way to live with that.
+When one feature is large and another is small, the objective is a valley: steep across, and almost
+flat along its floor. A rate that is stable across the valley is too small along it. The optimizers
+differ in how they solve this.
 """
 
 # %%
-# Two features, the second of a fifth of the first one's size and a little correlated with it,
-# so that the largest curvature, L, is 24 times the smallest. All rules start at the
-# same point. Their rates are chosen to show their habits: 1.9/L is close to where plain descent
-# diverges, and a rule that divides by the size of the gradient is given a length, in the unit
-# of the weights. Each title counts the updates until 99.9 percent of the way down are behind.
+# Two features; the second is a fifth as large as the first and slightly correlated with it. The
+# largest curvature, L, is 24 times the smallest. All rules start at the same point. Their rates
+# are chosen to show their character: 1.9/L is close to where plain descent diverges; the rate of
+# a rule that divides by the size of the gradient is a length in the unit of the weights. Each
+# title counts the updates until the objective has lost 99.9 percent of its distance to the
+# minimum.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -41,10 +42,10 @@ rules = {
 }
 
 # %%
-# Plain descent goes from wall to wall. Momentum adds up the steps along the floor, in which the
-# steps across cancel; Nesterov's looks ahead, and swings less. Normalised steps have one size
-# in each coordinate: they leave the wall diagonally, and bounce at the end. AdaGrad's
-# get smaller and smaller, RMSProp's do not, and Adam is RMSProp with momentum.
+# Plain descent zigzags between the walls. Momentum adds up the steps along the floor, while the
+# steps across cancel. Nesterov's rule looks ahead and oscillates less. Normalised steps have the
+# same length in each coordinate: they leave the wall diagonally, and oscillate at the end.
+# AdaGrad's steps become smaller and smaller, RMSProp's do not. Adam is RMSProp with momentum.
 small, large = np.linspace(-4.0, 4.0, 61), np.linspace(-1.0, 3.3, 61)
 surface = [[objective.value([u, v]) for v in small] for u in large]
 

@@ -1,14 +1,14 @@
 """
-Momentum rolls past the minimum, and Nesterov's look ahead brakes it
-====================================================================
+Momentum overshoots the minimum, Nesterov's rule overshoots less
+================================================================
 
-What has gathered speed does not stop where the slope ends. Momentum overshoots and swings back.
-Nesterov's rule takes the gradient where the velocity is about to lead, sees the other wall
-sooner, and swings less.
+Momentum does not stop where the slope ends: it overshoots and swings back. Nesterov's rule takes
+the gradient at the point to which the velocity leads. It meets the opposite slope earlier, and
+overshoots less.
 """
 
 # %%
-# One weight, so that there is nothing to see but the swing.
+# A problem with one weight, so that only the oscillation is visible.
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -1,16 +1,16 @@
 """
-At a saddle point plain descent lingers, and normalised steps do not notice
-===========================================================================
+Saddle points: plain descent is slow, normalised steps are not
+==============================================================
 
-At a saddle the slope vanishes though there is a way down. Nearby it is almost zero, and so
-are the steps of plain descent. Momentum adds them up; rules that divide by the size of the
-gradient hardly know that it is small.
+At a saddle point the gradient is zero, but the objective still falls in one direction. Near it the
+gradient is small, and so are the steps of plain descent. Momentum adds them up. Rules that divide
+by the size of the gradient take steps of normal length.
 """
 
 # %%
-# The wave packet of `load_gabor` has saddles between its hollows: points where the gradient is
-# zero and one eigenvalue of the Hessian is negative. Each rule starts a ten-thousandth beside
-# one of them, and is timed until it is half a unit away.
+# The loss of the wave packet of `load_gabor` has saddle points between its minima: there the
+# gradient is zero and one eigenvalue of the Hessian is negative. Each rule starts at a distance of
+# 0.0001 from one of them. We count the updates until it is half a unit away.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import root
@@ -41,7 +41,7 @@ for name, fit in fits.items():
     print(f"{name:13}  {np.argmax(away):3d} updates")
 
 # %%
-# On the left the saddle, a cross, and the paths; on the right the plateau of each rule.
+# Left: the saddle point (the cross) and the paths. Right: the plateau of each loss curve.
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
 LossSurfaceDisplay.from_estimators(
     fits,

@@ -1,15 +1,16 @@
 """
-Newton's method needs one step and a matrix, descent many steps and a vector
-============================================================================
+Newton's method and L-BFGS against gradient descent: steps, time, memory
+========================================================================
 
-The Hessian tells how the slope changes, and so where it ends: on a quadratic, Newton's step
-lands on the minimum, without a rate. It has as many entries as there are pairs of parameters.
-L-BFGS guesses it from the last thirty gradients; descent does without.
+The Hessian says how the gradient changes. On a quadratic objective one Newton step therefore
+reaches the minimum, without a learning rate. But the Hessian has one entry for each pair of
+parameters. L-BFGS approximates it from the last thirty gradients; gradient descent does not use
+it.
 """
 
 # %%
-# A narrow valley, and three ways to its lowest point, all on the full batch: the second-order
-# methods have no use for a gradient that is right only on average.
+# Three methods in a narrow valley. All use the full batch: second-order methods do not work with
+# the noisy gradients of small batches.
 import time
 
 import matplotlib.pyplot as plt
@@ -45,8 +46,8 @@ display.ax_.get_legend().remove()
 display.figure_.legend(handles=lines, loc="outside lower center", ncols=4)
 
 # %%
-# The price, as the number of parameters grows: a quarter of a million numbers for 500 parameters,
-# and solving for the step takes time that grows with the third power.
+# The cost grows with the number of parameters. For 500 parameters the Hessian has a quarter of a
+# million entries, and the time to solve for a step grows with the third power.
 print("\nparameters  matrix      Newton    L-BFGS              accelerated descent")
 for d in (10, 100, 500):
     X = rng.normal(size=(4 * d, d)) * np.geomspace(1.0, 0.1, d)

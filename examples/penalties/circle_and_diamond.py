@@ -1,14 +1,15 @@
 """
-A contour touches ridge's circle anywhere, and lasso's diamond at a corner
-==========================================================================
+Why lasso gives zeros: ridge's circle and lasso's diamond
+=========================================================
 
-Of all weights that cost no more than the answer, the answer has the least error: there a contour
-of the error touches the set. The set of ridge is a disc, and any of its points can be the one.
-That of lasso is a diamond, whose corners stick out, and at a corner one weight is zero.
+Among all weights whose penalty is at most that of the solution, the solution has the smallest
+error: there a contour of the error touches the set of these weights. For ridge the set is a disc,
+and the contour can touch it anywhere. For lasso it is a diamond, and the contour often touches a
+corner, where one weight is zero.
 """
 
 # %%
-# Two features, of which the first matters less.
+# Two features; the first has the smaller weight.
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -1,15 +1,16 @@
 """
-Three wild points turn the line of least squares, and not Huber's
-=================================================================
+Robust regression with outliers: Huber loss and absolute error
+==============================================================
 
-A square makes the largest errors count most. Huber's loss is a square up to some distance and
-linear beyond, so that a point far out pulls no harder than one at that distance; the absolute
-error pulls equally from everywhere.
+The squared error gives the largest errors the most weight, so three outliers change the line of
+least squares. Huber's loss is quadratic up to some distance and linear beyond it: the influence of
+an outlier is bounded. With the absolute error every point has the same influence.
 """
 
 # %%
-# Thirty points of a line, three of them moved far off. The absolute error has a kink, on which a
-# constant rate would bounce; the adaptive schedule halves it whenever the objective stops falling.
+# Thirty points of a line; three are moved far away. The absolute error has a kink, at which a
+# constant rate would oscillate. The adaptive schedule halves the rate when the objective stops
+# falling.
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -1,15 +1,15 @@
 """
-Ridge shrinks every weight, lasso sets some to exactly zero
+Lasso sets weights to exactly zero, ridge only shrinks them
 ===========================================================
 
-Of eight features four matter. A penalty on the squares of the weights (ridge, l2) makes all of
-them smaller; a penalty on their absolute values (lasso, l1) removes those that are not worth
-their price. Descent finds the zeros exactly, whatever the optimizer, because each step ends
-with a soft threshold in the optimizer's own metric.
+Four of eight features matter. A penalty on the squares of the weights (ridge, l2) makes all
+weights smaller. A penalty on their absolute values (lasso, l1) sets some of them to zero. Descent
+finds exact zeros with every optimizer, because each step ends with a soft threshold that is
+scaled like the optimizer's step.
 """
 
 # %%
-# Weights over the strength of the penalty: the four that matter in colour, the rest in grey.
+# The weights over the strength of the penalty: in colour the four that matter, in grey the others.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import Lasso
@@ -35,7 +35,7 @@ for penalty, lines in display.lines_.items():
 # %%
 # Every optimizer finds the same zeros
 # ------------------------------------
-# Beside scikit-learn's Lasso, which moves one coordinate at a time.
+# Compared with scikit-learn's Lasso, which uses coordinate descent.
 alpha = 0.5
 lasso = Lasso(alpha, tol=1e-12).fit(X, y)
 print(f"\nLasso keeps the features {np.flatnonzero(lasso.coef_)}\n")

@@ -1,18 +1,18 @@
 """
-Noise lifts stochastic descent out of a bad minimum, to a better place or a worse
-=================================================================================
+Escape from a local minimum by the noise of stochastic descent
+==============================================================
 
-Plain descent from one start ends in one place, however often it is repeated. Stochastic descent
-looks at a few rows a step, drawn at random, and at a high rate its steps carry it across the
-walls. Where it lands is a matter of luck.
+Plain descent from one start always ends in the same minimum. Stochastic descent uses a few random
+rows in each step. At a high rate this noise can carry it out of a local minimum, to a better place
+or to a worse one: where it ends is a matter of chance.
 """
 
 # %%
-# One start, beside a bad minimum, and a hundred seeds. Plain descent runs until it comes to rest.
-# The others look at five of the thirty rows a step, for a hundred epochs, at a rate that begins
-# eight times as high and falls by a twentieth each epoch. The momentum here is the average
-# of past gradients: its steps are as long as those without it where the gradients agree, and
-# shorter where they quarrel.
+# All fits start near a bad minimum; there are a hundred seeds. Plain descent runs until it
+# converges. The others use five of the thirty rows in each step, for a hundred epochs. Their rate
+# starts eight times as high and falls by a twentieth each epoch. The momentum is the average of
+# past gradients: its steps are as long as those without it where the gradients agree, and shorter
+# where they differ.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -40,9 +40,9 @@ fits = {
 }
 
 # %%
-# Those that leave the bad minimum may find the best one. More often they slide off to the left,
-# onto a plain: there the packet has left the data, and the curve is close to zero wherever there
-# is a point. Momentum smooths the path, and with the noise goes most of the chance to escape.
+# Fits that leave the bad minimum may find the best one. More often they drift to the left, onto a
+# flat region: there the packet lies outside of the data, and the curve is almost zero at all
+# points. Momentum averages the noise out, and so most of the chance to escape is lost.
 places = {"best minimum": problem.minima[0], "minimum near the start": problem.minima[1]}
 
 
@@ -65,8 +65,7 @@ elsewhere = [fit.minima_[0].objective for fit in fits["stochastic"] if place(fit
 print(f"{min(elsewhere):.4f} to {max(elsewhere):.4f}")
 
 # %%
-# Every dot within the picture is the end of one seed, and the lines are paths, the first to each
-# place.
+# Each dot is the end of one seed. Each line is the first path to one of the three outcomes.
 colours = dict(zip(columns, ("#F0E442", "#E69F00", "white")))
 objective = plain.objective(X, y)
 offsets, frequencies = np.linspace(-17.0, 5.0, 101), np.linspace(3.0, 21.0, 101)

@@ -1,16 +1,16 @@
 """
-A batch of one makes cheap steps, and does not arrive sooner
-============================================================
+Batch size: stochastic descent against full-batch gradient descent
+==================================================================
 
-Gradient descent looks at all rows before each step, stochastic descent at one, drawn at random.
-A step of the latter costs n times less, but it follows a gradient that is right only on average.
-On a convex objective as nice as this one, plain descent wins.
+Gradient descent reads all rows before each step; stochastic descent reads one random row. Such a
+step costs n times less, but its gradient is right only on average. On a well-conditioned convex
+problem like this one, gradient descent on the full batch is closer to the minimum after 40 epochs.
 """
 
 # %%
-# Two hundred rows, five features, and noise that no line explains. Each batch size has its own
-# automatic rate, at which it cannot diverge; ``center=False`` lets the intercept descend too,
-# so that all start alike. In an epoch each of them reads every row once.
+# Two hundred rows, five features, and noise. Each batch size has its own automatic rate, at which
+# it cannot diverge. With ``center=False`` the intercept descends too, so that all fits start at
+# the same point. An epoch reads every row once.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -32,10 +32,10 @@ sizes = {
 }
 
 # %%
-# On the left, step for step: all rows together know best where to go. On the right, row for
-# row: in the first epoch the cheap steps are far ahead, for a rough direction is enough. Then
-# they bounce about the minimum at a height that the rate and the noise decide, while plain
-# descent gains the same factor with each epoch, down to rounding.
+# Left: the objective over steps. A step on all rows lowers it most. Right: the objective over
+# epochs. In the first epoch small batches are far ahead, because an approximate direction is
+# enough. Then they stay at a distance from the minimum that depends on the rate and the noise,
+# while the full batch gains the same factor in each epoch, down to rounding.
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="constrained", sharey=True)
 for size, look in sizes.items():
     model.set_params(batch_size=size, random_state=0).fit(X, y)
@@ -49,11 +49,12 @@ right.set(xlabel="epoch")
 fig.legend(handles=right.get_lines(), title="rows in a step", loc="outside lower center", ncols=3)
 
 # %%
-# With replacement, or shuffled
-# -----------------------------
-# Theory draws every row anew, so that an epoch misses some rows and sees others twice; practice
-# shuffles all rows and goes through them. At the same small rate, shuffling bounces much lower,
-# since each epoch as a whole is fair. Thin lines are ten seeds, thick ones their medians.
+# Sampling with replacement, or shuffling
+# ---------------------------------------
+# Theory samples each row with replacement, so that an epoch misses some rows and uses others
+# twice. Practice shuffles the rows and uses each once. At the same small rate shuffling ends much
+# closer to the minimum, because every row counts once per epoch. Thin lines are ten seeds, thick
+# lines their medians.
 model.set_params(batch_size=1, learning_rate=0.003, max_iter=60, record_path=False)
 
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
