@@ -6,7 +6,6 @@ import numpy as np
 from numpy.random import RandomState
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from skgd.descent.descent import Descent
 from skgd.descent.dry_run import rehearse
@@ -16,15 +15,20 @@ from skgd.estimators._sklearn import (
     CallbackSupport,
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     open_context,
 )
-from skgd.estimators.monitoring import Monitoring, Rows, frame_of, hold_out
-from skgd.estimators.nested_parameters import NamedParts, plain
+from skgd.estimators.data import (
+    hold_out,
+    prediction_rows,
+    validated_rows,
+    validation_rows,
+)
+from skgd.estimators.monitoring import Monitoring
+from skgd.estimators.nested_parameters import NamedParts, part_of, parts_of, plain
 from skgd.estimators.running_means import RunningMeans, link_name, means_of
 from skgd.estimators.serialization import Storing
-from skgd.estimators.validation import canonical, joined, numbers, refuse_masked, sound
+from skgd.estimators.validation import joined, numbers
 from skgd.losses import LOSSES, Loss
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
@@ -120,7 +124,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
 
     def _descend(self, objective, start, seed, epochs, monitor_factory, rate_share=1.0):
         """Run one descent on one objective, at a share of the automatic rate."""
-        parts = self._parts()
+        parts = parts_of(self)
         unasked = epochs is None and not (monitor_factory and monitor_factory.validates)
         if unasked and self._may_solve_directly(parts) and AutoSolver.serves(objective):
             way = AutoSolver(objective, parts["optimizer"], parts["schedule"], self.tol, start)
@@ -162,8 +166,8 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
 
     def _resume_run(self, descent, objective, epochs, monitor_factory):
         """Take up a descent where it was left, on new data or the same."""
-        schedule, stream = self._named("schedule").for_horizon(self.max_iter), epochs is not None
-        options, optimizer = self._changeable(epochs), self._named("optimizer")
+        schedule, stream = part_of(self, "schedule").for_horizon(self.max_iter), epochs is not None
+        options, optimizer = self._changeable(epochs), part_of(self, "optimizer")
         rate = plain(self.learning_rate)
         descent.resume(objective, optimizer, schedule, rate, stream=stream, **options)
         return self._run(descent, epochs, monitor_factory)
@@ -186,7 +190,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         """Return the descents of the last call, if they can be gone on with; else None."""
         runs, optimizer = (
             vars(self).get("_descents") if resumes else None,
-            self._named("optimizer"),
+            part_of(self, "optimizer"),
         )
         sizes = plain(self.batch_size), self.sampling, self.average
         return (
@@ -200,7 +204,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         self._descents = [d for d in descents if d.settings]
         self._means, self._link = (
             training_set if self._descents else None,
-            link_name(self._named("loss")),
+            link_name(part_of(self, "loss")),
         )
         for descent in self._descents:
             descent.drop_data()
@@ -229,7 +233,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         resumes, level, loss = (
             resumes and epochs is not None,
             self._has_level(),
-            self._named("loss"),
+            part_of(self, "loss"),
         )
         before, constants = (
             vars(self).get("_means") if resumes else None,
@@ -249,7 +253,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
 
     def _constants(self, y, weight):
         """Return the best constant prediction of each target."""
-        loss = self._named("loss")
+        loss = part_of(self, "loss")
         return [fit_constant(loss, t, weight, self._has_level()) for t in y]
 
     def _draws(self, n):
@@ -268,104 +272,33 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _prepare(self, X, y, sample_weight, validation_set, resumes, epochs=None):
-        """Return rows, targets, weights and their sum, and who is to look on at the descents."""
-        frame = frame_of(X)
-        X, y, weight, total = self._checked(X, y, sample_weight, reset=not resumes)
-        training_set = Rows(X, y, None if sample_weight is None else weight, frame)
-        validation_set = self._validation_set(*validation_set)
+        """Return the rows to fit to, and the monitors of their fit."""
+        training_set = validated_rows(self, X, y, sample_weight, reset=not resumes)
+        validation_set = validation_rows(self, *validation_set)
         if self.early_stopping and epochs is not None:
             raise ValueError("early_stopping should be False with partial_fit.")
         if self.early_stopping and validation_set is None:
             training_set, validation_set = hold_out(
                 training_set, self.validation_fraction, self._seed()
             )
-            kept = (
-                np.ones(len(training_set.y))
-                if training_set.weight is None
-                else training_set.weight
-            )
-            total, weight = total * kept.sum() / weight.sum(), kept / kept.mean()
         context = open_context(self) if epochs is None else None
-        if context is not None:
-            context.call_on_fit_task_begin(estimator=self, **training_set.as_metadata())
-        return (
-            training_set.X,
-            training_set.y,
-            weight,
-            total,
-            Monitoring(training_set, validation_set, context),
-        )
-
-    def _validation_set(self, X, y, sample_weight):
-        """Return the rows to validate on that were given, if any."""
-        if X is None or y is None:
-            if X is not None or y is not None or sample_weight is not None:
-                raise ValueError("X_val and y_val must be given together, or neither.")
-            return None
-        if sample_weight is not None and not np.any(sample_weight):
-            raise ValueError("sample_weight_val must contain at least one non-zero number.")
-        frame = frame_of(X)
-        X, y, weight, _ = self._checked(X, y, sample_weight, reset=False)
-        rows = Rows(X, y, None if sample_weight is None else weight, frame)
-        return rows.take(rows.counting())
-
-    def _checked(self, X, y, sample_weight, reset=True):
-        """Return X in a form that is read in place, y and weights, and the sum of weights."""
-        refuse_masked(y, "y")
-        refuse_masked(sample_weight, "sample_weight")
-        with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
-            X, y = validate_data(
-                self,
-                sound(X),
-                y,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                order="C",
-                multi_output=self.__sklearn_tags__().target_tags.multi_output,
-                y_numeric=True,
-            )
-        X = canonical(X)
-        y = self._targets(y)
-        if sample_weight is None:
-            return X, y, np.ones(len(y)), float(len(y))
-        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("Sample weights must contain at least one non-zero number.")
-        largest = weight.max()
-        weight = weight / largest
-        return X, y, weight / weight.mean(), float(largest) * float(weight.sum())
-
-    def _targets(self, y):
-        """Return y as numbers that the loss has a meaning for."""
-        y, loss = _in_range(np.asarray(y, dtype=float), "y"), self._named("loss")
-        if y.min() < loss.min_target:
-            raise ValueError(
-                f"Some values of y are below {loss.min_target:g}, the lowest that the loss "
-                f"{type(loss).__name__} has a meaning for."
-            )
-        return y
+        monitoring = Monitoring(training_set, validation_set, context)
+        monitoring.begin(self)
+        return training_set, monitoring
 
     def _rows(self, X):
         """Return the rows to predict for, if there is something to predict by."""
         if vars(self).get("_failure"):
             raise ValueError(self._failure)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return validate_data(
-                self,
-                sound(X),
-                accept_sparse=("csr", "csc"),
-                dtype=[np.float64, np.float32],
-                reset=False,
-            )
+        return prediction_rows(self, X)
 
     def _null_objective(self, y, weight, fitted):
         """Return the unit of what a fit can gain."""
-        return fit_constant(self._named("loss"), y, weight, fitted).unit
+        return fit_constant(part_of(self, "loss"), y, weight, fitted).unit
 
     def _problem(self, X, y, weight, model, null_objective, **known):
         """Return F for one target, with what else `Objective` is told."""
-        parts = self._parts()
+        parts = parts_of(self)
         return Objective(
             X,
             np.ascontiguousarray(y),
@@ -418,14 +351,3 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         self.learning_rate_ = each(np.array([d.rate for d in descents]))
         if self.record_path:
             self.path_ = each(tracks)
-
-
-def _in_range(values, name):
-    """Return the values, if their squares are within the range of numbers."""
-    largest = np.abs(values).max(initial=0.0)
-    if largest == 0.0 or 1e-140 < largest < 1e140:
-        return values
-    raise ValueError(
-        f"The entries of {name} are too {'large' if largest > 1.0 else 'small'} for their squares "
-        f"to be numbers: the largest is {largest:.1e}. Scale {name}."
-    )

@@ -7,8 +7,10 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import Interval, StrOptions, fit_context
+from skgd.estimators.data import validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.multistart_descent import MultistartDescent
+from skgd.estimators.nested_parameters import part_of
 from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
 
@@ -283,7 +285,7 @@ class GDGaborRegressor(MultistartDescent):
         theta, p = self._inward(self._solution()), self.n_features_in_
         z = predictions(X, theta[:p].astype(float))
         f = model_predictions(self._model(), z, theta[p:])
-        return inverse_link(self._named("loss"), f).astype(np.result_type(X.dtype, theta.dtype))
+        return inverse_link(part_of(self, "loss"), f).astype(np.result_type(X.dtype, theta.dtype))
 
     def objective(self, X, y, sample_weight=None):
         """Return what a fit minimises, as a function of (frequency, offset, ...).
@@ -297,7 +299,7 @@ class GDGaborRegressor(MultistartDescent):
         -------
         Objective
         """
-        return self._objective(*clone(self)._checked(X, y, sample_weight)[:3])
+        return self._objective(*validated_rows(clone(self), X, y, sample_weight)[:3])
 
     def parameters(self):
         """Return the fitted parameters in the order of `objective`, as float64."""

@@ -7,6 +7,7 @@ from sklearn.base import MultiOutputMixin
 
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.messages import check_outcome
+from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.running_means import check_link
 from skgd.estimators.validation import stored_as
 from skgd.kernels.sums import are_constant, column_moments
@@ -19,12 +20,11 @@ class LinearDescent(MultiOutputMixin, DescentEstimator):
     def _train(self, X, y, sample_weight, resumes, validation_set=(None, None, None), epochs=None):
         """Go on with the descents of the last call, or begin new ones, and report."""
         resumes = resumes and self.__sklearn_is_fitted__()
-        X, y, weight, total, monitoring = self._prepare(
-            X, y, sample_weight, validation_set, resumes, epochs
-        )
-        targets = np.ascontiguousarray(y.reshape(len(y), -1).T)
+        rows, monitoring = self._prepare(X, y, sample_weight, validation_set, resumes, epochs)
+        X, y, weight, total = rows[:4]
+        targets = rows.targets
         self._check_targets(len(targets), resumes)
-        check_link(vars(self).get("_link") if resumes else None, self._named("loss"))
+        check_link(vars(self).get("_link") if resumes else None, part_of(self, "loss"))
         columns = column_moments(X, weight, intercept=bool(self.fit_intercept))
         seen, constants, units = self._running_means(
             targets, weight, total, columns, resumes, epochs
@@ -102,7 +102,7 @@ class LinearDescent(MultiOutputMixin, DescentEstimator):
 
     def _is_centred(self):
         """Whether the intercept is solved for, rather than descended to."""
-        solvable = self.fit_intercept and self._named("loss").quadratic
+        solvable = self.fit_intercept and part_of(self, "loss").quadratic
         if self.center != "auto":
             if self.center and self.fit_intercept and not solvable:
                 raise ValueError("center=True needs the squared error; leave it at 'auto'.")

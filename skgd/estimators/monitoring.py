@@ -8,56 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
 
 from skgd.descent.outcome import Outcome
-from skgd.estimators._sklearn import take_rows, takes_weights
-
-
-class Rows(NamedTuple):
-    """Rows with their targets, the weights that were given, and the frame they stood in, if any.
-
-    Who looks on is shown the frame, so that rows come with the names that the estimator knows.
-    """
-
-    X: object
-    y: np.ndarray
-    weight: np.ndarray | None = None
-    frame: object = None
-
-    def take(self, index):
-        """Return some of the rows."""
-        if len(index) == len(self.y):
-            return self
-        return Rows(
-            self.X[index],
-            self.y[index],
-            None if self.weight is None else self.weight[index],
-            None if self.frame is None else take_rows(self.frame, index),
-        )
-
-    def counting(self):
-        """Return the indices of the rows that have a weight."""
-        return np.arange(len(self.y)) if self.weight is None else np.flatnonzero(self.weight)
-
-    @property
-    def shown(self):
-        """The rows as they were given, if they have names, else as the descent sees them."""
-        return self.X if self.frame is None else self.frame
-
-    def target(self, k):
-        """Return the rows with one of their targets."""
-        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
-
-    def as_metadata(self):
-        """Return the rows as scikit-learn's callbacks want them."""
-        weight = None if self.weight is None else {"sample_weight": self.weight}
-        return {"X": self.shown, "y": self.y, "metadata": weight}
-
-
-def frame_of(X):
-    """Return X where it is a frame whose rows can be taken with their names, else None."""
-    return X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
+from skgd.estimators._sklearn import takes_weights
+from skgd.estimators.data import Rows
 
 
 class Monitoring(NamedTuple):
@@ -100,15 +54,18 @@ class Monitoring(NamedTuple):
         idle = self.validation_set is None and self.context is None and not estimator.verbose
         return None if idle else MonitorFactory(self, estimator, fitted_attributes)
 
-    def end(self, estimator):
-        """Say that the fit is over."""
+    def begin(self, estimator):
+        """Tell the callbacks that the fit begins."""
         if self.context is not None:
-            hook = self.context.call_on_fit_task_end
-            hook(
-                estimator=estimator,
-                reconstruction_attributes={},
-                **self.training_set.as_metadata(),
-            )
+            rows = metadata(self.training_set)
+            self.context.call_on_fit_task_begin(estimator=estimator, **rows)
+
+    def end(self, estimator):
+        """Tell the callbacks that the fit is over."""
+        if self.context is not None:
+            rows = metadata(self.training_set)
+            end = self.context.call_on_fit_task_end
+            end(estimator=estimator, reconstruction_attributes={}, **rows)
 
 
 class MonitorFactory(NamedTuple):
@@ -160,8 +117,7 @@ class Validation:
         )
         loss = estimator.scoring == "loss"
         self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
-        weighs = validation_set.weight is not None and takes_weights(self.scorer)
-        self.weight = {"sample_weight": validation_set.weight} if weighs else {}
+        self.weight = validation_set.weight_options if takes_weights(self.scorer) else {}
         self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
         self.tol = estimator.tol or 0.0
         self.best = self.bar = -np.inf
@@ -187,7 +143,7 @@ class Validation:
         if self.validation_set.frame is None:
             vars(view).pop("feature_names_in_", None)
         score = float(
-            self.scorer(view, self.validation_set.shown, self.validation_set.y, **self.weight)
+            self.scorer(view, self.validation_set.given, self.validation_set.y, **self.weight)
         )
         descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
         descent.scores[descent.epoch :] = [score]
@@ -209,7 +165,7 @@ class Callbacks:
             fitted_attributes,
             context,
         )
-        self.training_set = training_set.as_metadata()
+        self.training_set = metadata(training_set)
         self.task = self._begin(descent)
 
     def __call__(self, descent):
@@ -232,38 +188,17 @@ class Callbacks:
         )
 
 
+def metadata(rows):
+    """Return rows as scikit-learn's callbacks take them."""
+    return {"X": rows.given, "y": rows.y, "metadata": rows.weight_options or None}
+
+
 def print_progress(descent):
     """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
     digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
     if digit in "1235" and not rest.strip("0"):
         score = f"  validation score {descent.scores[-1]:.6f}" if descent.scores else ""
         print(f"epoch {descent.epoch:7d}  objective {descent.curve[-1]:.6e}{score}")
-
-
-def hold_out(rows, fraction, seed):
-    """Return the rows to fit to, and a random share of those with a weight to validate on.
-
-    Parameters
-    ----------
-    rows : Rows
-    fraction : float
-    seed : int
-
-    Returns
-    -------
-    seen, held : Rows
-    """
-    counting = rows.counting()
-    if counting.size < 2:
-        raise ValueError(
-            "early_stopping needs two rows that have a weight, one to fit to and one to validate "
-            f"on. Got {counting.size}."
-        )
-    _, validation_set = train_test_split(counting, test_size=fraction, random_state=seed)
-    validation_set = np.sort(validation_set)
-    return rows.take(np.setdiff1d(np.arange(len(rows.y)), validation_set)), rows.take(
-        validation_set
-    )
 
 
 def _by_loss(estimator, X, y, sample_weight=None):

@@ -8,13 +8,14 @@ from sklearn.utils.parallel import Parallel, delayed
 from skgd.descent.outcome import Outcome
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.messages import FAILED, check_outcome
+from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.running_means import check_link
 from skgd.estimators.user_warnings import warn
-from skgd.estimators.validation import numbers, stored_as
+from skgd.estimators.validation import check_bounds, numbers, stored_as
 from skgd.kernels.sums import Columns
 from skgd.models import Gabor
 from skgd.multistart.minima import End, Minima, covariance, describe, distinct, polish
-from skgd.multistart.screening import check_bounds, default_n_screen, screen
+from skgd.multistart.screening import default_n_screen, screen
 
 NO_COLUMNS = Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
 QUARTERS = 60  # times that an automatic rate is cut, at most
@@ -26,10 +27,9 @@ class MultistartDescent(DescentEstimator):
     def _train(self, X, y, sample_weight, resumes, validation_set=(None, None, None), epochs=None):
         """Go on with the descent of the last call, or begin new ones, and report."""
         resumes = resumes and self.__sklearn_is_fitted__()
-        X, y, weight, total, monitoring = self._prepare(
-            X, y, sample_weight, validation_set, resumes, epochs
-        )
-        check_link(vars(self).get("_link") if resumes else None, self._named("loss"))
+        rows, monitoring = self._prepare(X, y, sample_weight, validation_set, resumes, epochs)
+        X, y, weight, total = rows[:4]
+        check_link(vars(self).get("_link") if resumes else None, part_of(self, "loss"))
         seen, _, units = self._running_means(y[None], weight, total, NO_COLUMNS, resumes, epochs)
         objective = self._problem(X, y, weight, self._model(), units[0])
         runs, fitted_attributes = (
@@ -149,7 +149,7 @@ class MultistartDescent(DescentEstimator):
 
     def _is_polished(self, validated):
         auto = self.init is None and not validated
-        return not self._named("loss").nonsmooth and (
+        return not part_of(self, "loss").nonsmooth and (
             auto if self.polish == "auto" else self.polish
         )
 

@@ -59,7 +59,7 @@ class NamedParts(BaseEstimator):
         params = {name: getattr(self, name) for name in _defaults(type(self))}
         for name in [name for name in TABLES if deep and name in params]:
             try:
-                part = self._part(name, params[name], params)
+                part = named_part(name, params[name], params)
             except (TypeError, ValueError):  # `fit` says what is wrong
                 part = TABLES[name][params[name]]()
             inner = part.get_params() if isinstance(part, Part) else {}
@@ -95,7 +95,7 @@ class NamedParts(BaseEstimator):
                     f"{self._meant_field(name, field)} "
                     f"Valid parameters are: {valid or sorted(self.get_params(deep=False))!r}."
                 )
-            part = self._part(name, getattr(self, name), self.get_params(deep=False))
+            part = named_part(name, getattr(self, name), self.get_params(deep=False))
             setattr(self, name, part.replace(**{field: params[key]}))
             if field in _defaults(type(self)):  # else the two would be at odds
                 setattr(self, field, params[key])
@@ -106,7 +106,7 @@ class NamedParts(BaseEstimator):
         known = list(_defaults(type(self)))
         if name not in TABLES:
             return "" if name in known else meant_parameter(name, known, TABLES)
-        part = self._part(name, getattr(self, name), self.get_params(deep=False))
+        part = named_part(name, getattr(self, name), self.get_params(deep=False))
         return meant_field(name, field, part, TABLES) if isinstance(part, Part) else ""
 
     def _validate_params(self):
@@ -145,26 +145,29 @@ class NamedParts(BaseEstimator):
                     "its name."
                 )
 
-    def _part(self, kind, value, params):
-        """Return the part that a name stands for, with the parameters that share its fields."""
-        if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
-            return value
-        cls = TABLES[kind][value]
-        fields = [field for field in cls._fields if field in params]
-        values = [params[field] for field in fields]
-        try:
-            return _made(cls, tuple(fields), *values)
-        except TypeError:  # not hashable, of which the part itself has more to say
-            return cls(**dict(zip(fields, values)))
 
-    def _parts(self):
-        """Return the four parts by name."""
-        return {kind: self._named(kind) for kind in TABLES}
+def part_of(estimator, kind):
+    """Return the part of one kind that an estimator has, by name or as it is."""
+    params = vars(estimator)  # which get_params finds by inspection, at the cost of a small fit
+    return named_part(kind, params[kind], params)
 
-    def _named(self, kind):
-        """Return the part of one kind."""
-        params = vars(self)  # which get_params finds by inspection, at the cost of a small fit
-        return self._part(kind, params[kind], params)
+
+def parts_of(estimator):
+    """Return the loss, penalty, optimizer and schedule of an estimator, by their kinds."""
+    return {kind: part_of(estimator, kind) for kind in TABLES}
+
+
+def named_part(kind, value, params):
+    """Return the part that a name stands for, with the parameters that share its fields."""
+    if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
+        return value
+    cls = TABLES[kind][value]
+    fields = [field for field in cls._fields if field in params]
+    values = [params[field] for field in fields]
+    try:
+        return _made(cls, tuple(fields), *values)
+    except TypeError:  # not hashable, of which the part itself has more to say
+        return cls(**dict(zip(fields, values)))
 
 
 def plain(value):

@@ -6,12 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.estimators._sklearn import Interval, validate_params
-from skgd.estimators.nested_parameters import plain
+from skgd.estimators.data import validated_rows
+from skgd.estimators.docstrings import documented
+from skgd.estimators.nested_parameters import parts_of, plain
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import numbers
 from skgd.kernels.sums import column_moments
 from skgd.models import Linear
+from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
 from skgd.schedules import Constant
 from skgd.solvers.auto import AutoSolver
@@ -44,6 +47,7 @@ class Path(NamedTuple):
     n_iters: np.ndarray
 
 
+@documented
 @validate_params(
     {
         "X": ["array-like", "sparse matrix"],
@@ -82,9 +86,8 @@ def path(
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
-    penalty : {"l1", "elasticnet", "l2"} or Penalty, default="l1"
-    l1_ratio : float, default=0.5
-        Share of the l1 term in ``penalty="elasticnet"``.
+    {penalty}
+    {l1_ratio}
     alphas : array-like of shape (n_alphas,) or None, default=None
         In any order; None for ``n_alphas`` in equal ratios from the smallest that leaves no
         weight down to ``eps`` times that; from 1 where no column has a product with y, as where
@@ -92,8 +95,8 @@ def path(
     n_alphas : int, default=100
     eps : float, default=1e-3
         In (0, 1).
-    fit_intercept : bool, default=True
-    sample_weight : array-like of shape (n_samples,) or None, default=None
+    {fit_intercept}
+    sample_weight : array-like of shape (n_samples,), float or None, default=None
     tol : float, default=1e-4
         Of the scaled residual, as in `GDRegressor`.
     max_iter : int, default=1000
@@ -129,16 +132,13 @@ def path(
     model = GDRegressor(
         penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
     )
-    X, y, weight, _ = model._checked(X, y, sample_weight)
+    X, y, weight, *_ = validated_rows(model, X, y, sample_weight)
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
     columns = column_moments(X, weight, bool(fit_intercept))
     centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
-    parts, null_objective, rest = (
-        model._parts(),
-        model._null_objective(y, weight, fit_intercept),
-        y - level,
-    )
+    parts, rest = parts_of(model), y - level
+    null_objective = fit_constant(parts["loss"], y, weight, fit_intercept).unit
     kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
     known = {**kinds, "centre": centre, "columns": columns, "null_objective": null_objective}
     if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off

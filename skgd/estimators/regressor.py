@@ -8,8 +8,10 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, fit_context, link_of
+from skgd.estimators.data import validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.linear_descent import LinearDescent
+from skgd.estimators.nested_parameters import part_of
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
 
@@ -252,7 +254,7 @@ class GDRegressor(LinearDescent):
         X = self._rows(X)
         f = predictions(X, self.coef_.T)
         f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
-        values = inverse_link(self._named("loss"), f + self.intercept_)
+        values = inverse_link(part_of(self, "loss"), f + self.intercept_)
         return values.astype(np.result_type(X.dtype, self.coef_.dtype), copy=False)
 
     def sparsify(self):
@@ -296,10 +298,11 @@ class GDRegressor(LinearDescent):
         -------
         Objective, or a list with one for each target where y has two dimensions
         """
-        X, y, weight, _ = clone(self)._checked(X, y, sample_weight)
+        rows = validated_rows(clone(self), X, y, sample_weight)
+        X, y, weight = rows[:3]
         objectives = [
             self._objective(X, t, weight, self._null_objective(t, weight, self.fit_intercept))
-            for t in np.ascontiguousarray(y.reshape(len(y), -1).T)
+            for t in rows.targets
         ]
         return objectives[0] if y.ndim == 1 else objectives
 
@@ -328,7 +331,7 @@ class GDRegressor(LinearDescent):
     @property
     def _base_loss(self):
         """Where explainers and converters look up the link of scikit-learn's linear models."""
-        return SimpleNamespace(link=link_of(self._named("loss"), inverse_link))
+        return SimpleNamespace(link=link_of(part_of(self, "loss"), inverse_link))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coef_")

@@ -86,6 +86,19 @@ def joined(value, name, sizes, n_rows):
     return np.hstack(pieces)
 
 
+def check_bounds(bounds, d):
+    """Return the lowest and the highest value of each parameter; None where there are none."""
+    if bounds is None:
+        return None
+    box = numbers(bounds, "bounds", {(d, 2): "lowest and highest value of each parameter"})
+    if (box[:, 0] > box[:, 1]).any():
+        raise ValueError(
+            f"bounds must hold the lowest value of each parameter and then the highest. Got "
+            f"{bounds!r} instead."
+        )
+    return box
+
+
 def stored_as(dtype, theta, n_weights=0):
     """Return parameters in the type of the data, if they, and the weights, are in its range.
 

@@ -7,7 +7,6 @@ suit them best (these enter linearly), and ranked by their loss on some of the r
 import numpy as np
 from scipy import sparse
 
-from skgd.estimators.validation import numbers
 from skgd.kernels.row_kernels import loss_terms, model_predictions
 
 ROWS = 256  # that points are ranked on, at most
@@ -53,19 +52,6 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
 def default_n_screen(p):
     """Return how many points to draw for p columns."""
     return min(AT_ONCE * 10 ** (p - 1), MOST)
-
-
-def check_bounds(bounds, d):
-    """Return the lowest and the highest value of each parameter; None where there are none."""
-    if bounds is None:
-        return None
-    box = numbers(bounds, "bounds", {(d, 2): "lowest and highest value of each parameter"})
-    if (box[:, 0] > box[:, 1]).any():
-        raise ValueError(
-            f"bounds must hold the lowest value of each parameter and then the highest. Got "
-            f"{bounds!r} instead."
-        )
-    return box
 
 
 def default_bounds(X):

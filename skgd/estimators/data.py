@@ -1,0 +1,183 @@
+"""The data of a fit: validated rows, and the split into those fitted to and those validated on."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from skgd.estimators._sklearn import check_sample_weight, take_rows
+from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.validation import canonical, refuse_masked, sound
+
+DTYPES = [np.float64, np.float32]
+
+
+class Rows(NamedTuple):
+    """Validated rows with their targets and weights.
+
+    Attributes
+    ----------
+    X : ndarray in C order, or canonical CSR matrix, of shape (n, p)
+    y : ndarray of shape (n,) or (n, n_targets), float64
+    weight : ndarray of shape (n,)
+        Of mean one.
+    total : float
+        The sum of the weights as they were given.
+    weighted : bool
+        Whether weights were given.
+    frame : pandas or polars DataFrame, or None
+        X as it was given, if its columns have names.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray
+    total: float
+    weighted: bool = False
+    frame: object = None
+
+    @property
+    def targets(self):
+        """The targets one by one, of shape (n_targets, n)."""
+        return np.ascontiguousarray(self.y.reshape(len(self.y), -1).T)
+
+    @property
+    def given(self):
+        """X as it was given, if its columns have names, else as it is read."""
+        return self.X if self.frame is None else self.frame
+
+    @property
+    def weight_options(self):
+        """The weights that were given, as an option of scikit-learn's functions."""
+        return {"sample_weight": self.weight} if self.weighted else {}
+
+    def target(self, k):
+        """Return the rows with one of their targets."""
+        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
+
+    def take(self, index):
+        """Return some of the rows."""
+        if len(index) == len(self.y):
+            return self
+        kept = self.weight[index]
+        return Rows(
+            self.X[index],
+            self.y[index],
+            kept / kept.mean(),
+            self.total * kept.sum() / self.weight.sum(),
+            self.weighted,
+            None if self.frame is None else take_rows(self.frame, index),
+        )
+
+
+def validated_rows(estimator, X, y, sample_weight, reset=True):
+    """Return rows in a form that is read in place, if they and the targets can be fitted to.
+
+    Parameters
+    ----------
+    estimator : estimator
+        That knows, or with ``reset`` learns, the number and the names of the columns.
+    X : {array-like, sparse matrix} of shape (n, p)
+    y : array-like of shape (n,) or (n, n_targets)
+    sample_weight : array-like of shape (n,), float or None
+    reset : bool, default=True
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    ValueError
+        For what is not finite, does not fit together, or has no meaning under the loss.
+    """
+    refuse_masked(y, "y")
+    refuse_masked(sample_weight, "sample_weight")
+    frame = X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
+    with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
+        X, y = validate_data(
+            estimator,
+            sound(X),
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            order="C",
+            multi_output=estimator.__sklearn_tags__().target_tags.multi_output,
+            y_numeric=True,
+        )
+    X, y = canonical(X), _checked_targets(y, part_of(estimator, "loss"))
+    if sample_weight is None:
+        return Rows(X, y, np.ones(len(y)), float(len(y)), frame=frame)
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    largest = weight.max()
+    weight = weight / largest
+    total = float(largest) * float(weight.sum())
+    return Rows(X, y, weight / weight.mean(), total, True, frame)
+
+
+def prediction_rows(estimator, X):
+    """Return the rows that a fitted estimator predicts for, in a form that is read in place."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return validate_data(
+            estimator, sound(X), accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False
+        )
+
+
+def validation_rows(estimator, X, y, sample_weight):
+    """Return the rows to validate on that were given to `fit`; None where none were.
+
+    Those without a weight are left out.
+    """
+    if X is None or y is None:
+        if X is not None or y is not None or sample_weight is not None:
+            raise ValueError("X_val and y_val must be given together, or neither.")
+        return None
+    if sample_weight is not None and not np.any(sample_weight):
+        raise ValueError("sample_weight_val must contain at least one non-zero number.")
+    rows = validated_rows(estimator, X, y, sample_weight, reset=False)
+    return rows.take(np.flatnonzero(rows.weight))
+
+
+def hold_out(rows, fraction, seed):
+    """Return the rows to fit to, and a random share of those with a weight to validate on.
+
+    Parameters
+    ----------
+    rows : Rows
+    fraction : float
+        In (0, 1).
+    seed : int
+
+    Returns
+    -------
+    training, validation : Rows
+    """
+    weighted = np.flatnonzero(rows.weight)
+    if weighted.size < 2:
+        raise ValueError(
+            "early_stopping needs two rows that have a weight, one to fit to and one to validate "
+            f"on. Got {weighted.size}."
+        )
+    held_out = np.sort(train_test_split(weighted, test_size=fraction, random_state=seed)[1])
+    return rows.take(np.setdiff1d(np.arange(len(rows.y)), held_out)), rows.take(held_out)
+
+
+def _checked_targets(y, loss):
+    """Return y as numbers that the loss has a meaning for."""
+    y = np.asarray(y, dtype=float)
+    largest = np.abs(y).max(initial=0.0)
+    if not (largest == 0.0 or 1e-140 < largest < 1e140):
+        raise ValueError(
+            f"The entries of y are too {'large' if largest > 1.0 else 'small'} for their squares "
+            f"to be numbers: the largest is {largest:.1e}. Scale y."
+        )
+    if y.min() < loss.min_target:
+        raise ValueError(
+            f"Some values of y are below {loss.min_target:g}, the lowest that the loss "
+            f"{type(loss).__name__} has a meaning for."
+        )
+    return y
