@@ -5,8 +5,8 @@ from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from skgd.displays.arguments import checked, positive
-from skgd.displays.inspection import feature_names
 from skgd.displays.style import canvases, line_look, merged
+from skgd.estimators.data import feature_names
 from skgd.estimators.regressor import GDRegressor
 
 TITLES = {"l2": "ridge (l2)", "l1": "lasso (l1)", "elasticnet": "elastic net"}

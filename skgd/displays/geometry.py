@@ -3,9 +3,10 @@
 import numpy as np
 
 from skgd.displays.arguments import box, checked, places
-from skgd.displays.inspection import descent_in, feature_names, single_objective
+from skgd.displays.inspection import descent_in, single_objective
 from skgd.displays.legends import legend_below
 from skgd.displays.style import LINES, canvas, ink
+from skgd.estimators.data import feature_names
 
 MARGIN = 0.15  # of the width of what is shown, on each side
 FAR = 20.0  # times the width of the rest, beyond which a contour is not followed to its ends

@@ -6,15 +6,12 @@ Pipelines and searches stand for the descent in them. Points are in the order of
 
 import warnings
 from contextlib import suppress
-from functools import singledispatch
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators.estimator import DescentEstimator
-from skgd.estimators.gabor import GDGaborRegressor
-from skgd.estimators.regressor import GDRegressor
 from skgd.part import Part
 from skgd.reference import closed_form, lbfgs
 
@@ -91,12 +88,6 @@ def seen_by_descent(estimator, X):
     return seen_by_descent(estimator[-1], X)
 
 
-def feature_names(estimator):
-    """Return the names of the columns that the descent sees."""
-    numbered = [f"x{j}" for j in range(estimator.n_features_in_)]
-    return list(getattr(estimator, "feature_names_in_", numbered))
-
-
 def single_objective(estimator, X, y, sample_weight=None):
     """Return what the descent has minimised; y has one dimension."""
     if np.ndim(y) != 1:
@@ -123,46 +114,9 @@ def path_of(estimator):
     return in_objective_order(descent, path), updates
 
 
-@singledispatch
 def in_objective_order(estimator, points):
-    """Return points with their columns in the order of the objective."""
-    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
-
-
-@in_objective_order.register
-def _(estimator: GDRegressor, points):
-    return np.asarray(points)
-
-
-@in_objective_order.register
-def _(estimator: GDGaborRegressor, points):
-    points, p = np.asarray(points), estimator.n_features_in_
-    return np.column_stack([points[:, 1 : p + 1], points[:, 0], points[:, p + 1 :]])
-
-
-@singledispatch
-def parameter_names(estimator):
-    """Return what the parameters are called, with their units, in the order of the objective."""
-    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
-
-
-@parameter_names.register
-def _(estimator: GDRegressor):
-    features = feature_names(estimator)
-    lone = len(features) == 1 and "feature_names_in_" not in vars(estimator)
-    weights = ["slope (y per x)"] if lone else [f"weight of {f} (y per unit)" for f in features]
-    return weights + ["intercept (y)"] * estimator.fit_intercept
-
-
-@parameter_names.register
-def _(estimator: GDGaborRegressor):
-    features, turn = feature_names(estimator), "0.06 rad per unit"
-    lone = len(features) == 1
-    names = [f"frequency{'' if lone else ' of ' + f} ({turn})" for f in features] + [
-        "offset (rad)"
-    ]
-    names += ["amplitude (y)"] * estimator.fit_amplitude + ["width (rad)"] * estimator.fit_width
-    return names + ["baseline (y)"] * estimator.fit_baseline
+    """Return points, given in the order of ``init``, in the order of the objective."""
+    return np.asarray(points)[:, np.argsort(descent_in(estimator).parameter_order())]
 
 
 def optimum(objective, start):
@@ -172,23 +126,14 @@ def optimum(objective, start):
     return lbfgs(objective, start)
 
 
-@singledispatch
 def minima(estimator, objective):
     """Return the minima that are known, one row each, in the order of the objective."""
-    raise TypeError(f"{type(estimator).__name__} is not known to the displays.")
-
-
-@minima.register
-def _(estimator: GDRegressor, objective):
+    if descent_in(estimator).has_many_minima:
+        found = [p.theta for p in vars(estimator).get("minima_", ()) if p.kind == "minimum"]
+        return in_objective_order(estimator, np.reshape(found, (-1, objective.d)))
     with suppress(ValueError):
         return optimum(objective, None).theta[None]
     return np.empty((0, objective.d))
-
-
-@minima.register
-def _(estimator: GDGaborRegressor, objective):
-    found = [p.theta for p in vars(estimator).get("minima_", ()) if p.kind == "minimum"]
-    return in_objective_order(estimator, np.reshape(found, (-1, objective.d)))
 
 
 def records(estimator):

@@ -6,10 +6,8 @@ from skgd.displays.arguments import box, places
 from skgd.displays.inspection import (
     FAILED,
     descent_in,
-    in_objective_order,
     minima,
     named,
-    parameter_names,
     path_of,
     single_objective,
 )
@@ -84,9 +82,9 @@ def _beginning(objective, path):
 
 def _plane(estimator, paths, parameters):
     """Return the origin of the plane, its directions, and what they are called."""
-    names, end = parameter_names(estimator), paths[0][-1]
+    names, end = estimator.parameter_names(), paths[0][-1]
     if parameters is None and len(end) == 2:  # in the order of init
-        parameters = np.argsort(in_objective_order(estimator, np.arange(2)[None])[0])
+        parameters = estimator.parameter_order()
     if parameters is not None:
         parameters = places(parameters, "parameters", len(end), size=2)
         directions = np.eye(len(end))[parameters]

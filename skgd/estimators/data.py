@@ -166,6 +166,12 @@ def hold_out(rows, fraction, seed):
     return rows.take(np.setdiff1d(np.arange(len(rows.y)), held_out)), rows.take(held_out)
 
 
+def feature_names(estimator):
+    """Return the names of the columns of X, or x0, x1, ... where they have none."""
+    numbered = [f"x{j}" for j in range(estimator.n_features_in_)]
+    return list(getattr(estimator, "feature_names_in_", numbered))
+
+
 def _checked_targets(y, loss):
     """Return y as numbers that the loss has a meaning for."""
     y = np.asarray(y, dtype=float)

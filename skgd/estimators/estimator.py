@@ -43,6 +43,7 @@ SOLUTION = {"coef_", "theta_", "_descents", "_means"}  # without which an estima
 class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
     """An abstract regressor whose parameters a `Descent` finds."""
 
+    has_many_minima = False  # as a list of which a fit sets ``minima_``
     _doc_link_module = "skgd"
     _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
 
@@ -119,6 +120,24 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         Returns
         -------
         ndarray of shape (n_starts, n_parameters)
+        """
+        raise NotImplementedError
+
+    def parameter_names(self):
+        """Return what the parameters are called, with their units, in the order of `objective`.
+
+        Returns
+        -------
+        list of str
+        """
+        raise NotImplementedError
+
+    def parameter_order(self):
+        """Return which parameter of `objective` each number of ``init`` and ``path_`` is.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), int
         """
         raise NotImplementedError
 

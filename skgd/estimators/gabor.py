@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import Interval, StrOptions, fit_context
-from skgd.estimators.data import validated_rows
+from skgd.estimators.data import feature_names, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.multistart_descent import MultistartDescent
 from skgd.estimators.nested_parameters import part_of
@@ -153,6 +153,7 @@ class GDGaborRegressor(MultistartDescent):
     [-5.9, 16.7]
     """
 
+    has_many_minima = True
     _parameter_constraints = {
         **MultistartDescent._parameter_constraints,
         "fit_amplitude": ["boolean"],
@@ -318,6 +319,24 @@ class GDGaborRegressor(MultistartDescent):
     def starting_points(self):
         """Return where the descents began, one row each, in the order of `objective`."""
         return self._inward(self.starts_)
+
+    def parameter_names(self):
+        """Return what the parameters are called, with their units, in the order of `objective`."""
+        features, turn = feature_names(self), "0.06 rad per unit"
+        lone = len(features) == 1
+        names = [f"frequency{'' if lone else ' of ' + name} ({turn})" for name in features]
+        names += ["offset (rad)"] + ["amplitude (y)"] * self.fit_amplitude
+        return names + ["width (rad)"] * self.fit_width + ["baseline (y)"] * self.fit_baseline
+
+    def parameter_order(self):
+        """Return which parameter of `objective` each number of ``init`` is.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), int
+        """
+        p = self.n_features_in_
+        return np.r_[p, :p, p + 1 : p + self._model().n_extra_parameters()]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "theta_")

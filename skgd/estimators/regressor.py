@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, fit_context, link_of
-from skgd.estimators.data import validated_rows
+from skgd.estimators.data import feature_names, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.linear_descent import LinearDescent
 from skgd.estimators.nested_parameters import part_of
@@ -327,6 +327,28 @@ class GDRegressor(LinearDescent):
         ndarray of shape (n_targets, n_parameters)
         """
         return self._starts(np.size(self.t_), self.n_features_in_)
+
+    def parameter_names(self):
+        """Return what the parameters are called, with their units, in the order of `objective`.
+
+        Returns
+        -------
+        list of str
+        """
+        features = feature_names(self)
+        lone = len(features) == 1 and "feature_names_in_" not in vars(self)
+        weights = [f"weight of {name} (y per unit)" for name in features]
+        weights = ["slope (y per x)"] if lone else weights
+        return weights + ["intercept (y)"] * self.fit_intercept
+
+    def parameter_order(self):
+        """Return which parameter of `objective` each number of ``init`` is: the same.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), int
+        """
+        return np.arange(self.n_features_in_ + self.fit_intercept)
 
     @property
     def _base_loss(self):
