@@ -45,6 +45,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
         *("PIL", "matplotlib", "mpl_toolkits", "numpy", "scipy", "sklearn"),
         *("skgd.estimators", "skgd.part", "skgd.reference", "skgd.schedules"),
     },
+    "skgd.testing": {"numpy", *PARTS, "skgd.part", "skgd.kernels"},
     "skgd": {"skgd.estimators"},
 }
 

@@ -16,6 +16,7 @@ from skgd.losses import SquaredError
 from skgd.models import Gabor, Linear
 from skgd.objective.objective import Objective
 from skgd.penalties import NoPenalty
+from skgd.testing import check_model
 
 GABORS = [Gabor(*fitted) for fitted in product([False, True], repeat=3)]
 MODELS = [Linear(), Linear(intercept=False), *GABORS]
@@ -42,6 +43,11 @@ def differences(function, theta, h=1e-20):
     """
     steps = h * 1j * np.eye(len(theta))
     return np.array([function(theta + step).imag / h for step in steps])
+
+
+@every_model
+def test_a_model_keeps_its_laws(model):
+    check_model(model)
 
 
 @every_model
@@ -116,21 +122,6 @@ def test_a_model_without_second_derivatives_gets_them_by_differences(model):
     found = prediction_hessians(Bare(**model.get_params()), z, theta[P:], np.ones(7))
     expected = prediction_hessians(model, z, theta[P:], np.ones(7))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
-
-
-@every_model
-def test_a_row_enters_by_its_projection_alone(model):
-    theta, z = parameters(model), 0.7
-    other = theta.copy()
-    other[:P] = -3.0
-    assert model.value(z, theta, P) == model.value(z, other, P)
-
-
-@pytest.mark.parametrize("model", [Linear(), Gabor()], ids=repr)
-def test_stretch_is_how_far_a_projection_moves_what_the_first_other_parameter_moves(model):
-    theta, z, g = np.zeros(P + 1), 0.7, np.zeros(P + 1)
-    model.add_parameter_gradient(z, theta, P, 1.0, g)
-    np.testing.assert_allclose(model.slope(z, theta, P), model.projection_scale * g[P], rtol=1e-14)
 
 
 def test_linear_is_the_projection_and_the_intercept():

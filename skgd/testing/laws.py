@@ -3,6 +3,8 @@
 import copy
 import pickle
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -63,17 +65,27 @@ def is_positive(*values: float) -> bool:
     return all(0.0 < value < np.inf for value in values)
 
 
-def bracket(function, x: float) -> tuple[float, float]:
-    """Return the differences of a function on both sides of a point, and the room for rounding.
+def bracket(function: Callable[[float], float], x: float) -> tuple[float, float]:
+    """Return bounds of the derivative of a function, or of its subgradients where it is convex.
 
-    The derivative of a smooth function, and every subgradient of a convex one, lies between them.
+    Where differences of fourth order agree with one another, these, and room for their rounding;
+    elsewhere the differences on both sides.
     """
     here, before, after = function(x), function(x - STEP), function(x + STEP)
-    sides = (here - before) / STEP, (after - here) / STEP
-    size = max(abs(here), *(abs(v) for v in (before, after) if abs(v) < np.inf))
-    finite = [abs(side) for side in sides if abs(side) < np.inf]
-    blur = 1e-8 * (1.0 + max(finite, default=0.0)) + 8.0 * EPS * size / STEP
-    return min(sides) - blur, max(sides) + blur
+    low, high = sorted([(here - before) / STEP, (after - here) / STEP])
+    wide = 8.0 * EPS * abs(here) / STEP + 1e-8
+    if not (high - low <= 1e-4 * (1.0 + abs(low))):
+        return low - wide * (1.0 + abs(low)), high + wide * (1.0 + abs(high))
+    one, other = (difference(lambda step: function(x + step), h) for h in (1e-3, 5e-4))
+    if abs(one - other) > 1e-9 * (1.0 + abs(one)):
+        return low - wide * (1.0 + abs(low)), high + wide * (1.0 + abs(high))
+    return other - 1e-8 * (1.0 + abs(other)), other + 1e-8 * (1.0 + abs(other))
+
+
+def difference(function: Callable[[float], Any], h: float = 1e-3) -> Any:
+    """Return the derivative at zero of a function of one number, to fourth order in h."""
+    values = [function(k * h) for k in (-2, -1, 1, 2)]
+    return (values[0] - 8.0 * values[1] + 8.0 * values[2] - values[3]) / (12.0 * h)
 
 
 def _is_importable(cls):

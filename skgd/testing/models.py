@@ -13,10 +13,9 @@ from skgd.kernels.row_kernels import (
 from skgd.losses import SquaredError
 from skgd.models import Model
 from skgd.testing.compilation import check_same
-from skgd.testing.laws import check_value, points, require
+from skgd.testing.laws import check_value, difference, points, require
 
 P = 3  # weights
-H = 1e-3  # the step of differences, whose error is of fourth order
 N_ROWS = 60
 
 
@@ -81,12 +80,6 @@ def _parameters(model, seed):
     return np.append(rng.standard_normal(P), rng.uniform(1.0, 2.0, model.n_extra_parameters()))
 
 
-def _difference(function):
-    """Return the derivative of a function of one number at zero, which may return arrays."""
-    values = [function(k * H) for k in (-2, -1, 1, 2)]
-    return (values[0] - 8.0 * values[1] + 8.0 * values[2] - values[3]) / (12.0 * H)
-
-
 def _moved(theta, j, step):
     theta = theta.copy()
     theta[j] += step
@@ -113,7 +106,7 @@ def _check_projection(model, z, theta):
 
 def _check_slope(model, z, theta):
     slope = float(model.slope(z, theta, P))
-    expected = _difference(lambda step: model.value(z + step, theta, P))
+    expected = difference(lambda step: model.value(z + step, theta, P))
     said = f"at z={z:.4g} it is {slope:.6g}, and differences of the value are {expected:.6g}"
     require(_is_close(slope, expected), model, "the slope", said)
 
@@ -129,7 +122,7 @@ def _check_parameter_gradient(model, z, theta):
     require(np.array_equal(theta, kept), model, law, "theta is read and never written")
     for j in range(theta.size):
         added = g[j] - (j + 1.0)
-        change = _difference(lambda step, j=j: model.value(z, _moved(theta, j, step), P))
+        change = difference(lambda step, j=j: model.value(z, _moved(theta, j, step), P))
         said = f"at z={z:.4g}, r={r} entry {j} of g grows by {added:.6g}, and differences of the "
         said += f"value, times r, are {r * change if j >= P else 0.0:.6g}"
         require(_is_close(added, r * change if j >= P else 0.0), model, law, said)
@@ -141,9 +134,7 @@ def _check_second_derivative(model, z, theta):
     k, r = 1 + theta.size - P, 0.7
     found = np.ones((k, k))
     model.second_derivative(z, theta, P, r, found)
-    rows = [_difference(lambda step: _first(model, z + step, theta))]
-    for j in range(P, theta.size):
-        rows.append(_difference(lambda step, j=j: _first(model, z, _moved(theta, j, step))))
+    rows = _second(model, z, theta)
     for i, row in enumerate(rows):
         said = (
             f"at z={z:.4g}, r={r} row {i} of H grows by {found[i] - 1.0}, and differences of the"
@@ -196,9 +187,9 @@ def _check_curvature(model):
 
 def _second(model, z, theta):
     """Return the second derivatives in z and the other parameters, by differences."""
-    rows = [_difference(lambda step: _first(model, z + step, theta))]
+    rows = [difference(lambda step: _first(model, z + step, theta))]
     for j in range(P, theta.size):
-        rows.append(_difference(lambda step, j=j: _first(model, z, _moved(theta, j, step))))
+        rows.append(difference(lambda step, j=j: _first(model, z, _moved(theta, j, step))))
     return np.array(rows)
 
 

@@ -109,7 +109,7 @@ def _check_elastic(penalty):
             said = (
                 f"elastic() is ({a:.4g}, {b:.4g}), but {what} is {found:.6g}, not {expected:.6g}"
             )
-            same = math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-13)
+            same = math.isclose(found, expected, rel_tol=1e-13, abs_tol=1e-14)
             require(same, penalty, "elastic", said)
 
 

@@ -73,9 +73,8 @@ def _multipliers(schedule, lasting, times):
     shape = np.shape(found)
     said = f"multipliers have the shape of the times, {times.shape}; got {shape}"
     require(shape == times.shape, schedule, "times", said)
-    require(
-        isinstance(found, np.ndarray), schedule, "times", f"an array is returned; got {found!r}"
-    )
+    floats = isinstance(found, np.ndarray) and found.dtype == np.float64
+    require(floats, schedule, "times", f"multiplier returns an array of floats; got {found!r}")
     return found
 
 
