@@ -1,8 +1,8 @@
-"""Compiled code on disk, which is checked before it is used.
+"""Compiled code on disk, with a checksum.
 
-A file that is truncated, empty or damaged would otherwise end every later fit, in an error of
-pickle's or in LLVM. Here each file begins with a digest of all that follows and of what it is
-for; whatever does not fit is compiled anew and written over. Nothing about a disk is an error.
+Without it a truncated, empty or damaged file would break every later fit, with an error in pickle
+or LLVM. Here each file starts with a digest of its content and its purpose. If the digest does
+not match, the code is compiled again and the file is replaced. Disk errors are ignored.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ DIGEST = hashlib.sha256().digest_size
 
 
 class CheckedCache(FunctionCache):
-    """numba's cache of one function, with a file of its own for each combination of types.
+    """numba's cache of one function, with one file for each combination of types.
 
-    The names of the files tell the types apart, so that processes which write at the same time
-    need no index in common, and every file is put in its place in one piece.
+    The types determine the name of the file, so processes that write at the same time need no
+    common index. Files are replaced atomically.
 
     Raises
     ------
     RuntimeError
-        Where no directory can be written to.
+        If no directory is writable.
     """
 
     def __init__(self, function):
@@ -37,24 +37,24 @@ class CheckedCache(FunctionCache):
         self._cache_file = _CheckedFiles(Path(self._cache_path), self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):
-        """Return what was compiled for some types, or None."""
+        """Return the compiled code for some types, or None."""
         with suppress(Exception):
             return super().load_overload(sig, target_context)
 
     def save_overload(self, sig, data):
-        """Keep what was compiled for some types, if it can be kept."""
+        """Store the compiled code for some types, if possible."""
         with suppress(Exception):
             super().save_overload(sig, data)
 
 
 class _CheckedFiles:
-    """The files of one function: what numba's cache calls ``load``, ``save`` and ``flush`` of."""
+    """The files of one function, with the methods that numba's cache calls."""
 
     def __init__(self, folder, base, stamp):
         self.folder, self.base, self.stamp = folder, base, stamp
 
     def load(self, key):
-        """Return what was saved under a key; None where there is nothing that is sound."""
+        """Return the data of a key; None if there is no valid file."""
         content = self._path(key).read_bytes()
         digest, payload = content[:DIGEST], content[DIGEST:]
         if digest != self._digest(payload):
@@ -63,7 +63,7 @@ class _CheckedFiles:
         return data if kept == key else None
 
     def save(self, key, data):
-        """Write a file, in one piece."""
+        """Write a file atomically."""
         path, payload = self._path(key), dumps((key, data))
         written = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
         try:
@@ -73,7 +73,7 @@ class _CheckedFiles:
             written.unlink(missing_ok=True)
 
     def flush(self):
-        """Forget everything: there is no index, and files are written over."""
+        """Do nothing: there is no index, and files are replaced."""
 
     def _path(self, key):
         name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
-"""Everything that touches numba: how plain functions become one compiled loop.
+"""Compilation with numba: the only module that uses it.
 
-Two ways. `fuse` copies a function, or the method of a part, into the compiled code that calls
-it before any types are known, which is the cheapest to compile; `compile_cached` compiles the
-loop itself and keeps it on disk. What is free in a function is filled in by `bind`.
+`fuse` inlines a function, or the method of a part, into the compiled code that calls it; this is
+the cheapest way to compile it. `compile_cached` compiles a whole loop and keeps it on disk. `bind`
+replaces the globals of a function.
 """
 
 import gc
@@ -32,11 +32,11 @@ from skgd.kernels import rows
 from skgd.kernels.cache import CheckedCache
 from skgd.part import Part
 
-# Sums may be reordered and products fused; NaN and infinity keep their meaning, or
-# divergence would go unseen.
+# Sums may be reordered and products fused. NaN and infinity keep their meaning; otherwise
+# divergence would not be detected.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
-# Nothing in a loop allocates, so it needs no runtime that counts references; and nothing
-# calls it from C, an entrance for which would take a tenth more time to compile.
+# Loops do not allocate, so they need no reference counting runtime. They are not called from C; a
+# C wrapper would take a tenth more time to compile.
 OPTIONS = {
     "fastmath": FASTMATH,
     "error_model": "numpy",
@@ -48,10 +48,10 @@ PACKAGE, FOLDERS = Path(__file__).parents[1], ("kernels", "descent", "solvers")
 
 
 class CompilationTimer(event.Listener):
-    """Adds up how long each thread compiles, loads compiled code, or waits to do so.
+    """The time that each thread spends on compiling, on loading compiled code, and on waiting.
 
-    numba tells of the lock that it takes for all of these, which may be taken within itself. What
-    is done to prepare for it is counted in a ``with`` statement.
+    numba takes a reentrant lock for these, and sends an event when it takes or releases it. A
+    ``with`` statement counts other work that belongs to compilation.
     """
 
     def __init__(self):
@@ -59,7 +59,7 @@ class CompilationTimer(event.Listener):
 
     @property
     def nanoseconds(self):
-        """What this thread has spent so far."""
+        """The time of this thread so far."""
         return getattr(self._thread, "total", 0)
 
     def on_start(self, event):
@@ -85,9 +85,10 @@ event.register("numba:compiler_lock", compilation)
 
 
 class Stopwatch:
-    """The time that a minimizer has run for, and, apart from it, that of compiling its code.
+    """Measures how long a minimizer runs, and separately how long its code compiles.
 
-    It stands still between a reading and the next `start`, so calls of `partial_fit` add up.
+    The time between a `read` and the next `start` does not count, so calls of `partial_fit` add
+    up.
     """
 
     def __init__(self):
@@ -95,7 +96,7 @@ class Stopwatch:
         self.start()
 
     def start(self):
-        """Go on from the last reading."""
+        """Continue from the last reading."""
         compiled = compilation.nanoseconds
         self._offset = perf_counter_ns() - compiled - self._ran, compiled - self._compiled
 
@@ -108,23 +109,22 @@ class Stopwatch:
 
 
 def fuse(function):
-    """Return the function, to be copied into the compiled code that calls it."""
+    """Return the function in a form that is inlined into the compiled code that calls it."""
     return numba.njit(inline="always", **OPTIONS)(function)
 
 
 def bind(function, slots):
-    """Return the function with these names in the place of its globals."""
+    """Return the function with some of its globals replaced."""
     return FunctionType(function.__code__, function.__globals__ | slots, function.__name__)
 
 
 def compile_cached(function, classes, mode):
     """Compile a function that was bound to these classes, and keep the result on disk.
 
-    numba looks up its cache by the name of a function, its file, and the types it is
-    called with. The name is therefore made to tell the code of all classes, as it stands in
-    memory, and an edited optimizer is compiled anew. Classes that the next process cannot
-    know again (those of a notebook, of ``__main__``, or made in a function) are compiled in
-    each process, as is everything where no directory can be written to.
+    The key of numba's cache is the name of a function, its file, and the types of its arguments.
+    Here the name contains a digest of the code of all classes, so that an edited optimizer is
+    compiled again. Classes that the next process cannot identify (from a notebook, ``__main__`` or
+    inside a function) are compiled in each process. So is everything if no directory is writable.
     """
     with compilation:
         return _compile_cached(function, classes, mode)
@@ -137,7 +137,7 @@ def _compile_cached(function, classes, mode):
     function.__module__ = "skgd"
     function.__qualname__ = "-".join([*(cls.__name__ for cls in classes), mode, sources])
     compiled = numba.njit(nogil=True, **OPTIONS)(function)
-    if compiled is not function:  # which it is where numba is told not to compile
+    if compiled is not function:  # they are the same with NUMBA_DISABLE_JIT=1
         with suppress(RuntimeError):
             compiled._cache = CheckedCache(function)
     return compiled
@@ -145,10 +145,10 @@ def _compile_cached(function, classes, mode):
 
 @contextmanager
 def compiled_code():
-    """Run compiled code: what overflows is told by its numbers, and nobody collects garbage.
+    """Run compiled code without numpy's floating-point warnings and without garbage collection.
 
-    The first call compiles, which makes much that is kept and little garbage. What the collector
-    then has to look through is looked through at once, and counts as compilation.
+    The first call compiles, which creates many lasting objects and little garbage. After it the
+    collector runs once, and its time counts as compilation.
     """
     active, before = gc.isenabled(), compilation.nanoseconds
     gc.disable()
@@ -164,7 +164,7 @@ def compiled_code():
 
 
 def _digest(classes):
-    """Return a name for the code of some classes and of the loop; None if it would not last."""
+    """Return a digest of the code of the classes and of the loop; None if it is not permanent."""
     bases = {base for cls in classes for base in cls.__mro__} - {object}
     if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
         return None
@@ -179,7 +179,7 @@ def _digest(classes):
 
 
 def _spelled(value, above):
-    """Return what a function does as text: its code, and the values that it finds outside."""
+    """Return a description of a function: its code and the outer values that it uses."""
     value = getattr(value, "py_func", value)  # of a function compiled by numba
     if isinstance(value, CodeType):
         inner = [_spelled(constant, above) for constant in value.co_consts]

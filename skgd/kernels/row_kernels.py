@@ -1,9 +1,9 @@
-"""What a model and a loss say of many rows: the compiled row kernels.
+"""Row kernels: a model or a loss evaluated on many rows.
 
-A part's method speaks of one row, in scalars. The kernels go through the rows and call it; each
-is compiled for the class of one part, and none allocates. The names below are slots, which `bind`
-fills with the part's plain methods. Of a row a model is given the projection z, and of the
-parameters those beside the weights, the ``others``.
+The methods of parts take one row, as scalars. The kernels loop over the rows and call them; each
+is compiled for the class of one part, and none allocates. The names below are slots that `bind`
+fills with the methods. A model gets the projection z of a row and the parameters that are not
+weights, ``extra``.
 """
 
 from functools import cache
@@ -12,20 +12,20 @@ import numpy as np
 
 from skgd.kernels.compiling import bind, compile_cached, compiled_code, fuse
 
-STEP = 6e-6  # of central differences, relative: the cube root of the rounding
+STEP = 6e-6  # relative step of central differences: the cube root of the machine epsilon
 
 value = slope = second_derivative = mean_of = add_parameter_gradient = None
 
 
 def model_predictions(model, z, extra):
-    """Return the predictions of rows under one set of parameters, or under many.
+    """Return the predictions of all rows, for one or for many parameter vectors.
 
     Parameters
     ----------
     model : Model
     z : ndarray of shape (n,) or (m, n)
         The projections of the rows.
-    others : ndarray of shape (n_others,) or (m, n_others)
+    extra : ndarray of shape (n_extra,) or (m, n_extra)
 
     Returns
     -------
@@ -41,11 +41,11 @@ def model_predictions(model, z, extra):
 
 
 def prediction_gradients(model, z, extra):
-    """Return the derivatives of every row's prediction in z and in the others.
+    """Return the derivatives of each row's prediction with respect to z and ``extra``.
 
     Returns
     -------
-    ndarray of shape (n, 1 + n_others)
+    ndarray of shape (n, 1 + n_extra)
     """
     z, extra = np.ascontiguousarray(z, float), np.ascontiguousarray(extra, float)
     found = np.zeros((z.size, 1 + extra.size))
@@ -55,17 +55,17 @@ def prediction_gradients(model, z, extra):
 
 
 def prediction_hessians(model, z, extra, r):
-    """Return r times the second derivatives of every row's prediction, in z and the others.
+    """Return r times the second derivatives of each row's prediction in z and ``extra``.
 
     Parameters
     ----------
     model : Model
     z, r : ndarray of shape (n,)
-    others : ndarray of shape (n_others,)
+    extra : ndarray of shape (n_extra,)
 
     Returns
     -------
-    ndarray of shape (n, 1 + n_others, 1 + n_others)
+    ndarray of shape (n, 1 + n_extra, 1 + n_extra)
     """
     found = np.zeros((z.size, 1 + extra.size, 1 + extra.size))
     if model.linear:
@@ -77,12 +77,12 @@ def prediction_hessians(model, z, extra, r):
 
 
 def loss_terms(loss, f, y):
-    """Return the loss of every prediction, its slope and its second derivative.
+    """Return the loss of each prediction, and its first and second derivative.
 
     Parameters
     ----------
     loss : Loss
-    f, y : ndarray of one shape, or of two that broadcast
+    f, y : ndarray, of shapes that broadcast
 
     Returns
     -------
@@ -96,7 +96,7 @@ def loss_terms(loss, f, y):
 
 
 def inverse_link(loss, f):
-    """Return predictions in the unit of y, in the dtype of f."""
+    """Return the predictions, in the unit of y and the dtype of f."""
     if loss.link == "identity":
         return f
     f = np.asarray(f)
@@ -176,14 +176,14 @@ def inverse_link_of_rows(loss, f, found):
 
 
 def loss_differences(loss, f, y):
-    """Return the second derivative of a loss that has none of its own."""
+    """Return the second derivative of a loss by central differences."""
     h = STEP * (abs(f) + abs(y))
     h = h if h > 0.0 else STEP
     return (slope(loss, f + h, y) - slope(loss, f - h, y)) / (2.0 * h)
 
 
 def model_differences(model, z, extra, p, r, H):
-    """Add the second derivatives of a model that has none of its own."""
+    """Add the second derivatives of a model by central differences."""
     h = STEP * (1.0 + abs(z))
     H[0, 0] += r * (slope(model, z + h, extra, p) - slope(model, z - h, extra, p)) / (2.0 * h)
     for j in range(p, extra.size):

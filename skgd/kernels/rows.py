@@ -1,8 +1,8 @@
-"""How rows are stored, and what a descent does with one.
+"""Row storage (dense, CSR) and the operations on one row.
 
-`project` computes ``z = w . x_i``, `project_both` does so for two vectors in one pass, and
-`spread` adds ``c * x_i`` to a vector. They are written once for each storage, and compiled
-into every loop. `fetch` asks for the k-th of so many pieces of a row ahead of its turn.
+`dot` returns ``w . x_i``, `dot_pair` does so for two vectors in one pass, and `axpy` adds
+``c * x_i`` to a vector. Both storages have these methods, which are inlined into every loop.
+`prefetch_row` loads one of several chunks of a row into the cache ahead of its use.
 """
 
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-LONG = 32  # entries of a row, beyond which it is asked for in pieces
-MAX_PREFETCH = 256  # entries of a row to ask for; what follows comes by itself
+LONG = 32  # entries of a row, above which it is prefetched in chunks
+MAX_PREFETCH = 256  # entries of a row to prefetch; the hardware prefetches the rest
 
 
 def prefetch(array, start, stop):
-    """Ask for ``array.flat[start:stop]`` ahead of time; only compiled code does."""
+    """Prefetch ``array.flat[start:stop]``; does nothing outside of compiled code."""
 
 
 class DenseRows(NamedTuple):
@@ -59,7 +59,7 @@ class DenseRows(NamedTuple):
 class CsrRows(NamedTuple):
     """The rows of a CSR matrix without duplicate entries, float32 or float64.
 
-    The indices are unsigned: compiled code then need not ask whether they are negative.
+    The indices are unsigned, so that compiled code need not test whether they are negative.
     """
 
     data: np.ndarray
@@ -100,8 +100,8 @@ class CsrRows(NamedTuple):
 def rows_of(X):
     """Return the rows of a C-ordered array or a CSR matrix, without a copy.
 
-    All arrays are marked read-only, so that those which are and those which are not are one
-    type to compiled code.
+    All arrays are marked read-only, so that writable and read-only arrays are the same type for
+    compiled code.
     """
     if not sparse.issparse(X):
         return DenseRows(_locked(X))

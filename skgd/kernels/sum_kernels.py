@@ -1,8 +1,8 @@
-"""The compiled loops behind `skgd.kernels.sums`, for the rows of an array and of a CSR matrix.
+"""The compiled loops of `skgd.kernels.sums`, for dense and CSR matrices.
 
-All sums are float64, whatever the type of the entries. Nothing here allocates; what is rewritten
-is an argument. Dense rows are taken four at a time, so that a vector as long as a row is read and
-written a fourth as often.
+All sums are float64, whatever the dtype of the entries. Results are written into arguments;
+nothing allocates. Dense rows are read four at a time, so that vectors of the length of a row are
+read and written a fourth as often.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from skgd.kernels.compiling import compile_cached
 
 @cache
 def kernel(name, dense):
-    """Return a loop, compiled for dense rows or for those of a CSR matrix."""
+    """Return a loop, compiled for dense or for CSR rows."""
     function = (DENSE if dense else CSR)[name]
     return compile_cached(function, (), function.__name__)
 
@@ -73,7 +73,7 @@ def dense_row_squares(X, shift, squares):
 
 
 def csr_matvec(data, indices, indptr, v, shift, z):
-    """Set ``z_i`` to the sum of ``v_j (x_ij - shift_j)`` over the entries that are stored."""
+    """Set ``z_i`` to the sum of ``v_j (x_ij - shift_j)`` over the stored entries."""
     for i in range(z.size):
         total = 0.0
         for k in range(indptr[i], indptr[i + 1]):
@@ -83,7 +83,7 @@ def csr_matvec(data, indices, indptr, v, shift, z):
 
 
 def csr_rmatvec(data, indices, indptr, u, shift, g):
-    """Add ``sum_i u_i (x_ij - shift_j)`` over the entries that are stored to ``g``."""
+    """Add ``sum_i u_i (x_ij - shift_j)`` over the stored entries to ``g``."""
     for i in range(u.size):
         a = u[i]
         for k in range(indptr[i], indptr[i + 1]):
@@ -92,7 +92,7 @@ def csr_rmatvec(data, indices, indptr, u, shift, g):
 
 
 def csr_column_squares(data, indices, indptr, u, shift, squares, stored):
-    """Add ``sum_i u_i (x_ij - shift_j)^2`` over stored entries; their ``u_i``, to ``stored``."""
+    """Add ``u_i (x_ij - shift_j)^2`` of stored entries to ``squares``, ``u_i`` to ``stored``."""
     for i in range(u.size):
         a = u[i]
         for k in range(indptr[i], indptr[i + 1]):
@@ -103,7 +103,7 @@ def csr_column_squares(data, indices, indptr, u, shift, squares, stored):
 
 
 def csr_row_squares(data, indices, indptr, shift, centre, squares):
-    """Set ``squares_i = |x_i - shift - centre|^2 - |centre|^2``; what is shifted is stored."""
+    """Set ``squares_i = |x_i - shift - centre|^2 - |centre|^2``; shifted columns are full."""
     for i in range(squares.size):
         total = 0.0
         for k in range(indptr[i], indptr[i + 1]):
@@ -116,7 +116,7 @@ def csr_row_squares(data, indices, indptr, shift, centre, squares):
 def csr_gram(data, indices, indptr, u, shift, G):
     """Add ``sum_i u_i (x_ij - shift_j) (x_ik - shift_k)`` over pairs of stored entries to ``G``.
 
-    Each pair is added once, to one of its two places.
+    Each pair is added once, to one of the two triangles.
     """
     for i in range(u.size):
         for k in range(indptr[i], indptr[i + 1]):

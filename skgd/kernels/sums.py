@@ -1,10 +1,9 @@
-"""Sums over the rows of a matrix: means, products and squares of its columns; all in float64.
+"""Sums over the rows of a matrix: means, products and squares of its columns, in float64.
 
-Whatever the entries are stored as, each is brought to float64 as it is read, so that a float32
-matrix has the sums of the same numbers in float64; no copy of the data is made. Columns are
-shifted by a typical value before they are squared or averaged: what makes a column large beside
-its spread (a temperature in kelvin, a year) then costs no digits. Of a CSR matrix only columns
-that are stored in every row are shifted; the others have zeros, and so a spread.
+Each entry is converted to float64 when it is read, so that a float32 matrix has the same sums as
+its float64 copy, without the copy. Columns are shifted by a typical value before they are squared
+or averaged, so that a mean that is large compared to the spread (a temperature in kelvin, a year)
+costs no digits. In a CSR matrix only full columns are shifted; the others contain zeros.
 """
 
 from typing import NamedTuple
@@ -17,17 +16,17 @@ from skgd.kernels.compiling import compiled_code
 from skgd.kernels.rows import rows_of
 from skgd.kernels.sum_kernels import kernel
 
-SMALL = 2**15  # entries up to which temporary arrays fit the cache, and nothing is compiled
-BLOCK = 2**18  # entries of a dense matrix that are brought to float64 together
-FEWEST = 128  # rows that products of columns are worth at once
-SMALLEST, LARGEST = 1e-290, 1e290  # sums of squares within which no square has left the numbers
-CONSTANT = 8.0  # spread of a column, in roundings of its mean, up to which it is constant
-OFF = 1e3  # squared centre over variance, beyond which a column is shifted before products
-WITNESSES = 8  # rows that tell most columns of a sparse matrix from full ones
+SMALL = 2**15  # entries, up to which numpy with temporary arrays replaces compiled loops
+BLOCK = 2**18  # entries of a dense matrix that are converted to float64 at once
+FEWEST = 128  # smallest number of rows in a block of a matrix product
+SMALLEST, LARGEST = 1e-290, 1e290  # sums of squares in which no square under- or overflowed
+CONSTANT = 8.0  # a column is constant up to this spread, in roundings of its mean
+OFF = 1e3  # squared centre over variance, above which columns are shifted before products
+WITNESSES = 8  # rows that are tested first when looking for full sparse columns
 
 
 class Columns(NamedTuple):
-    """What is known of the columns of a matrix, each array of shape (p,).
+    """Moments of the columns of a matrix, each of shape (p,).
 
     Attributes
     ----------
@@ -43,9 +42,9 @@ class Columns(NamedTuple):
 
 
 def column_moments(X, weight, intercept=True):
-    """Return the `Columns` of X, for weights with mean one; without an intercept none is constant.
+    """Return the `Columns` of X, for weights with mean one.
 
-    A column of ones then does what an intercept would.
+    Without an intercept no column counts as constant, because a constant column acts as one.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = column_means(X, weight)
@@ -56,19 +55,18 @@ def column_moments(X, weight, intercept=True):
 def are_constant(mean, variance, dtype):
     """Return which columns are constant: their spread is below the rounding of their mean.
 
-    The one rule of what is constant, for all storages and solvers. The rounding is that of the
-    type in which the data came, below which nothing is known of a spread. Columns of zeros do not
-    count: they have no slope, and need no rule.
+    All storages and solvers use this rule. The rounding is that of the dtype of the data. Columns
+    of zeros do not count as constant; their gradient is zero anyway.
     """
     rounding = CONSTANT * np.finfo(dtype).eps * np.abs(mean)
     return (np.sqrt(variance) <= rounding) & (mean != 0.0)
 
 
 def in_range(X, squares, mean=None):
-    """Return the squares of the columns, if none of them has left the range of numbers.
+    """Return the squares of the columns; raise an error if any of them over- or underflowed.
 
-    Columns are too small when entries are not zero, but their squares are (unless it is their
-    ``mean`` that they are the same as).
+    A column is too small if it has nonzero entries whose squares are zero, unless the column
+    equals its ``mean``.
     """
     small = squares < SMALLEST
     if mean is not None:
@@ -83,14 +81,14 @@ def in_range(X, squares, mean=None):
 
 
 def _any_entry(X, columns):
-    """Whether any entry of some columns is not zero."""
+    """Whether these columns have a nonzero entry."""
     if sparse.issparse(X):
         return bool(X.data[columns[X.indices]].any())
     return bool(X[:, columns].any())
 
 
 def matvec(X, v, centre=None, far=False):
-    """Return ``(x_i - centre) . v`` for all rows; a ``far`` centre is taken off entry by entry."""
+    """Return ``(x_i - centre) . v`` for all rows; a ``far`` centre is subtracted from entries."""
     if centre is not None and not far:
         return matvec(X, v) - centre @ v
     if X.dtype == np.float64 and not far:
@@ -105,7 +103,7 @@ def matvec(X, v, centre=None, far=False):
 
 
 def rmatvec(X, u, centre=None, far=False):
-    """Return ``sum_i u_i (x_i - centre)``; a ``far`` centre is taken off entry by entry."""
+    """Return ``sum_i u_i (x_i - centre)``; a ``far`` centre is subtracted from entries."""
     if centre is not None and not far:
         return rmatvec(X, u) - u.sum() * centre
     if X.dtype == np.float64 and not far:
@@ -121,7 +119,7 @@ def rmatvec(X, u, centre=None, far=False):
 
 
 def predictions(X, W):
-    """Return ``X W`` for few columns W, a dense or sparse matrix; X stored in any way."""
+    """Return ``X W`` for a dense or sparse W of few columns, and X of any storage."""
     if X.dtype == np.float64:
         f = X @ W
         return f.toarray() if sparse.issparse(f) else f
@@ -134,7 +132,7 @@ def predictions(X, W):
 def column_means(X, weight):
     """Return the weighted mean of every column, for weights with mean one.
 
-    Added up from a first value, so that the mean of a column with one value is that value.
+    The sum is of differences from the first row, so that the mean of equal values is that value.
     """
     first = _first(X, weight)
     if not sparse.issparse(X) and X.size <= SMALL:
@@ -143,7 +141,7 @@ def column_means(X, weight):
 
 
 def column_squares(X, weight, centre):
-    """Return the weighted mean of every column's square about the centre, None for zero."""
+    """Return the weighted mean square of each column about the centre; None means zero."""
     n, p = X.shape
     centre = np.zeros(p) if centre is None else centre
     if sparse.issparse(X):
@@ -157,7 +155,7 @@ def column_squares(X, weight, centre):
 
 
 def row_squares(X, centre):
-    """Return the squared length of every row, seen from the centre, None for zero."""
+    """Return the squared distance of each row from the centre; None means zero."""
     n, p = X.shape
     centre = np.zeros(p) if centre is None else centre
     if sparse.issparse(X):
@@ -170,7 +168,7 @@ def row_squares(X, centre):
 
 
 def gram(X, weight, centre, squares):
-    """Return ``X^T S X / n``, X seen from the centre and S the weights, and its exactness.
+    """Return ``X^T S X / n`` for centred X and weights S, and a bound of its rounding.
 
     Parameters
     ----------
@@ -178,12 +176,12 @@ def gram(X, weight, centre, squares):
     weight : ndarray of shape (n,)
     centre : ndarray of shape (p,) or None
     squares : ndarray of shape (p,)
-        The diagonal of the answer.
+        The diagonal of the result.
 
     Returns
     -------
     G : ndarray of shape (p, p)
-    exactness : float
+    rounding : float
         Of its entries, in units of the roots of the diagonal.
     """
     n, p = X.shape
@@ -206,21 +204,21 @@ def gram(X, weight, centre, squares):
 
 
 def _off(centre, squares):
-    """Return the largest square of a centre, over the column's variance."""
+    """Return the largest ratio of a squared centre to the variance of its column."""
     spread = squares > 0.0
     return float(np.max(centre[spread] ** 2 / squares[spread], initial=0.0))
 
 
 def row_gram(X, centre, far):
-    """Return the products of all rows, seen from the centre, of shape (n, n).
+    """Return the Gram matrix of the centred rows, of shape (n, n).
 
-    ``far`` says whether the centre is too far from the rows to be taken off afterwards.
+    With ``far`` the centre is subtracted from the entries, not from the products.
     """
     n, p = X.shape
     centre = np.zeros(p) if centre is None else centre
     if sparse.issparse(X):
         shift = np.where(full_columns(X), centre, 0.0)
-        X = X.astype(float)  # as many numbers as the products have, or fewer
+        X = X.astype(float)  # no more numbers than the Gram matrix has
         X.data -= shift[X.indices]
         K, centre = (X @ X.T).toarray(), centre - shift
     elif X.dtype == np.float64 and not far:
@@ -238,7 +236,7 @@ def row_gram(X, centre, far):
 
 
 def full_columns(X, weight=None):
-    """Return which columns of a CSR matrix are stored in every row, or every one with a weight."""
+    """Return which columns of a CSR matrix are stored in every row (of nonzero weight)."""
     n, p = X.shape
     counts = np.arange(n) if weight is None else np.flatnonzero(weight)
     full = np.zeros(p, dtype=bool)
@@ -257,7 +255,7 @@ def _indices(X, i):
 
 
 def _first(X, weight):
-    """Return the first row that has a weight; of a CSR matrix where it is typical, else zero."""
+    """Return the first row of nonzero weight; of a CSR matrix only its full columns, else zero."""
     i = int(np.argmax(weight > 0.0))
     if not sparse.issparse(X):
         return X[i].astype(float)
@@ -267,14 +265,14 @@ def _first(X, weight):
 
 
 def _filled(name, X, *arrays):
-    """Run a compiled sum, and return the last of the arrays; for two results, both are filled."""
+    """Run a compiled sum, and return the last of the arrays; all results are filled."""
     with compiled_code():
         kernel(name, not sparse.issparse(X))(*rows_of(X), *arrays)
     return arrays[-1]
 
 
 def _blocks_gram(X, weight, shift):
-    """Return one triangle of the products of shifted columns, from blocks of rows in float64."""
+    """Return one triangle of the Gram matrix of shifted columns, from float64 blocks of rows."""
     n, p = X.shape
     step = max(FEWEST, BLOCK // p)
     G, room = np.zeros((p, p), order="F"), np.empty((min(step, n), p))
@@ -290,7 +288,7 @@ def _blocks_gram(X, weight, shift):
 
 
 def _symmetric(G):
-    """Complete an F-ordered matrix of which the lower triangle is given; return it C-ordered."""
+    """Complete an F-ordered matrix from its lower triangle; return it C-ordered."""
     for start in range(0, len(G), FEWEST):
         here = slice(start, start + FEWEST)
         corner = np.tril(G[here, here])
