@@ -1,6 +1,6 @@
-"""A part is tried out as ordinary Python, where an index out of range is an error, not a crash.
+"""Dry run of parts as ordinary Python, where an index out of range is an error and not a crash.
 
-Compiled code does not ask where an array ends.
+Compiled code does not check array bounds.
 """
 
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ import numpy as np
 
 
 def rehearse(optimizer, model):
-    """Call what a rule and a model do once an update, on arrays of the sizes that they declare.
+    """Call the methods of an optimizer and a model once, on arrays of their declared sizes.
 
-    Whatever else may happen there is left to compiled code, whose arithmetic is another.
+    Only index errors count; other errors may be due to the difference of Python's arithmetic.
 
     Raises
     ------
     ValueError
-        For an array shorter than the part reaches.
+        If a part uses an index outside of its arrays.
     """
     for rule in (optimizer.resolved(True), optimizer.resolved(False)):
         memory, scalars = np.zeros((rule.n_memory, 1)), np.zeros(rule.n_scalars)
@@ -40,5 +40,5 @@ def _named(part, sizes):
         raise ValueError(
             f"{type(part).__name__} reaches past the arrays that it asks for by {sizes}: {error}."
         ) from error
-    except Exception:  # which tells nothing of an index
+    except Exception:  # not an index error
         return

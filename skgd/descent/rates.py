@@ -1,21 +1,21 @@
-"""The rate behind ``learning_rate="auto"``, from the curvature of the data at hand."""
+"""The automatic learning rate, from the curvature of the data."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-MAX_PREDICTION_CHANGE = 3.0  # spreads of y that a step may move predictions by
-WIDER = 10.0  # times as wide as the data that a Newton step was taken on, which no longer serves
+MAX_PREDICTION_CHANGE = 3.0  # largest change of predictions in a step, in spreads of y
+WIDER = 10.0  # ratio of widths, above which the Newton step is computed on the new data
 
 
 def stable_rate(objective, batch=None, replacement=False):
     """Return a rate at which plain descent cannot diverge on batches of this size.
 
-    On the full batch (None) ``1 / L``. On batches of b out of n rows ``1 / (2 S)`` with the
-    expected smoothness ``S = a L + (1 - a) L_max``, L_max being the largest curvature of a single
-    row: ``a = n (b - 1) / (b (n - 1))`` for rows that differ, ``a = (b - 1) / b`` for rows drawn
-    with replacement. Where the last batch of an epoch is smaller, the mean over its batches.
+    It is ``1 / L`` on the full batch (None), and ``1 / (2 S)`` on batches of b of n rows. The
+    expected smoothness is ``S = a L + (1 - a) L_max``, where L_max is the largest curvature of a
+    row. Without replacement ``a = n (b - 1) / (b (n - 1))``, with it ``a = (b - 1) / b``. If the
+    last batch of an epoch is smaller, a is the mean over the batches.
 
     References
     ----------
@@ -40,18 +40,19 @@ def stable_rate(objective, batch=None, replacement=False):
 
 
 def _share(n, batch, replacement):
-    """Return the share of L in the expected smoothness of a batch."""
+    """Return the weight of L in the expected smoothness of a batch."""
     return (batch - 1) / batch * (1.0 if replacement or n == 1 else n / (n - 1))
 
 
 def stability_limit(objective, optimizer, batch=None, replacement=False):
-    """Return a rate up to which the steps of a rule are stable on batches of this size.
+    """Return the largest stable rate of an optimizer on batches of this size.
 
-    On the full batch, the largest such rate of a quadratic: ``2 / L`` for gradient descent, and
-    `Optimizer.stability_limit` times that for others. On smaller batches the mean square of the
-    distance to a point where all rows agree shrinks up to ``2 / S`` at least, S as in `stable_rate`,
-    and up to ``1 - beta`` times that with momentum; with variance reduction, up to the automatic
-    rate. None for rules whose rate has another unit, and where the curvature has no bound.
+    On the full batch it is the limit for a quadratic: ``2 / L`` for gradient descent, and
+    `Optimizer.stability_limit` times that for others. On smaller batches it is a bound: for rows
+    with a common minimum, the mean squared distance to it falls at rates up to ``2 / S``, S as in
+    `stable_rate`, and up to ``1 - beta`` times that with momentum. With variance reduction it is
+    the automatic rate. None for optimizers whose rate has another unit, and for unbounded
+    curvature.
     """
     share = optimizer.stability_limit()
     if share is None or objective.loss.curvature_estimate(objective.y) is None:
@@ -65,11 +66,11 @@ def stability_limit(objective, optimizer, batch=None, replacement=False):
 
 
 def sign_newton_length(objective, theta, g):
-    """Return how far the exact step along the signs of the gradient moves each parameter.
+    """Return the length of the exact Newton step along the signs of the gradient.
 
-    ``g`` is the gradient of the data term at ``theta``; what the penalty's prox takes off it
-    is left out. The length scales with the parameters: inversely to X, in proportion to y.
-    Infinite where there is no slope.
+    ``g`` is the gradient of the data term at ``theta``; the part that the penalty cancels does
+    not count. The length has the unit of the parameters: proportional to y, inversely to X.
+    Infinite if the gradient is zero.
     """
     p, penalty_strength, penalty = (
         objective.p,
@@ -86,29 +87,29 @@ def sign_newton_length(objective, theta, g):
 
 
 def gradient_unit(objective):
-    """Return the size of a gradient that nothing is known of but the data: the unit of an eps.
+    """Return the typical size of a gradient on these data, which is the unit of ``eps``.
 
-    It is the largest of the parameters' own units, each the root of its curvature times the spread
-    of y. It scales as gradients do when X or y are rescaled.
+    It is the largest root of a column's curvature, times the spread of y. It scales like a
+    gradient when X or y is rescaled.
     """
     steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
     return float(objective.residual_unit * steepest) or 1.0
 
 
 class RateBasis(NamedTuple):
-    """What an automatic rate rests on, as far as data have shown it.
+    """The quantities of the data that determine an automatic rate.
 
-    Where there is no slope, or a valley so flat that the Newton step leaves the range of the data,
-    a step moves predictions by a few times the spread of y.
+    If the gradient is zero, or the objective so flat that the Newton step leaves the range of the
+    data, a step changes predictions by a few times the spread of y.
     """
 
     stable: float  # the reciprocal of the curvature, or of twice the expected smoothness
-    newton: float  # how far the first Newton step moves each parameter
-    width: float  # how far predictions move with all parameters
-    full: bool  # whether an update sees all rows
+    newton: float  # length of the first Newton step, for each parameter
+    width: float  # change of predictions when all parameters change by one
+    full: bool  # whether an update uses all rows
 
     def rate(self, objective, optimizer):
-        """Return an optimizer's own rate, and no more than its decay of the weights bears."""
+        """Return the optimizer's automatic rate, limited by the stability of its weight decay."""
         reach = MAX_PREDICTION_CHANGE * math.sqrt(2.0 * objective.null_objective)
         newton = min(self.newton, reach / self.width if self.width > 0.0 else 1.0)
         rate = optimizer.automatic_rate(self.stable, newton, self.full)
@@ -116,20 +117,17 @@ class RateBasis(NamedTuple):
         return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate
 
     def then(self, later):
-        """Return what holds for these data and for later ones."""
+        """Return a basis that holds for these data and for later data."""
         stable, width = min(self.stable, later.stable), max(self.width, later.width)
         return RateBasis(stable, min(self.newton, later.newton), width, later.full)
 
     def covers(self, later):
-        """Whether later data are not so much wider that they need a Newton step of their own."""
+        """Whether later data are not so much wider that they need a new Newton step."""
         return later.width <= WIDER * self.width
 
 
 def rate_basis(objective, optimizer, batch=None, replacement=False):
-    """Return what a rate rests on, before a Newton step is known, on batches of this size.
-
-    None for all rows.
-    """
+    """Return the `RateBasis` for a batch size (None for all rows), without a Newton step."""
     full = batch is None
     if optimizer.newton_fraction is None:
         return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
@@ -140,20 +138,20 @@ def rate_basis(objective, optimizer, batch=None, replacement=False):
 
 
 def extended(known, objective, optimizer, batch, theta, g):
-    """Return what a rate rests on, with the data at hand.
+    """Return the `RateBasis` after more data.
 
     Parameters
     ----------
     known : RateBasis or None
-        Of the data before.
+        Of the data so far.
     objective : Objective
     optimizer : Optimizer
     batch : tuple of int or None, and bool
-        Rows in an update, None for all, and whether they are drawn with replacement.
+        The batch size, None for all rows, and whether rows are drawn with replacement.
     theta : ndarray of shape (d,)
-        From where the Newton step is taken.
+        The start of the Newton step.
     g : ndarray of shape (d,) or None
-        The gradient of the data term there; None where it is not known.
+        The gradient of the data term there; None if it is not known.
     """
     basis = rate_basis(objective, optimizer, *batch)
     if optimizer.newton_fraction is not None and not (known and known.covers(basis)):
@@ -164,12 +162,12 @@ def extended(known, objective, optimizer, batch, theta, g):
 
 
 def is_told(objective, optimizer, basis):
-    """Whether data tell a rate; those without curvature or slope do not, and others will."""
+    """Whether the data determine a rate; data without curvature or gradient do not."""
     sloped = optimizer.newton_fraction is None or basis.newton < math.inf
     return bool(sloped and objective.column_curvature.any())
 
 
 def automatic_rate(objective, optimizer, theta, batch=None, replacement=False):
-    """Return the rate for an optimizer that starts at ``theta``, on batches of this size."""
+    """Return the automatic rate of an optimizer that starts at ``theta``, for this batch size."""
     basis = extended(None, objective, optimizer, (batch, replacement), theta, None)
     return basis.rate(objective, optimizer)

@@ -1,4 +1,4 @@
-"""How far a point is from the minimum: the unit and the rounding of the proximal gradient."""
+"""Stopping tests: the unit and the rounding of the proximal gradient."""
 
 import math
 
@@ -10,10 +10,10 @@ ROUNDING = 8.0 * np.finfo(float).eps
 
 
 def thresholded_average(objective, mean):
-    """Return the mean of iterates, with zeros where a proximal step from it sets them.
+    """Return the mean of iterates, with the zeros of a proximal step from it.
 
-    Iterates under an l1 penalty are zero now and then; their mean hardly ever is. A weight of
-    the mean is set to zero where a step of its own curvature's length says so.
+    Under an l1 penalty a weight is zero in some iterates only, so its mean is hardly ever zero. A
+    weight of the mean is set to zero if a proximal step of length one over its curvature does so.
     """
     iterate, penalty_strength = mean.copy(), objective.data.penalty_strength
     g, penalty = objective.value_and_gradient(mean)[1], objective.penalty
@@ -26,13 +26,12 @@ def thresholded_average(objective, mean):
 
 
 def residual_scale(objective):
-    """Return the prox step, the unit and the rounding of each entry of the residual.
+    """Return the prox step, the unit and the rounding of each entry of the proximal gradient.
 
-    A parameter's proximal gradient is measured in units of the root of its curvature times
-    the spread of y, which makes it, for a weight, the correlation of its column with what is
-    left to explain. Where a column is seen from zero, but lies far from it, its spread is meant:
-    of its length it would be a share that is small wherever the intercept fits. Rounding is what
-    the sum over rows cannot resolve.
+    The unit is the root of the parameter's curvature times the spread of y. For a weight, the
+    scaled entry is then the correlation of its column with the residual. If columns are not
+    centred, the unit uses their variance instead of their mean square; otherwise the entry would
+    be small whenever the intercept fits. The rounding is that of the sum over rows.
     """
     p, curvature = objective.p, objective.column_curvature.copy()
     size = curvature.copy()
@@ -49,17 +48,18 @@ def residual_scale(objective):
 
 
 def stopping_rule(objective, full, tol, patience, clips):
-    """Return what the loop compares with.
+    """Return the stopping rule of the loop.
 
     Parameters
     ----------
     objective : Objective
     full : bool
-        Whether an update sees all rows.
+        Whether an update uses all rows.
     tol : float or None
         None for no test.
     patience : tuple of int, and float or None
-        Epochs without improvement before a descent ends, and before a schedule reacts, if it does.
+        Epochs without improvement before the descent ends, and before a schedule lowers the rate,
+        if it does.
     clips : tuple of two float
     """
     scale = residual_scale(objective) if full else np.ones((3, objective.d))

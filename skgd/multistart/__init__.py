@@ -1,1 +1,1 @@
-"""Many starts: screening of random points, Newton steps, and the table of minima."""
+"""Search for the best of many minima: random screening, Newton steps, a list of minima."""

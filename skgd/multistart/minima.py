@@ -1,4 +1,4 @@
-"""Stationary points of an objective that has many: reached exactly, told apart, described."""
+"""Stationary points of an objective with many minima: refine, merge and classify them."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from scipy import linalg
 
 from skgd.table import table
 
-FLAT = 1e-6  # of a scaled eigenvalue, below which a direction counts as flat
-PERFECT = 1e-12  # of the constant prediction's objective, below which there is nothing to choose
-SAME = 1e-3  # of the targets' size: the root mean square by which two curves may differ
+FLAT = 1e-6  # scaled eigenvalue, below which a direction counts as flat
+PERFECT = 1e-12  # of the null objective; below it all fits are equally good
+SAME = 1e-3  # of the scale of y: the root mean square difference of equal curves
 
 
 class StationaryPoint(NamedTuple):
-    """Where descents have ended.
+    """The end of one or more descents.
 
     Attributes
     ----------
@@ -21,12 +21,12 @@ class StationaryPoint(NamedTuple):
         The parameters.
     objective : float
     kind : {"minimum", "saddle", "maximum", "flat", "not stationary", "kink"}
-        The last where the slope of the loss jumps, so that a Hessian tells nothing.
+        "kink" if the loss is nonsmooth, so that the Hessian gives no information.
     eigenvalues : ndarray of shape (d,)
-        Of the Hessian, the smallest first; of weights at a kink of the penalty, and of all at a
-        kink of the loss, NaN.
+        Of the Hessian, the smallest first. NaN for weights at a kink of the penalty, and for all
+        parameters of a nonsmooth loss.
     n_starts : int
-        How many descents ended here.
+        The number of descents that ended here.
     """
 
     theta: np.ndarray
@@ -37,7 +37,7 @@ class StationaryPoint(NamedTuple):
 
 
 class End(NamedTuple):
-    """Where a descent has ended, and how many others with it."""
+    """The end of a descent, and the number of descents that ended there."""
 
     theta: np.ndarray
     n_starts: int
@@ -45,7 +45,7 @@ class End(NamedTuple):
 
 
 class Minima(list):
-    """Stationary points, the best first. A list of `StationaryPoint`, which prints as a table."""
+    """A list of `StationaryPoint`, the best first, which prints as a table."""
 
     def __str__(self):
         head = ("kind", "objective", "starts", "parameters")
@@ -62,13 +62,13 @@ class Minima(list):
 
 
 def polish(objective, theta, max_iter=100):
-    """Go on downhill to a stationary point by Newton steps.
+    """Refine a point to a stationary point by saddle-free Newton steps.
 
-    Along each eigenvector of the Hessian the step is the slope over the absolute curvature, so
-    that it leads away from saddles; it moves predictions by no more than the spread of y to first
-    order, and is halved until the objective falls. Flat directions
-    are left alone. Weights that are exactly zero stay so; where the penalty has a kink, none may
-    change its sign, or ``theta`` is returned as it is. So it is under a loss whose slope jumps.
+    Along each eigenvector of the Hessian the step is the slope divided by the absolute curvature,
+    so that it leads away from saddle points. To first order a step changes predictions by no more
+    than the scale of y; it is halved until the objective falls. Weights that are exactly zero stay
+    zero. If a weight with a nonsmooth penalty changes its sign, or if the loss is nonsmooth,
+    ``theta`` is returned unchanged.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def polish(objective, theta, max_iter=100):
 
 
 def _lower(objective, theta, free, step, gain, halvings=30):
-    """Return the first point on the way back from a step where the objective is lower enough."""
+    """Halve the step until the objective falls enough (Armijo); return that point, or theta."""
     begin = objective.value(theta)
     for k in range(halvings):
         point, share = theta.copy(), 0.5**k
@@ -123,12 +123,11 @@ def _lower(objective, theta, free, step, gain, halvings=30):
 
 
 def describe(objective, theta, n_starts=1, settled=False):
-    """Return what kind of point this is.
+    """Classify a point by the eigenvalues of the Hessian.
 
-    It counts as stationary when a descent has ``settled`` there to its own tolerance, or the step
-    of Levenberg and Marquardt would lower the objective by less than a millionth of it; and a
-    direction as flat when its curvature is below a millionth of the largest that the parameters
-    can have.
+    The point is stationary if a descent has converged to its tolerance there (``settled``), or if
+    a Levenberg-Marquardt step would lower the objective by less than a millionth. A direction is
+    flat if its curvature is below a millionth of the largest possible one.
     """
     free, slope = _smooth_part(objective, theta)
     value, g = objective.value_and_gradient(theta)
@@ -157,7 +156,7 @@ def _kind(eigenvalues_scaled):
 
 
 def _smooth_part(objective, theta):
-    """Return which parameters are off the penalty's kinks, and the slope of its cusps there."""
+    """Return the parameters at which the penalty is smooth, and the slope of its l1 part there."""
     cost = (
         np.zeros(objective.p)
         if objective.elastic_strengths is None
@@ -171,12 +170,12 @@ def _smooth_part(objective, theta):
 
 
 def _unit(curvature):
-    """Return the step over which each parameter bends the curve by one; one where it is flat."""
+    """Return the unit of each parameter: one over the root of its curvature; one if it is flat."""
     return 1.0 / np.sqrt(np.where(curvature > 0.0, curvature, 1.0))
 
 
 def _gain(objective, theta, g, free):
-    """Return how much a damped Gauss-Newton step would lower the objective to first order."""
+    """Return by how much a damped Gauss-Newton step would lower the objective."""
     if free.size == 0:
         return 0.0
     J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
@@ -188,9 +187,9 @@ def _gain(objective, theta, g, free):
 
 
 def distinct(objective, ends):
-    """Merge ends whose curves are the same, the best first.
+    """Merge ends whose curves are equal, and sort them, the best first.
 
-    Perfect fits are equally good, and keep their order.
+    Perfect fits count as equally good and keep their order.
 
     Parameters
     ----------
@@ -220,14 +219,14 @@ def _distance(a, b):
 
 
 def covariance(objective, theta):
-    """Return the covariance of the parameters; for the squared error that of `curve_fit`.
+    """Return the covariance of the parameters, for the squared error the one of `curve_fit`.
 
-    ``phi (J^T S J)^-1``. S holds the weights times the second derivatives of the loss, and phi is
-    the weighted sum of its squared slopes over that of its second derivatives, times
-    ``n / (n - d)`` for n rows that have a weight: the squared residuals over n - d for the squared
-    error, the dispersion of a Poisson regression, and Huber's estimate. Infinite where J has not
-    full rank, there are no more rows than parameters, or the loss has no second derivative. A
-    penalty is not accounted for.
+    ``phi (J^T S J)^-1``. S are the sample weights times the second derivatives of the loss. The
+    dispersion phi is the weighted sum of the squared first derivatives, divided by that of the
+    second derivatives, times ``n / (n - d)`` for n rows of nonzero weight. This is the residual
+    variance for the squared error, the dispersion of a Poisson regression, and Huber's estimate.
+    The covariance is infinite if J is rank deficient, if there are no more rows than parameters,
+    or if the loss has no second derivative. It ignores the penalty.
 
     References
     ----------

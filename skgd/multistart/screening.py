@@ -1,7 +1,7 @@
-"""Where to begin when there are many minima: many random points, of which the best few.
+"""Starting points for objectives with many minima: the best of many random points.
 
-Points of `Gabor`'s parameters are drawn from a box, given the amplitude and the baseline that
-suit them best (these enter linearly), and ranked by their loss on some of the rows.
+Parameters of `Gabor` are drawn from a box. Amplitude and baseline enter linearly and are then
+fitted by least squares. The points are ranked by their loss on a sample of the rows.
 """
 
 import numpy as np
@@ -9,29 +9,28 @@ from scipy import sparse
 
 from skgd.kernels.row_kernels import loss_terms, model_predictions
 
-ROWS = 256  # that points are ranked on, at most
-FINEST = 40  # points on a column's range that a wave can need, at most
-AT_ONCE = 3000  # points that are ranked in one go; the best as many are kept
-MOST = 30_000  # points that are drawn where nobody says how many
-# Of a point's loss, over its bend: the mean squared difference up to which others are like it.
+ROWS = 256  # largest number of rows for the ranking
+FINEST = 40  # largest number of points over the range of a column that limits the frequency
+AT_ONCE = 3000  # points that are ranked at once; the best of as many are kept
+MOST = 30_000  # largest default number of points
+# Curves are similar up to this mean squared difference, in units of loss over loss curvature.
 MIN_DISTANCE = 0.5
 
 
 def screen(objective, n_screen, n_init, rng, bounds=None):
-    """Return the best of many random points, each with a curve of its own.
+    """Return the best of many random points, with pairwise different curves.
 
     Parameters
     ----------
     objective : Objective
         Of a `Gabor` model.
     n_screen : int
-        Points to draw.
+        The number of points to draw.
     n_init : int
-        Points to return, at most.
+        The largest number of points to return.
     rng : numpy.random.Generator
     bounds : ndarray of shape (d, 2) or None
-        The box, in the order of the objective's parameters; None for the one that `natural_box`
-        draws from.
+        The box, in the order of the objective's parameters; None for that of `default_bounds`.
 
     Returns
     -------
@@ -50,15 +49,15 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
 
 
 def default_n_screen(p):
-    """Return how many points to draw for p columns."""
+    """Return the default number of points for p columns."""
     return min(AT_ONCE * 10 ** (p - 1), MOST)
 
 
 def default_bounds(X):
-    """Return the largest frequency worth trying, and the lowest and highest x, for each column.
+    """Return the largest useful frequency, and the smallest and largest x, of each column.
 
-    The fastest wave has half a period between neighbours, were the column's values spread evenly
-    (and not more than a few dozen); with p columns, each gets its share of ``1 / sqrt(p)``.
+    At the largest frequency there is half a period between neighbouring values, if the values of
+    the column were equidistant (and at most 40). With p columns it is divided by ``sqrt(p)``.
     """
     X = X.toarray() if sparse.issparse(X) else X
     low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
@@ -69,7 +68,7 @@ def default_bounds(X):
 
 
 def _some_rows(objective, rng):
-    """Return rows, targets and weights, the latter with sum one."""
+    """Return a sample of rows, targets and weights; the weights have sum one."""
     rows = np.flatnonzero(objective.weight)
     if rows.size > ROWS:
         rows = np.sort(rng.choice(rows, ROWS, replace=False))
@@ -78,7 +77,7 @@ def _some_rows(objective, rng):
 
 
 def _ranked(objective, X, y, weight, n_points, rng, bounds):
-    """Return random points, their curves over some rows, and their losses on them."""
+    """Return random points, and their curves and losses on the given rows."""
     targets = objective.loss.linked(y)
     if bounds is None:
         theta = _drawn(objective.model, X, targets, n_points, rng)
@@ -93,7 +92,7 @@ def _ranked(objective, X, y, weight, n_points, rng, bounds):
 
 
 def _drawn(model, X, y, n_screen, rng):
-    """Return points whose packets lie where the data are; the first is the straight line."""
+    """Return random points whose packets overlap the data; the first is nearly a straight line."""
     fastest, low, high = default_bounds(X)
     w = rng.uniform(-1.0, 1.0, (n_screen, len(low))) * fastest
     middle = rng.uniform(low, high, w.shape)
@@ -106,7 +105,7 @@ def _drawn(model, X, y, n_screen, rng):
 
 
 def _line(X, y):
-    """Return w and b such that ``sin(b + 0.06 w . x)`` is about y, were y small."""
+    """Return w and b such that ``sin(b + 0.06 w . x)`` is close to y for small y."""
     dense = X.toarray() if sparse.issparse(X) else X
     line = np.linalg.lstsq(np.column_stack([0.06 * dense, np.ones(len(y))]), y, rcond=None)[0]
     line /= max(1.0, np.abs(y).max())
@@ -114,7 +113,7 @@ def _line(X, y):
 
 
 def _fit_linear_parameters(objective, theta, curves, y, weight):
-    """Give every point the amplitude and the baseline that suit it; return the new curves."""
+    """Set amplitude and baseline of each point by least squares; return the new curves."""
     model, p = objective.model, objective.p
     level = weight @ y if model.baseline else 0.0
     mean = curves @ weight if model.baseline else np.zeros(len(curves))
@@ -132,7 +131,7 @@ def _fit_linear_parameters(objective, theta, curves, y, weight):
 
 
 def _select_diverse(curves, losses, weight, most):
-    """Return the indices of the best points, leaving out those that are like a better one."""
+    """Return the indices of the best points, without those that are similar to a better one."""
     chosen, losses = [], losses.copy()
     for _ in range(most):
         k = int(np.argmin(losses))
