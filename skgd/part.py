@@ -9,12 +9,15 @@ import inspect
 from collections import namedtuple
 from numbers import Integral, Real
 from operator import attrgetter
+from types import UnionType
+from typing import Any, ClassVar, Self, dataclass_transform, get_args
 
 NoFields = namedtuple("NoFields", ())
 
 LARGEST_INT = 2**63 - 1  # that compiled code can hold
 
 
+@dataclass_transform(frozen_default=True)
 class Part:
     """A value made of named hyper-parameters, declared as annotated attributes.
 
@@ -46,14 +49,15 @@ class Part:
     """
 
     __slots__ = ("_values",)
-    _fields = ()
-    _tuple = NoFields
-    _types = {}
-    _defaults = {}
-    ranges = {}
-    named = {}
+    __signature__ = inspect.Signature()
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _tuple: ClassVar[type[tuple]] = NoFields
+    _types: ClassVar[dict[str, Any]] = {}
+    _defaults: ClassVar[dict[str, Any]] = {}
+    ranges: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+    named: ClassVar[dict[str | None, type["Part"]]] = {}
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls) -> None:
         declared = inspect.get_annotations(cls, eval_str=True)
         if not declared:
             return
@@ -63,8 +67,9 @@ class Part:
         cls._defaults = cls._defaults | {f: cls.__dict__[f] for f in declared if f in cls.__dict__}
         for field in cls._fields:
             setattr(cls, field, property(attrgetter(f"_values.{field}")))
+        cls.__signature__ = inspect.Signature([*map(cls._parameter, cls._fields)])
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         values = dict(zip(cls._fields, args))
         surplus = set(kwargs) - set(cls._fields) | set(kwargs) & set(values)
         if surplus or len(args) > len(cls._fields):
@@ -81,7 +86,7 @@ class Part:
         object.__setattr__(part, "_values", fields)
         return part
 
-    def __setattr__(self, name, *value):
+    def __setattr__(self, name: str, *value: Any) -> None:
         raise AttributeError(
             f"{type(self).__name__} cannot be changed; replace({name}=...) returns another."
         )
@@ -89,11 +94,21 @@ class Part:
     __delattr__ = __setattr__
 
     @classmethod
+    def _parameter(cls, field):
+        """Return a field as a parameter of the signature."""
+        return inspect.Parameter(
+            field,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=cls._defaults.get(field, inspect.Parameter.empty),
+            annotation=cls._types[field],
+        )
+
+    @classmethod
     def _checked(cls, field, value):
         """Return the value as it is kept, if the field can have it."""
         if field in cls._defaults and value is cls._defaults[field]:
             return value
-        kind, allowed = cls._types[field], cls.ranges.get(field)
+        kind, allowed = _kind(cls._types[field]), cls.ranges.get(field)
         read, wanted = _reader(kind, allowed)
         try:
             return read(value, kind, allowed)
@@ -103,7 +118,7 @@ class Part:
                 f"Got {value!r} instead."
             ) from None
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the fields and their values, parts inside this part included."""
         params = self._asdict()
         inner = {name: part for name, part in params.items() if isinstance(part, Part)}
@@ -112,7 +127,7 @@ class Part:
                 params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         return params
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> Self:
         """Return a new part with some fields changed; ``inner__field`` reaches inside."""
         own = self._asdict()
         for name, value in changes.items():
@@ -152,6 +167,15 @@ def is_number(value, kind=Real):
 def _letter(value):
     """Return numpy's letter for the type of a value; None where it has none."""
     return getattr(getattr(value, "dtype", None), "kind", None)
+
+
+def _kind(declared):
+    """Return the one kind of value that a field has, beside None and the names of parts."""
+    if not isinstance(declared, UnionType):
+        return declared
+    kinds = [kind for kind in get_args(declared) if kind is not type(None)]
+    parts = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)]
+    return (parts or kinds)[0]
 
 
 # Each kind of field has a reader, which returns a value as it is kept, or raises.

@@ -162,7 +162,7 @@ class Cosine(Schedule):
     """
 
     __slots__ = ()
-    horizon: float = None
+    horizon: float | None = None
     floor: float = 1e-3
     per: str = "epoch"
     ranges = {"horizon": "(0, inf)", "floor": "(0, 1]", "per": UNITS}
@@ -233,7 +233,7 @@ class WarmUp(Schedule):
 
     __slots__ = ()
     length: float = 10.0
-    then: Schedule = Constant()
+    then: Schedule | str = Constant()
     ranges = {"length": "[1, inf)"}
 
     @property

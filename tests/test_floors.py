@@ -21,7 +21,7 @@ FILES = {
 
 PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
 FLOORS = {  # from below; a package may import itself, and what stands beside it
-    "skgd.part": {"collections", "inspect", "math", "numbers", "operator"},
+    "skgd.part": {"collections", "inspect", "math", "numbers", "operator", "types", "typing"},
     "skgd.table": set(),
     **{part: {"math", "numpy", "skgd.part"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},

@@ -67,6 +67,8 @@ def newton_step(R, w, strengths, signs, least_length=False):
     ndarray of shape (k,)
     """
     (a, b), k = strengths, w.size
+    if k == 0:
+        return np.zeros(0)
     penalised = np.flatnonzero(b > 0.0)
     roots = np.zeros((penalised.size, k))
     roots[range(penalised.size), penalised] = np.sqrt(b[penalised])

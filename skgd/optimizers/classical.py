@@ -87,7 +87,7 @@ class Nesterov(Optimizer):
     """
 
     __slots__ = ()
-    beta: float = None
+    beta: float | None = None
     ranges = {"beta": "[0, 1)"}
     n_memory = 1
 
