@@ -1,6 +1,7 @@
 """Losses: how far a prediction ``f`` is from its target ``y``."""
 
 import math
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,56 +19,56 @@ class Loss(Part):
     link : str
         What takes the mean of y to ``f``, in the words of generalised linear models:
         "identity" where the prediction is ``f`` itself, "log" where it is ``exp(f)``, or a name
-        of your own. A class that overrides `mean` and gives none is called "custom".
+        of your own. A class that overrides `inverse_link` and names none is called "custom".
     curvature : float or None
         The largest second derivative in ``f``; None where there is no bound.
     quadratic : bool
         Whether the loss is ``(f - y)^2 / 2``, for which there are closed forms.
-    rough : bool
+    nonsmooth : bool
         Whether the slope jumps, so that the gradient does not vanish at the minimum and a
         descent ends when the objective stops improving.
-    lowest : float
+    min_target : float
         The smallest target that makes sense.
     """
 
     __slots__ = ()
-    curvature = None
-    quadratic = False
-    nonsmooth = False
-    min_target = -math.inf
-    link = "identity"
+    curvature: ClassVar[float | None] = None
+    quadratic: ClassVar[bool] = False
+    nonsmooth: ClassVar[bool] = False
+    min_target: ClassVar[float] = -math.inf
+    link: ClassVar[str] = "identity"
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "inverse_link" in vars(cls) and "link" not in vars(cls):
             cls.link = "custom"
 
-    def value(self, f, y):
+    def value(self, f: float, y: float) -> float:
         """Return the loss of predicting ``f`` for ``y``."""
         raise NotImplementedError
 
-    def slope(self, f, y):
+    def slope(self, f: float, y: float) -> float:
         """Return the derivative of `value` in ``f``."""
         raise NotImplementedError
 
-    # ``second(f, y)`` is the second derivative in f. Only second-order answers ask for it; where
-    # it is None, differences of `slope` take its place.
-    second_derivative = None
+    # ``second_derivative(f, y)`` is the second derivative in f. Only second-order methods use it;
+    # where it is None, differences of `slope` take its place.
+    second_derivative: ClassVar[Any] = None
 
-    def inverse_link(self, f):
+    def inverse_link(self, f: float) -> float:
         """Return the prediction in the unit of ``y``: the inverse link."""
         return f
 
-    def curvature_estimate(self, y):
-        """Return a second derivative to reckon with where there is no bound; None for none.
+    def curvature_estimate(self, y: np.ndarray) -> float | None:
+        """Return a typical second derivative for these targets, an array; None if unknown.
 
-        Of all targets at once, an array. The automatic rate rests on it, and falls if it was too
-        small.
+        It takes the place of `curvature` where there is no bound. The automatic rate is computed
+        from it, and falls if it was too small.
         """
         return self.curvature
 
-    def linked(self, y):
-        """Return all targets, an array, in the unit of ``f``: where predictions will lie."""
+    def linked(self, y: np.ndarray) -> np.ndarray:
+        """Return all targets, an array, in the unit of ``f``, where predictions will lie."""
         return y
 
 

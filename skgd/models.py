@@ -1,9 +1,11 @@
 """Models: what is predicted for a row ``x``, and how that depends on the parameters.
 
 A row enters only by its projection ``z = w . x``, which the descent computes, for dense
-and sparse rows alike. The parameters are ``theta = (w_1 ... w_p, others)``: the weights
-first, which a penalty shrinks, then the model's others, which none does.
+and sparse rows alike. The parameters are ``theta = (w_1 ... w_p, extra)``: the weights
+first, which are penalised, then the model's other parameters, which are not.
 """
+
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,50 +18,52 @@ SIZES = 1e-30, 1e140  # of a width at least, and of amplitude, width and baselin
 class Model(Part):
     """A function of the projection and the other parameters.
 
-    `value`, `slope`, `pull` and `second` speak of one row, in scalars, and are compiled. The
-    other methods are asked once about all targets, and are not.
+    `value`, `slope`, `add_parameter_gradient` and `second_derivative` speak of one row, in
+    scalars, and are compiled. The other methods are called once for all targets, and are not.
 
     Attributes
     ----------
     linear : bool
         Whether the prediction is linear in all parameters.
-    stretch : float
-        The share of ``z`` that is added to the first of the other parameters, where there
-        are any.
+    projection_scale : float
+        The number c of ``c z + theta[p]``, if the projection enters only in this sum with the
+        first of the other parameters.
     """
 
     __slots__ = ()
-    linear = False
-    projection_scale = 1.0
+    linear: ClassVar[bool] = False
+    projection_scale: ClassVar[float] = 1.0
 
-    def n_extra_parameters(self):
+    def n_extra_parameters(self) -> int:
         """Return how many parameters there are beside the weights."""
         return 0
 
-    def value(self, z, theta, p):
+    def value(self, z: float, theta: np.ndarray, p: int) -> float:
         """Return the prediction; the other parameters are ``theta[p:]``."""
         raise NotImplementedError
 
-    def slope(self, z, theta, p):
+    def slope(self, z: float, theta: np.ndarray, p: int) -> float:
         """Return the derivative of `value` in ``z``."""
         raise NotImplementedError
 
-    def add_parameter_gradient(self, z, theta, p, r, g):
+    def add_parameter_gradient(
+        self, z: float, theta: np.ndarray, p: int, r: float, g: np.ndarray
+    ) -> None:
         """Add ``r`` times the derivatives in the other parameters to ``g[p:]``."""
 
-    # ``second(z, theta, p, r, H)`` adds r times the second derivatives, in z and the others, to H
-    # of shape (1 + n_others, 1 + n_others). Where it is None, differences of `slope` and `pull`
-    # take its place; a linear model needs none.
-    second_derivative = None
+    # ``second_derivative(z, theta, p, r, H)`` adds r times the second derivatives, in z and the
+    # other parameters, to H of shape (1 + n_extra, 1 + n_extra). Where it is None, differences of
+    # `slope` and `add_parameter_gradient` take its place; a linear model needs none.
+    second_derivative: ClassVar[Any] = None
 
-    def curvature(self, loss, y):
+    def curvature(self, loss: Any, y: np.ndarray) -> Any:
         """Return a bound on the second derivatives of each row's loss, or one for all.
 
-        In every direction of ``(stretch * z + first other, second other, ...)``.
+        In every direction of ``(projection_scale * z + theta[p], theta[p + 1], ...)``.
         """
         raise NotImplementedError
 
-    def diagonal_curvature(self, loss, y):
+    def diagonal_curvature(self, loss: Any, y: np.ndarray) -> Any:
         """Return such bounds for each of the other parameters alone."""
         return [self.curvature(loss, y)] * self.n_extra_parameters()
 
@@ -221,7 +225,7 @@ class Gabor(Model):
         return (curvature * np.square(slopes) + steepest * np.array(second_derivatives))[fitted]
 
     def _steepest(self, loss, y):
-        """Return A and S, bounds of the loss's bend and slope, and those of the prediction's."""
+        """Return A and S, bounds of the loss's curvature and slope, and of those of f."""
         targets = loss.linked(y)
         largest = float(np.abs(targets).max())
         A, S = 2.0 * largest if self.amplitude else 1.0, 1.0 if self.width else 4.0

@@ -10,7 +10,7 @@ from collections import namedtuple
 from numbers import Integral, Real
 from operator import attrgetter
 from types import UnionType
-from typing import Any, ClassVar, Self, dataclass_transform, get_args
+from typing import Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
 NoFields = namedtuple("NoFields", ())
 
@@ -25,8 +25,9 @@ class Part:
     ``str``, a kind of part, or anything else that only Python code reads) and may bound
     them in ``ranges``: numbers in the notation of intervals, strings by a tuple. Values are
     checked when the part is made, and numbers are made ``float``, so that compiled code sees
-    one type for each field. A field that holds a part takes an instance, or its name in the
-    table ``named`` of its kind.
+    one type for each field. A field whose default is None is declared as ``float | None``. One
+    that holds a part is declared as ``Schedule | str`` and takes an instance, or its name in the
+    table ``named`` of its kind. What is annotated as ``ClassVar`` is no field.
 
     Raises
     ------
@@ -58,7 +59,8 @@ class Part:
     named: ClassVar[dict[str | None, type["Part"]]] = {}
 
     def __init_subclass__(cls) -> None:
-        declared = inspect.get_annotations(cls, eval_str=True)
+        annotated = inspect.get_annotations(cls, eval_str=True)
+        declared = {f: kind for f, kind in annotated.items() if get_origin(kind) is not ClassVar}
         if not declared:
             return
         cls._types = cls._types | declared

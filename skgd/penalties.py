@@ -16,29 +16,29 @@ class Penalty(Part):
 
     __slots__ = ()
 
-    def value(self, w):
+    def value(self, w: float) -> float:
         """Return Omega(w)."""
         raise NotImplementedError
 
-    def gradient(self, w):
+    def gradient(self, w: float) -> float:
         """Return the derivative of the smooth part at ``w``."""
         return 0.0
 
-    def prox(self, w, step):
+    def prox(self, w: float, step: float) -> float:
         """Return the z that minimises ``step * rest(z) + (z - w)^2 / 2``.
 
         ``rest`` is what `gradient` leaves out.
         """
         return w
 
-    def curvature(self):
+    def curvature(self) -> float:
         """Return a bound on the second derivative of the smooth part."""
         return 0.0
 
-    def elastic(self):
-        """Return ``(a, b)`` where ``Omega(w) = a |w| + b w^2 / 2``, or None where it is not.
+    def elastic(self) -> tuple[float, float] | None:
+        """Return ``(a, b)`` if ``Omega(w) = a |w| + b w^2 / 2``, else None.
 
-        Duality gaps, references and the lazy form for sparse data rest on it.
+        Duality gaps, direct solvers, references and lazy updates on sparse data need it.
         """
         return None
 

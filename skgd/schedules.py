@@ -24,7 +24,7 @@ class Schedule(Part):
     __slots__ = ()
     per = "epoch"
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         """Return the multipliers at times ``k``.
 
         Parameters
@@ -39,15 +39,15 @@ class Schedule(Part):
         """
         raise NotImplementedError
 
-    def for_horizon(self, max_iter):
+    def for_horizon(self, max_iter: int) -> "Schedule":
         """Return this schedule for a descent of ``max_iter`` epochs."""
         return self
 
-    def patience(self):
+    def patience(self) -> float | None:
         """Return how many epochs without improvement the schedule waits; None for ever."""
         return None
 
-    def next_factor(self, factor):
+    def next_factor(self, factor: float) -> float:
         """Return the further factor on the rate when `patience` has run out.
 
         ``factor`` is the one so far, 1 at the start; 0 as an answer ends the descent.
@@ -60,7 +60,7 @@ class Constant(Schedule):
 
     __slots__ = ()
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return np.ones(np.shape(k))
 
 
@@ -82,7 +82,7 @@ class Step(Schedule):
     per: str = "epoch"
     ranges = {"every": "(0, inf)", "factor": "(0, 1]", "per": UNITS}
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return self.factor ** np.floor(np.asarray(k) / self.every)
 
 
@@ -101,7 +101,7 @@ class Exponential(Schedule):
     per: str = "epoch"
     ranges = {"decay": "(0, 1]", "per": UNITS}
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return self.decay ** np.asarray(k, dtype=float)
 
 
@@ -120,7 +120,7 @@ class InverseTime(Schedule):
     per: str = "epoch"
     ranges = {"decay": "[0, inf)", "per": UNITS}
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return 1.0 / (1.0 + self.decay * np.asarray(k))
 
 
@@ -139,7 +139,7 @@ class InverseScaling(Schedule):
     per: str = "epoch"
     ranges = {"power": "[0, inf)", "per": UNITS}
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return (np.asarray(k) + 1.0) ** -self.power
 
 
@@ -167,14 +167,14 @@ class Cosine(Schedule):
     per: str = "epoch"
     ranges = {"horizon": "(0, inf)", "floor": "(0, 1]", "per": UNITS}
 
-    def for_horizon(self, max_iter):
+    def for_horizon(self, max_iter: int) -> "Schedule":
         if self.horizon is not None:
             return self
         if self.per == "update":
             raise ValueError("Cosine(per='update') needs a horizon, in updates.")
         return self.replace(horizon=max_iter)
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         done = np.minimum(np.asarray(k) / self.horizon, 1.0)
         return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + np.cos(np.pi * done))
 
@@ -203,13 +203,13 @@ class Adaptive(Schedule):
     floor: float = 1e-6
     ranges = {"factor": "(0, 1)", "wait": "[1, inf)", "floor": "(0, 1]"}
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         return np.ones(np.shape(k))
 
-    def patience(self):
+    def patience(self) -> float | None:
         return self.wait
 
-    def next_factor(self, factor):
+    def next_factor(self, factor: float) -> float:
         return factor * self.factor if factor * self.factor >= self.floor else 0.0
 
 
@@ -237,21 +237,21 @@ class WarmUp(Schedule):
     ranges = {"length": "[1, inf)"}
 
     @property
-    def per(self):
+    def per(self) -> str:
         return self.then.per
 
-    def for_horizon(self, max_iter):
+    def for_horizon(self, max_iter: int) -> "Schedule":
         return self.replace(then=self.then.for_horizon(max(max_iter - self.length, 1.0)))
 
-    def multiplier(self, k):
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
         k = np.asarray(k)
         later = self.then.multiplier(np.maximum(k - self.length, 0.0))
         return np.where(k < self.length, np.minimum((k + 1.0) / self.length, 1.0), later)
 
-    def patience(self):
+    def patience(self) -> float | None:
         return self.then.patience()
 
-    def next_factor(self, factor):
+    def next_factor(self, factor: float) -> float:
         return self.then.next_factor(factor)
 
 

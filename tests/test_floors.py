@@ -23,7 +23,7 @@ PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skg
 FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.part": {"collections", "inspect", "math", "numbers", "operator", "types", "typing"},
     "skgd.table": set(),
-    **{part: {"math", "numpy", "skgd.part"} for part in PARTS},
+    **{part: {"math", "numpy", "typing", "skgd.part"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},
     "skgd.kernels.cache": {"numba"},
     "skgd.kernels.compiling": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},

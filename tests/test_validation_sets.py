@@ -151,7 +151,7 @@ def test_a_frame_reaches_the_scorer_with_its_names_and_nobody_warns(library, spl
         warnings.simplefilter("always", UserWarning)
         model.fit(frame, y, **given)
     said = [str(warning.message) for warning in said if "feature names" in str(warning.message)]
-    known = "feature_names_in_" in vars(model)  # scikit-learn 1.6 does not see those of every polars
+    known = "feature_names_in_" in vars(model)  # not to scikit-learn 1.6 from a new polars
     assert len(said) == (1 if "array" in split and known else 0)  # that of the call itself
     for rows, targets, _ in scorer.calls:
         named = getattr(rows, "columns", None)

@@ -34,4 +34,22 @@ OPTIMIZERS = Optimizer.named = {
     "svrg": SVRG,
 }
 
-__all__ = ["OPTIMIZERS", "Optimizer", *sorted({cls.__name__ for cls in OPTIMIZERS.values()})]
+__all__ = [
+    "GD",
+    "OPTIMIZERS",
+    "SAGA",
+    "SVRG",
+    "AMSGrad",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Auto",
+    "Lion",
+    "Momentum",
+    "NAdam",
+    "Nesterov",
+    "Normalized",
+    "Optimizer",
+    "RMSProp",
+]

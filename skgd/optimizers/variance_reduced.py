@@ -1,4 +1,4 @@
-"""Rules that remember the gradients of the rows, so that smaller batches arrive."""
+"""Variance-reduced stochastic gradients: they converge at a constant rate on small batches."""
 
 from skgd.optimizers.classical import GD
 from skgd.optimizers.contract import Optimizer
@@ -28,8 +28,8 @@ class SAGA(VarianceReduced):
 
     ``g = mean over the batch of (g_i(theta) - m_i) + mean of all m``, ``m_i = g_i(theta)`` for the
     rows of the batch, ``theta <- prox(theta - rate g)``. At a constant rate it converges, where
-    plain stochastic descent hovers. For linear models, in which one number a row remembers
-    ``m_i``; the mean is over the rows seen so far. The automatic rate is a third of the reciprocal
+    plain stochastic descent fluctuates about the minimum. For linear models, in which one number
+    for each row stores ``m_i``; the mean is over the rows seen so far. The automatic rate is a third of the reciprocal
     of the expected smoothness, which for batches of one is ``1 / (3 L_max)``.
 
     References
@@ -44,9 +44,10 @@ class SAGA(VarianceReduced):
 class SVRG(VarianceReduced):
     """SVRG: the full gradient at the start of the epoch, corrected.
 
-    ``g = mean over the batch of (g_i(theta) - g_i(anchor)) + full gradient(anchor)``, ``theta <-
-    prox(theta - rate g)``; the anchor is where the epoch began. An epoch costs two passes. At a
-    constant rate it converges. For linear models. The automatic rate is that of `SAGA`.
+    ``g = mean over the batch of (g_i(theta) - g_i(snapshot)) + full gradient(snapshot)``,
+    ``theta <- prox(theta - rate g)``; the snapshot is theta at the start of the epoch. An epoch
+    costs two passes over the data. At a constant rate it converges. For linear models. The
+    automatic rate is that of `SAGA`.
 
     References
     ----------
