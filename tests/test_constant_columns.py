@@ -12,7 +12,7 @@ from skgd.optimizers import OPTIMIZERS
 
 VALUES = [1013.25, 2024.0, 0.1, 1e-3, 1e8, -7.3, 1.0 / 3.0]
 FORMS = {"C": np.ascontiguousarray, "F": np.asfortranarray, "CSR": sparse.csr_matrix}
-RULES = sorted(set(OPTIMIZERS) - {"auto", "sgd"})
+RULES = sorted(set(OPTIMIZERS) - {"sgd"})
 WEIGHT = np.random.default_rng(1).uniform(0.1, 2.0, 40)
 
 

@@ -11,6 +11,7 @@ from sklearn.linear_model import Lasso
 
 from skgd import GDRegressor
 from skgd.descent.descent import Descent
+from skgd.descent.options import Options, Setup
 from skgd.optimizers import GD, Adam, Momentum, Nesterov
 from skgd.schedules import Adaptive, Constant, Exponential
 
@@ -235,13 +236,13 @@ def begin(rule, schedule, batch_size, sampling, form, **options):
     X, y, weight = make_weighted()
     model = GDRegressor(penalty="elasticnet", alpha=0.1)
     target = model.objective(form(X), y, weight)
-    settings = {"learning_rate": 0.05, "sampling": sampling, "seed": 5, **options}
-    return Descent(target, rule, schedule, np.zeros(5), batch_size=batch_size, **settings)
+    options = Options(**{"learning_rate": 0.05, **options})
+    return Descent(target, rule, schedule, np.zeros(5), Setup(batch_size, sampling, 5), options)
 
 
 def assert_same_descent(one, other):
-    assert one.curve == other.curve
-    assert (one.outcome, one.epoch, one.t) == (other.outcome, other.epoch, other.t)
+    assert one.record.curve == other.record.curve
+    assert (one.outcome, one.t) == (other.outcome, other.t)
     np.testing.assert_array_equal(one.iterate, other.iterate)
     np.testing.assert_array_equal(one.state.theta, other.state.theta)
     np.testing.assert_array_equal(one.state.memory, other.state.memory)
@@ -251,26 +252,26 @@ def assert_same_descent(one, other):
 @pytest.mark.parametrize(("rule", "schedule", "size", "sampling", "form"), LONG)
 def test_to_go_on_equals_never_having_stopped(rule, schedule, size, sampling, form, pickled):
     whole = begin(rule, schedule, size, sampling, form, tol=None)
-    whole.descend(7)
+    whole.minimize(7)
     parts = begin(rule, schedule, size, sampling, form, tol=None)
-    parts.descend(3)
+    parts.minimize(3)
     if pickled:
         parts = pickle.loads(pickle.dumps(parts))
-    parts.descend(4)
+    parts.minimize(4)
     assert_same_descent(parts, whole)
 
 
 @pytest.mark.parametrize(("rule", "schedule", "size", "sampling", "form"), LONG)
 def test_a_pause_does_not_change_when_a_descent_ends(rule, schedule, size, sampling, form):
     whole = begin(rule, schedule, size, sampling, form, tol=1e-2)
-    whole.descend(300)
+    whole.minimize(300)
     parts = begin(rule, schedule, size, sampling, form, tol=1e-2)
-    while parts.epoch < 300 and parts.outcome.name in ("RUNNING", "MAX_ITER"):
-        parts.descend(2 if parts.epoch else 3)
-    assert 3 < whole.epoch < 300
+    while parts.record.n_epochs < 300 and parts.outcome.name in ("RUNNING", "MAX_ITER"):
+        parts.minimize(2 if parts.record.n_epochs else 3)
+    assert 3 < whole.record.n_epochs < 300
     assert_same_descent(parts, whole)
-    whole.descend(2)
-    parts.descend(2)
+    whole.minimize(2)
+    parts.minimize(2)
     assert_same_descent(parts, whole)
 
 

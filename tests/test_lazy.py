@@ -9,6 +9,7 @@ from scipy import sparse
 from skgd import GDRegressor
 from skgd.descent import lazy
 from skgd.descent.descent import Descent
+from skgd.descent.options import Options, Setup
 from skgd.kernels.problem import Data, LazyState, Parts
 from skgd.kernels.rows import CsrRows
 from skgd.optimizers import GD
@@ -49,16 +50,8 @@ def assert_same(one, other, rtol=1e-9):
 def make_descent(batch_size=1, rule=None, alpha=0.05, record_path=False):
     X, y, weight = make_sparse()
     target = GDRegressor(penalty="elasticnet", alpha=alpha).objective(X, y, weight)
-    return Descent(
-        target,
-        rule or GD(),
-        Constant(),
-        np.zeros(13),
-        learning_rate=0.1,
-        batch_size=batch_size,
-        tol=None,
-        record_path=record_path,
-    )
+    options = Options(0.1, tol=None, record_path=int(record_path))
+    return Descent(target, rule or GD(), Constant(), np.zeros(13), Setup(batch_size), options)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -167,10 +160,10 @@ def test_a_column_without_entries_keeps_its_start_or_shrinks_by_the_penalty_alon
 
 
 def test_only_plain_descent_on_sparse_rows_waits():
-    assert make_descent()._mode(np.array([0.1])).batch == "lazy"
-    assert make_descent(batch_size=5)._mode(np.array([0.1])).batch == "lazy"
-    assert make_descent(batch_size=None)._mode(np.array([0.1])).batch == "full"
-    assert make_descent(record_path=True)._mode(np.array([0.1])).batch == "batch"
+    assert make_descent()._loop_variant(np.array([0.1])).batch == "lazy"
+    assert make_descent(batch_size=5)._loop_variant(np.array([0.1])).batch == "lazy"
+    assert make_descent(batch_size=None)._loop_variant(np.array([0.1])).batch == "full"
+    assert make_descent(record_path=True)._loop_variant(np.array([0.1])).batch == "batch"
 
 
 class Counted:

@@ -125,9 +125,9 @@ def force(monkeypatch, tuning):
 
     class Forced(AutoSolver):
         def __init__(self, *args):
-            super().__init__(*args, tuning=tuning)
+            super().__init__(*args, tuning)
 
-    monkeypatch.setattr("skgd.estimators.estimator.AutoSolver", Forced)
+    monkeypatch.setattr("skgd.estimators.minimizers.AutoSolver", Forced)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -192,7 +192,7 @@ def test_the_default_optimizer_without_epochs_enough_has_a_record_too():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
-@pytest.mark.parametrize("optimizer", sorted(set(OPTIMIZERS) - {"sgd"}))
+@pytest.mark.parametrize("optimizer", sorted({"auto", *OPTIMIZERS} - {"sgd"}))
 def test_the_record_of_every_rule_is_whole(optimizer, batch_size):
     model = GDRegressor(optimizer=optimizer, alpha=0.1, batch_size=batch_size, **EXACT).fit(X, Y)
     assert_whole(model.history_, model.loss_curve_, full=batch_size is None)

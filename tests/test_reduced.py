@@ -8,6 +8,7 @@ from sklearn.linear_model import Lasso, Ridge
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.descent.descent import Descent
+from skgd.descent.options import Options, Setup
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective
@@ -101,10 +102,10 @@ def test_rows_seen_from_a_centre_that_is_not_their_mean_are_rows_less_the_centre
     moved = Objective(form(X - centre), y, weight / weight.mean(), **parts)
     paths = []
     for objective in (seen, moved):
-        options = {"learning_rate": 0.003, "batch_size": 7, "sampling": "cyclic", "tol": None}
-        descent = Descent(objective, rule, Constant(), np.ones(5), record_path=True, **options)
-        descent.descend(4)
-        paths.append(descent.path)
+        setup, options = Setup(7, "cyclic"), Options(0.003, tol=None, record_path=1)
+        descent = Descent(objective, rule, Constant(), np.ones(5), setup, options)
+        descent.minimize(4)
+        paths.append(descent.record.path)
     np.testing.assert_allclose(*paths, rtol=1e-9, atol=1e-12)
 
 

@@ -22,7 +22,7 @@ from skgd.penalties import ElasticNet
 from skgd.schedules import Exponential, WarmUp
 
 X, Y = make_regression()
-RULES = sorted(set(OPTIMIZERS) - {"sgd"})
+RULES = sorted({"auto", *OPTIMIZERS} - {"sgd"})
 PLAIN = (bool, int, float, str, np.generic, np.ndarray, type(None))
 
 

@@ -14,7 +14,7 @@ from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
 from skgd.optimizers import OPTIMIZERS
 
-RULES = sorted(set(OPTIMIZERS) - {"sgd"})
+RULES = sorted({"auto", *OPTIMIZERS} - {"sgd"})
 W = np.array([1.0, -2.0, 0.5])
 
 

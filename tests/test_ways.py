@@ -6,14 +6,13 @@ from scipy import sparse
 from sklearn import linear_model
 from sklearn.linear_model import Lasso, Ridge
 
+from skgd.estimators.minimizers import direct
 from skgd.kernels.sums import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective
-from skgd.optimizers import Nesterov
 from skgd.penalties import L1, L2, ElasticNet
-from skgd.schedules import Constant
-from skgd.solvers.auto import AutoSolver, Tuning
+from skgd.solvers.auto import Tuning
 from skgd.solvers.conjugate_gradient import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as Working
 
@@ -56,8 +55,8 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
         alpha=alpha, centre=centre, null_objective=0.5 * (weight @ (y - level) ** 2) / len(y),
         **options,
     )  # fmt: skip
-    solver = AutoSolver(objective, Nesterov(), Constant(), tol, start, tuning=tuning)
-    solver.descend(20_000)
+    solver = direct(objective, tol, start, tuning=tuning)
+    solver.minimize(20_000)
     return solver
 
 
@@ -70,11 +69,11 @@ def test_every_way_of_a_smooth_problem_has_the_minimum_of_ridge(name, shape, sto
     ridge = Ridge(alpha=0.05 * weight.sum(), tol=1e-12).fit(X, y, weight)
     assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
-    np.testing.assert_allclose(solver.iterate, ridge.coef_, atol=tolerance)
-    assert np.isnan(solver.rate) == (name != "a descent")
-    assert len(solver.curve) == solver.epoch + 1
+    np.testing.assert_allclose(solver.theta, ridge.coef_, atol=tolerance)
+    assert np.isnan(solver.learning_rate) == (name != "a descent")
+    assert len(solver.record.curve) == solver.record.n_epochs + 1
     if name != "a descent":  # which is accelerated, and may rise
-        assert (np.diff(solver.curve) <= 1e-12 * solver.curve[0]).all()
+        assert (np.diff(solver.record.curve) <= 1e-12 * solver.record.curve[0]).all()
 
 
 @pytest.mark.parametrize("centred", [0.0, 5.0])
@@ -87,8 +86,8 @@ def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_column
     ridge = Ridge(alpha=0.05 * weight.sum(), solver="svd").fit(X, y, weight)
     for solver in (rows, columns):
         assert solver.outcome.settled
-        np.testing.assert_allclose(solver.iterate, ridge.coef_, atol=1e-7)
-    assert 4 < rows.epoch < 100
+        np.testing.assert_allclose(solver.theta, ridge.coef_, atol=1e-7)
+    assert 4 < rows.record.n_epochs < 100
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -99,9 +98,9 @@ def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
     lasso = Lasso(alpha=0.1, tol=1e-13, max_iter=100_000).fit(X, y, weight)
     assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
-    np.testing.assert_allclose(solver.iterate, lasso.coef_, atol=tolerance)
+    np.testing.assert_allclose(solver.theta, lasso.coef_, atol=tolerance)
     descends = name == "a descent" and storage != "CSR"
-    assert np.isnan(solver.rate) != descends
+    assert np.isnan(solver.learning_rate) != descends
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -116,17 +115,17 @@ def test_every_way_on_sparse_columns_has_the_minimum_of_the_elastic_net(name, in
         alpha=0.1, l1_ratio=0.4, fit_intercept=intercept, tol=1e-13, max_iter=100_000
     ).fit(X, y, weight)
     assert solver.outcome.settled
-    np.testing.assert_allclose(solver.iterate, peer.coef_, atol=1e-7)
+    np.testing.assert_allclose(solver.theta, peer.coef_, atol=1e-7)
 
 
 def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():
     X, y, weight = make_rows(60, 8)
-    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).iterate
+    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).theta
     solver = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
     value = solver.objective.value
-    np.testing.assert_allclose(solver.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
-    np.testing.assert_allclose(solver.curve[-1], value(solver.iterate), rtol=1e-12)
-    np.testing.assert_allclose(solver.iterate, given, atol=1e-7)
+    np.testing.assert_allclose(solver.record.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
+    np.testing.assert_allclose(solver.record.curve[-1], value(solver.theta), rtol=1e-12)
+    np.testing.assert_allclose(solver.theta, given, atol=1e-7)
 
 
 def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
@@ -137,11 +136,11 @@ def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
     solver = solve(X, y, np.ones(50), Tuning(), L2(), 0.0)
     coef = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
     least = solver.objective.value(coef)
-    np.testing.assert_allclose(solver.objective.value(solver.iterate), least, rtol=1e-9)
-    np.testing.assert_allclose(solver.iterate, coef, rtol=1e-5)
+    np.testing.assert_allclose(solver.objective.value(solver.theta), least, rtol=1e-9)
+    np.testing.assert_allclose(solver.theta, coef, rtol=1e-5)
     # a prediction is a sum of terms ten thousand times as large, whose rounding no gap is below
     rounding = 32.0 * np.finfo(float).eps * (np.abs(X) @ np.abs(coef)).max()
-    gap = solver.objective.dual_gap(solver.iterate)
+    gap = solver.objective.dual_gap(solver.theta)
     assert 0.0 <= gap <= 1e-9 * least + rounding * np.sqrt(2.0 * least)
 
 
@@ -152,9 +151,9 @@ def test_weights_held_to_be_positive_leave_no_residual_where_the_sign_is_wrong()
     free = Lasso(alpha=0.1, tol=1e-13).fit(X, y, weight)
     assert (free.coef_ < 0.0).any()
     assert solver.outcome.settled
-    assert solver.epoch == 1
-    assert solver.residual <= 1e-9
-    np.testing.assert_allclose(solver.iterate, peer.coef_, atol=1e-7)
+    assert solver.record.n_epochs == 1
+    assert solver.record.residual <= 1e-9
+    np.testing.assert_allclose(solver.theta, peer.coef_, atol=1e-7)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 1e-3, 1e-6])
@@ -164,7 +163,7 @@ def test_a_gap_is_never_negative(alpha, seed):
     for penalty in (L1(), L2()):
         solver = solve(X, y, weight, Tuning(), penalty, alpha, tol=1e-13)
         for shift in (0.0, 1e-9):
-            assert solver.objective.dual_gap(solver.iterate + shift) >= 0.0
+            assert solver.objective.dual_gap(solver.theta + shift) >= 0.0
 
 
 @pytest.mark.parametrize("storage", ["C", "CSR"])
@@ -175,7 +174,7 @@ def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, stora
     X, y, weight = single.astype(float), rng.standard_normal(200), np.ones(200)
     exact = solve(STORAGES[storage](X), y, weight, Tuning(), L2(), alpha)
     solver = solve(STORAGES[storage](single), y, weight, Tuning(), L2(), alpha)
-    np.testing.assert_allclose(solver.iterate, exact.iterate, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(solver.theta, exact.theta, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -188,5 +187,5 @@ def test_of_columns_far_from_zero_the_first_step_of_a_factor_is_the_answer(shape
     near = solve(X, y, weight, tuning, L2(), 0.05)
     far = solve((X + shift).astype(dtype), y, weight, tuning, L2(), 0.05, tol=1e-5)
     assert far.outcome.settled
-    assert abs(far.curve[1] - near.curve[-1]) <= 1e-9 * near.curve[0]
-    np.testing.assert_allclose(far.iterate, near.iterate, atol=1e-5)
+    assert abs(far.record.curve[1] - near.record.curve[-1]) <= 1e-9 * near.record.curve[0]
+    np.testing.assert_allclose(far.theta, near.theta, atol=1e-5)

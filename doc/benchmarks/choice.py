@@ -20,14 +20,13 @@ from machine import heading, stay_in_one_thread, table
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from skgd.estimators.minimizers import direct
 from skgd.kernels.sums import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective
-from skgd.optimizers import Auto
 from skgd.penalties import L1, L2
-from skgd.schedules import Constant
-from skgd.solvers.auto import AutoSolver, Tuning
+from skgd.solvers.auto import Tuning
 from skgd.solvers.conjugate_gradient import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as Working
 
@@ -97,9 +96,9 @@ def objective_of(X, y, penalty, share):
 
 def solve(problem, tuning):
     """Return the solver at the minimum of a problem that has not been looked at."""
-    way = AutoSolver(objective_of(*problem), Auto(), Constant(), 1e-4, tuning=tuning)
-    way.descend(1000)
-    return way
+    solver = direct(objective_of(*problem), 1e-4, tuning=tuning)
+    solver.minimize(1000)
+    return solver
 
 
 def peak(problem, tuning):

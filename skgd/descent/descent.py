@@ -1,4 +1,4 @@
-"""A descent: the parameters, the optimizer's memory, and the record of how they moved."""
+"""A descent: a resumable run of an optimizer."""
 
 import math
 
@@ -7,233 +7,159 @@ import numpy as np
 from skgd.descent.growth import Growth
 from skgd.descent.loop import build
 from skgd.descent.loop_variant import loop_variant
+from skgd.descent.minimizer import Minimizer, UpdateRule
 from skgd.descent.new_state import are_same, carried_over, fixed_settings, identity, new_state
+from skgd.descent.options import OPTIONS, SETUP
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, gradient_unit, is_told
-from skgd.descent.record import history_of
+from skgd.descent.record import Record
 from skgd.descent.stopping import stopping_rule, thresholded_average
-from skgd.kernels.compiling import Stopwatch, compiled_code
-from skgd.kernels.problem import OBJECTIVE, RESIDUAL, SAMPLINGS, STEP_NORM, Cursor, Parts
+from skgd.kernels.compiling import compiled_code
+from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Parts
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
 
 
-class Descent:
-    """The only thing that changes: everything else is a value.
+class Descent(Minimizer):
+    """A resumable run of an optimizer.
 
-    Continuing a descent equals never having stopped. `resume` takes up new rows, or the same; the
-    record then begins anew, so that no objective stands beside that of other rows.
+    It owns theta, the optimizer's state, the random generator, the counters and the record. To
+    continue equals never having stopped. `resume` takes up new rows, or the same; the record then
+    begins anew, so that no objective stands beside that of other rows.
 
     Parameters
     ----------
     objective : Objective
     optimizer, schedule : Optimizer, Schedule
     start : ndarray of shape (d,)
-        Where the parameters begin.
-    learning_rate : float or "auto"
-    rate_share : float
-        What an automatic rate is multiplied by.
-    batch_size : int or None
-        Rows in an update; None for all.
-    sampling : {"shuffle", "replacement", "cyclic"}
-    seed : int
-        Of the order of the rows.
-    tol : float or None
-        On the full batch, of the scaled residual; on smaller ones, the improvement of the
-        objective, in units of the constant prediction's, that keeps a descent going. None
-        for no test.
-    n_iter_no_change : int
-        Epochs without such an improvement, on smaller batches.
-    record_path : int
-        Every which update's parameters to keep; 0 for none.
-    average : int
-        The first update whose parameters enter the mean that is reported; 0 for no mean.
-    clip_norm, clip_value : float
-        What the gradient of the smooth part is shortened to, and what its entries are then cut to.
-    unit : float
-        Of gradients, in which the rule's eps is given.
+    setup : Setup
+    options : Options
 
     Attributes
     ----------
-    outcome : Outcome
-    epoch, earlier : int
-        Epochs done since the last `resume`, and before it.
-    t, updates_before : int
-        Updates done, and those of descents before this one, as who keeps count has set it.
-    rate : float
-        The learning rate that the schedule multiplies.
-    columns : list of list
-        What is known of the start and of the end of each epoch since the last `resume`, in the
-        order of `TOTAL`, `LEFT`, `OMEGA`, `SLOPE`, `STEP` and `ZEROS`.
-    scores : list of float
-        Of the start and of each epoch on a validation set, filled by who watches.
-    chosen : ndarray of shape (d,) or None
-        The parameters that who watches has chosen as the answer.
+    t : int
+        Updates done, since the first call.
+    earlier : int
+        Epochs done before the record began.
     """
 
-    def __init__(
-        self,
-        objective,
-        optimizer,
-        schedule,
-        start,
-        *,
-        learning_rate="auto",
-        rate_share=1.0,
-        batch_size=None,
-        sampling="shuffle",
-        seed=0,
-        tol=1e-4,
-        n_iter_no_change=5,
-        record_path=0,
-        average=0,
-        clip_norm=math.inf,
-        clip_value=math.inf,
-        unit=1.0,
-    ):
-        self.schedule, self.batch_size, self.sampling = schedule, batch_size, sampling
-        self.settings = fixed_settings(objective, optimizer, batch_size, sampling, average)
+    resumable = True
+
+    def __init__(self, objective, optimizer, schedule, start, setup=SETUP, options=OPTIONS):
+        self.schedule, self.setup, self.options = schedule, setup, options
+        batching = setup.batch_size, setup.sampling, setup.average
+        self.settings = fixed_settings(objective, optimizer, *batching)
         self.full = True
-        self._meet(objective)
-        self.unit, self.optimizer = unit, optimizer.in_unit(unit).resolved(self.full)
+        self._bind_data(objective)
+        self.unit = gradient_unit(objective) if options.learning_rate == "auto" else 1.0
+        self.optimizer = optimizer.in_unit(self.unit).resolved(self.full)
         self.names = identity(schedule), identity(self.optimizer)
-        self.rng = np.random.default_rng(seed)
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
-        self.average, self.clips = average, (clip_norm, clip_value)
-        self.epoch, self.earlier, self.t, self.updates_before = 0, 0, 0, 0
+        self.rng = np.random.default_rng(setup.seed)
+        self.earlier, self.t = 0, 0
         self.factor, self.growth = 1.0, Growth()
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
-        self.outcome, self.last, self.chosen = Outcome.RUNNING, 0, None
         start = objective.admissible(objective.as_parameters(start, "start"))
-        size = None if self.full else self.batch
-        self.state = new_state(objective, self.optimizer, start, size, average)
-        self._begin_record(record_path)
-        self.limits = self._limits()
+        self.state = new_state(objective, self.optimizer, start, self._size, setup.average)
+        self._begin_record()
         if self.full:
             self._evaluate()
-        self.share, self.basis = rate_share, None
-        self._set_rate(learning_rate, stream=False)
+        self.basis = None
+        self._set_rate(stream=False)
 
     @property
     def iterate(self):
-        """The parameters, as they are reported."""
-        if not self.average or self.t < self.average:
+        """The latest parameters, or their mean where one is kept."""
+        if not self.setup.average or self.t < self.setup.average:
             return self.state.iterate
         return thresholded_average(self.objective, self.state.mean)
 
     @property
-    def result(self):
-        """What is reported: the parameters chosen by who watches, else the answer."""
-        return self.iterate if self.chosen is None else self.chosen
+    def tol(self):
+        """What decides that the run has converged; None for no test."""
+        return self.options.tol
 
     @property
-    def curve(self):
-        """The objective at the start and after each epoch."""
-        return [column[OBJECTIVE] for column in self.columns]
+    def n_updates(self):
+        """Updates since the record began."""
+        return self.t - self.t_before
 
     @property
-    def residual(self):
-        """The scaled residual at the end, on the full batch."""
-        return self.columns[-1][RESIDUAL]
-
-    @property
-    def history(self):
-        """What is known of the start and of the end of each epoch, as arrays by name."""
-        return history_of(self.columns, self._rates, self._times, self.scores)
-
-    @property
-    def recorded(self):
-        """Whether the parameters are kept after every update."""
-        return self._path is not None
-
-    @property
-    def path(self):
-        """The parameters at the start and after every kept update, of shape (updates + 1, d)."""
-        return np.concatenate(self._path)
+    def update_rule(self):
+        """The rule of an update, and the rows that it sees."""
+        return UpdateRule(self.optimizer, self._size, self._is_drawn)
 
     @property
     def updates_per_epoch(self):
         """How many batches the rows make."""
         return -(-self.objective.n // self.batch)
 
-    def descend(self, epochs, monitor=None):
-        """Go on for so many epochs, or until there is a reason to stop.
+    @property
+    def _size(self):
+        return None if self.full else self.batch
 
-        Parameters
-        ----------
-        epochs : int
-        watch : callable or None
-            Called with the descent after every epoch; may call `stop`.
+    @property
+    def _is_drawn(self):
+        return self.setup.sampling == "replacement"
 
-        Returns
-        -------
-        Outcome
-        """
-        begin, self.last, self.outcome = self.epoch, self.epoch + epochs, Outcome.RUNNING
-        while self.outcome is Outcome.RUNNING and self.epoch < self.last:
-            self.outcome = self._advance(min(self.last - self.epoch, self._stride(monitor)))
+    def minimize(self, n_epochs, monitor=None):
+        """Go on for so many epochs, or until there is a reason to stop."""
+        record, first = self.record, self.record.n_epochs
+        self.last, self.outcome = first + n_epochs, Outcome.RUNNING
+        while self.running:
+            left = self.last - record.n_epochs
+            self.outcome = self._advance(min(left, self._stride(monitor is not None)))
             if self.outcome is Outcome.CONVERGED and self.optimizer.extrapolates:
                 self.outcome = self._confirm()
             if self.outcome is Outcome.PLATEAU:
-                self.outcome = self._reduce()
-            if (
-                monitor is not None
-                or self.epoch == self.last
-                or self.outcome is not Outcome.RUNNING
-            ):
-                self._finish_record()
+                self.outcome = self._reduce_rate()
+            if not self.full and (monitor is not None or not self.running):
+                found = self._evaluate_in_place()  # what the last epoch has reached
+                self.outcome = found if found.failed else self.outcome
             if monitor is not None:
                 monitor(self)
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
         if self.outcome is not Outcome.NONFINITE:
-            before, after = self.columns[begin][OBJECTIVE], self.columns[-1][OBJECTIVE]
-            self.growth = self.growth.with_call(before, after, self.objective.null_objective)
-            if self.growth.diverged(self.full and not self.objective.loss.nonsmooth):
+            curve = record.curve
+            sums = self.growth.with_call(curve[first], curve[-1], self.objective.null_objective)
+            self.growth = sums
+            if sums.diverged(self.full and not self.objective.loss.nonsmooth):
                 self.outcome = Outcome.DIVERGED
         return self.outcome
-
-    def stop(self, outcome):
-        """End a descent that would go on, for this reason."""
-        if self.outcome is Outcome.RUNNING:
-            self.outcome = outcome
 
     def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = None
 
-    def resume(self, objective, optimizer, schedule, learning_rate, *, stream=False, **options):
-        """Take up new data, or the same, where the descent was left.
+    def resume(self, objective, optimizer, schedule, options, *, stream=False):
+        """Take up new data, or the same, where the run was left.
 
         Parameters
         ----------
         objective : Objective
         optimizer, schedule : Optimizer, Schedule
             The same rule as at the beginning; any schedule.
-        learning_rate : float or "auto"
+        options : Options
             An automatic rate is kept, unless the new data need a lower one.
         stream : bool
             Whether these are rows of a stream. Where they are not those of the last call, they
             are one draw of many: a rate falls to what such batches bear, acceleration begins
             anew, and a plateau is looked for on these rows alone.
-        **options
-            ``tol``, ``n_iter_no_change``, ``record_path``, ``clip_norm`` and ``clip_value``.
         """
-        before, kept, n = self.columns[-1], (self.best, self.stale), self.n
+        before, kept, n = self.record.last, (self.best, self.stale), self.n
         self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
-        self.schedule = schedule
-        self.tol, self.n_iter_no_change = options["tol"], options["n_iter_no_change"]
-        self.clips = options["clip_norm"], options["clip_value"]
-        self._meet(objective)
-        told = learning_rate != "auto" or self.basis is not None
-        self.unit = self.unit if told else gradient_unit(objective)
+        self.schedule, self.options, self.selected = schedule, options, None
+        self._bind_data(objective)
+        is_automatic = options.learning_rate == "auto"
+        if is_automatic and self.basis is None:
+            self.unit = gradient_unit(objective)
         self._carry_over(optimizer)
-        self.earlier, self.epoch = self.earlier + self.epoch, 0
-        self._begin_record(options["record_path"])
-        self.limits, self.best = self._limits(), math.inf
+        self.earlier += self.record.n_epochs
+        self._begin_record()
+        self.best = math.inf
         self._evaluate()
-        same = n == self.n and are_same(before, self.columns[0])
+        same = n == self.n and are_same(before, self.record.last)
         new = stream and not same
         if stream and same:
             self.best, self.stale = kept
@@ -242,102 +168,82 @@ class Descent:
         if new and self.optimizer.extrapolates:
             self._confirm()
         self.growth = self.growth if stream else Growth()
-        if learning_rate != "auto" or self.basis is None or not stream or new:
-            self._set_rate(learning_rate, new)
+        if not is_automatic or self.basis is None or not stream or new:
+            self._set_rate(new)
 
     def _carry_over(self, optimizer):
         """Fit the arrays to the data at hand; where these call for another rule, begin it."""
-        rule = optimizer.in_unit(self.unit).resolved(self.full)
-        size = None if self.full else self.batch
+        rule, average = optimizer.in_unit(self.unit).resolved(self.full), self.setup.average
         if identity(rule) != self.names[1]:
-            begun = new_state(self.objective, rule, self.state.iterate, size, self.average)
+            begun = new_state(self.objective, rule, self.state.iterate, self._size, average)
             self.state = begun._replace(mean=self.state.mean, last=self.state.last)
         self.optimizer, self.names = rule, (identity(self.schedule), identity(rule))
-        self.state = carried_over(self.state, self.objective, rule, size)
+        self.state = carried_over(self.state, self.objective, rule, self._size)
 
-    def _set_rate(self, rate, stream):
+    def _set_rate(self, stream):
         """Take a rate that was given, or one that the data so far can bear."""
-        if rate != "auto":
-            self.rate, self.basis = rate, None
+        if self.options.learning_rate != "auto":
+            self.learning_rate, self.basis = self.options.learning_rate, None
             return
-        drawn = stream or self.sampling == "replacement"
         batch = None if self.full and not stream else self.batch
         objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
-        basis = extended(self.basis, objective, rule, (batch, drawn), self.state.iterate, g)
-        self.rate = self.share * basis.rate(objective, rule)
+        sampling = batch, stream or self._is_drawn
+        basis = extended(self.basis, objective, rule, sampling, self.state.iterate, g)
+        self.learning_rate = self.setup.rate_share * basis.rate(objective, rule)
         self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
-    def _meet(self, objective):
+    def _bind_data(self, objective):
         """Find out what the batches are. A descent on smaller ones remains one."""
-        size, drawn = self.batch_size, self.sampling == "replacement"
+        size = self.setup.batch_size
         self.objective, self.n = objective, objective.n
         self.batch = min(size or self.n, self.n)
-        self.full = self.full and self.batch == self.n and not (size and drawn)
+        self.full = self.full and self.batch == self.n and not (size and self._is_drawn)
 
-    def _begin_record(self, record_path):
-        """Forget the record so far."""
-        self.columns, self.scores, self._rates, self._times = [], [], [], []
-        self._stopwatch = Stopwatch()
-        self._kept = int(record_path)
-        self._path = [self.state.iterate[None].copy()] if record_path else None
-
-    def _finish_record(self):
-        """On smaller batches, find out what the last epoch has reached."""
-        if self.full:
-            return
-        looked = self._evaluate_in_place()
-        if looked in (Outcome.NONFINITE, Outcome.DIVERGED):
-            self.outcome = looked
+    def _begin_record(self):
+        """Begin a record, and take over what stops the run."""
+        self.record, self.t_before = Record(self.state.iterate, self.options.record_path), self.t
+        patience = self.options.n_iter_no_change, self.schedule.patience()
+        clips = self.options.clip_norm, self.options.clip_value
+        self.limits = stopping_rule(self.objective, self.full, self.tol, patience, clips)
 
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
         updates, n = self.updates_per_epoch, self.objective.n
         times = np.arange(epochs * updates)
-        done = self.earlier + self.epoch
+        done = self.earlier + self.record.n_epochs
         times = done + times // updates if self.schedule.per == "epoch" else self.t + times
-        rates = self.rate * self.factor * self.schedule.multiplier(times)
-        before, draws, seen = self.rng.bit_generator.state, (), None
+        rates = self.learning_rate * self.factor * self.schedule.multiplier(times)
+        before, draws, step_norm = self.rng.bit_generator.state, (), None
         if not self.full:
             draws = self.rng.random((epochs, n))
-            seen = self._pop_record()
-        done, outcome = self._call(rates, draws, np.empty((6, epochs)))
-        if seen:
-            self.columns[self.epoch][STEP_NORM] = seen[STEP_NORM]
+            step_norm = self.record.withdraw()
+        done, outcome = self._call(rates, draws, epochs, step_norm)
         if done < epochs and not self.full:
             self.rng.bit_generator.state = before
             self.rng.random((done, n))
-        self._rates += rates[updates - 1 :: updates][:done].tolist()
-        self.epoch += done
         self.t += done * updates
         return outcome
 
-    def _pop_record(self):
-        """Take back the column of the present epoch, if there is one, and return it."""
-        taken = self.columns[self.epoch :]
-        del self.columns[self.epoch :], self._times[self.epoch :]
-        return taken[0] if taken else None
-
     def _evaluate_in_place(self):
-        """Find out where the descent stands, without counting it as an epoch."""
-        kept, seen = (self.best, self.stale), self._pop_record()
-        outcome = self._evaluate()
+        """Evaluate the iterate, without counting it as an epoch."""
+        kept = self.best, self.stale
+        outcome = self._evaluate(self.record.withdraw())
         self.best, self.stale = kept
-        if seen:
-            self.columns[-1][STEP_NORM] = seen[STEP_NORM]
         return outcome
 
-    def _evaluate(self):
-        """Find out where the descent stands, without a step."""
+    def _evaluate(self, step_norm=None):
+        """Record the iterate, without a step."""
         self.state.g[:] = 0.0
-        return self._call(np.empty(0), () if self.full else np.empty((1, 0)), np.empty((6, 1)))[1]
+        draws = () if self.full else np.empty((1, 0))
+        return self._call(np.empty(0), draws, 1, step_norm)[1]
 
     def _confirm(self):
-        """What has converged is the point looked past to; ask the same of the answer."""
+        """The extrapolated point meets tol; test the iterate that will be returned."""
         self.state.theta[:] = self.state.iterate
         self.state.scalars[:] = 0.0
         return self._evaluate_in_place()
 
-    def _reduce(self):
+    def _reduce_rate(self):
         """Cut the rate, if the schedule reacts to a plateau."""
         if self.schedule.patience() is None:
             return Outcome.PLATEAU
@@ -347,49 +253,38 @@ class Descent:
         self.factor, self.stale = factor, 0.0
         return Outcome.RUNNING
 
-    def _call(self, rates, draws, record):
-        """Call the loop, and keep what it reports."""
-        objective, updates = self.objective, self.updates_per_epoch
+    def _call(self, rates, draws, epochs, step_norm):
+        """Call the loop, and record what it reports; the first step's length may be known."""
+        objective, updates, record = self.objective, self.updates_per_epoch, self.record
+        sampling, average = SAMPLINGS[self.setup.sampling], self.setup.average
+        bests, every = (self.best, self.stale, self.ceiling), max(1, record.every)
+        cursor = Cursor(self.batch, sampling, self.t + 1, *bests, average, every)
         parts = Parts(objective.model, objective.loss, self.optimizer, objective.penalty)
-        plan = Cursor(
-            self.batch,
-            SAMPLINGS[self.sampling],
-            self.t + 1,
-            self.best,
-            self.stale,
-            self.ceiling,
-            self.average,
-            max(1, self._kept),
-        )
-        path = np.empty((self._marks(self.t, rates.size), objective.d))
-        begin, _ = self._stopwatch.read()
         classes = (*map(type, parts), type(objective.data.rows))
+        columns = np.empty((6, epochs))
+        path = np.empty((record.n_kept(self.t, rates.size), objective.d))
+        began, data = record.read(), (objective.data, self.state, self.limits, cursor)
         with compiled_code():
-            code, done, self.best, self.stale, self.ceiling = build(*classes, self._mode(rates))(
-                parts, objective.data, self.state, self.limits, plan, draws, rates, record, path
-            )
-        share = np.arange(done) + float(self.full and rates.size > 0)
-        end, compiling = self._stopwatch.read()
-        self._times += [(begin + k / done * (end - begin), compiling) for k in share.tolist()]
-        self.columns += record[:, :done].T.tolist()
-        if self._path:
-            self._path.append(path[: self._marks(self.t, rates.size and done * updates)])
+            run = build(*classes, self._loop_variant(rates))
+            code, done, *bests = run(parts, *data, draws, rates, columns, path)
+        self.best, self.stale, self.ceiling = bests
+        if step_norm is not None:
+            columns[STEP_NORM, 0] = step_norm
+        ends = rates[updates - 1 :: updates][:done]
+        record.extend(columns[:, :done].T, ends, began, self.full and rates.size > 0)
+        record.extend_path(path[: record.n_kept(self.t, rates.size and done * updates)])
         return done, Outcome(code)
 
-    def _marks(self, t, updates):
-        """Return how many of the updates after the t-th go into the path."""
-        return (t + updates) // self._kept - t // self._kept if self._kept else 0
-
-    def _mode(self, rates):
+    def _loop_variant(self, rates):
         """Return the form of the loop."""
         form = {
-            "averages": self.average > 0,
+            "averages": self.setup.average > 0,
             "bounded": bool(np.isfinite(self.objective.data.floor).any()),
-            "clips": min(self.clips) < math.inf,
+            "clips": min(self.options.clip_norm, self.options.clip_value) < math.inf,
             "variance_reduced": self.optimizer.variance_reduced and not self.full,
         }
-        size = None if self.full else self.batch
-        return loop_variant(self.objective, self.optimizer, size, form, rates, self.recorded)
+        recorded = self.record.every > 0
+        return loop_variant(self.objective, self.optimizer, self._size, form, rates, recorded)
 
     def _stride(self, monitored):
         """How many epochs to do in one call."""
@@ -397,8 +292,3 @@ class Descent:
             return 1
         most = ENTRIES_AT_ONCE // max(1, self.objective.X.size)
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))
-
-    def _limits(self):
-        """Work out what the loop compares with."""
-        patience = self.n_iter_no_change, self.schedule.patience()
-        return stopping_rule(self.objective, self.full, self.tol, patience, self.clips)

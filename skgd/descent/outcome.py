@@ -31,3 +31,8 @@ class Outcome(Enum):
     def settled(self):
         """Whether the descent ended because there was nothing left to do."""
         return self in (Outcome.CONVERGED, Outcome.PLATEAU, Outcome.OVERFITTING)
+
+    @property
+    def failed(self):
+        """Whether the end is of no use: the objective has grown, or is no number."""
+        return self in (Outcome.DIVERGED, Outcome.NONFINITE)

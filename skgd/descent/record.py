@@ -1,10 +1,11 @@
-"""The record of a descent, epoch by epoch, as arrays by name."""
+"""The record of a run: what is known of the start and of the end of each epoch."""
 
 import math
 
 import numpy as np
 
-from skgd.kernels.problem import GRADIENT_NORM, N_ZEROS, OBJECTIVE, PENALTY, STEP_NORM
+from skgd.kernels.compiling import Stopwatch
+from skgd.kernels.problem import GRADIENT_NORM, N_ZEROS, OBJECTIVE, PENALTY, RESIDUAL, STEP_NORM
 
 
 class History(dict):
@@ -31,24 +32,131 @@ class History(dict):
         return pd.DataFrame(dict(self)).rename_axis("epoch")
 
 
-def history_of(columns, rates, times, scores):
-    """Return the `History` of what a descent has kept for each epoch.
+class Record:
+    """A column of figures for the start and for each epoch, with rates, seconds and scores.
 
-    ``times`` holds, for each entry, a reading of a `Stopwatch`.
+    Its stopwatch starts with it. A column holds what `skgd.kernels.problem` numbers, from
+    ``OBJECTIVE`` to ``N_ZEROS``.
+
+    Parameters
+    ----------
+    start : ndarray of shape (d,) or None
+        The first parameters of the path; None where no path is kept.
+    every : int
+        Every which update's parameters go into the path; 0 for none.
     """
-    kept, (seconds, compiling) = np.array(columns).T, np.array(times).T
-    history = History(
-        objective=kept[OBJECTIVE],
-        data_loss=kept[OBJECTIVE] - kept[PENALTY],
-        penalty=kept[PENALTY],
-        learning_rate=np.array([math.nan, *rates]),
-        gradient_norm=kept[GRADIENT_NORM],
-        step_norm=kept[STEP_NORM],
-        n_zeros=kept[N_ZEROS].astype(int),
-        seconds=seconds - seconds[0],
-        compile_seconds=compiling,
-    )
-    if scores:
-        missing = len(columns) - len(scores)
-        history["validation_score"] = np.array([*scores, *[math.nan] * missing])
-    return history
+
+    def __init__(self, start=None, every=0):
+        self.every = every
+        self._columns, self._rates, self._readings, self._scores = [], [], [], []
+        self._path = [start[None].copy()] if every else []
+        self._stopwatch = Stopwatch()
+
+    @property
+    def n_epochs(self):
+        """The epochs done."""
+        return len(self._rates)
+
+    @property
+    def curve(self):
+        """The objective at the start and after each epoch."""
+        return [column[OBJECTIVE] for column in self._columns]
+
+    @property
+    def last(self):
+        """The latest column; None where there is none."""
+        return self._columns[-1] if self._columns else None
+
+    @property
+    def residual(self):
+        """The latest scaled residual, on the full batch."""
+        return self.last[RESIDUAL]
+
+    @property
+    def scores(self):
+        """The validation scores of the start and of each epoch; empty where none is validated."""
+        return tuple(self._scores)
+
+    @property
+    def path(self):
+        """The parameters at the start and after every kept update, of shape (updates + 1, d)."""
+        return np.concatenate(self._path)
+
+    def history(self):
+        """Return the `History`."""
+        columns, (seconds, compiling) = np.array(self._columns).T, np.array(self._readings).T
+        history = History(
+            objective=columns[OBJECTIVE],
+            data_loss=columns[OBJECTIVE] - columns[PENALTY],
+            penalty=columns[PENALTY],
+            learning_rate=np.array([math.nan, *self._rates]),
+            gradient_norm=columns[GRADIENT_NORM],
+            step_norm=columns[STEP_NORM],
+            n_zeros=columns[N_ZEROS].astype(int),
+            seconds=seconds - seconds[0],
+            compile_seconds=compiling,
+        )
+        if self._scores:
+            missing = len(self._columns) - len(self._scores)
+            history["validation_score"] = np.array([*self._scores, *[math.nan] * missing])
+        return history
+
+    def n_kept(self, t, updates):
+        """Return how many of the updates after the t-th go into the path."""
+        return (t + updates) // self.every - t // self.every if self.every else 0
+
+    def read(self):
+        """Return the seconds run so far, without those of compiling, and those."""
+        return self._stopwatch.read()
+
+    def append(self, column, rate=math.nan):
+        """Append the start, at second zero, or the end of an epoch, now."""
+        if self._columns:
+            self._rates.append(rate)
+        self._readings.append(self.read() if self._readings else (0.0, 0.0))
+        self._columns.append(column)
+
+    def extend(self, columns, rates, began, at_ends):
+        """Append what one call of the loop reports of its epochs.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (epochs, 6)
+        rates : ndarray of shape (epochs,), or (0,) where no step was taken
+        began : tuple of float
+            The `read` at the beginning of the call, whose epochs share its time evenly.
+        at_ends : bool
+            Whether the columns are of the ends of the epochs, or else of their beginnings.
+        """
+        (begin, _), (end, compiling), n = began, self.read(), len(columns)
+        shares = [(k + at_ends) / n for k in range(n)]
+        self._readings += [(begin + share * (end - begin), compiling) for share in shares]
+        self._columns += columns.tolist()
+        self._rates += rates.tolist()
+
+    def extend_path(self, points):
+        """Append parameters to the path, if one is kept."""
+        if self.every:
+            self._path.append(points)
+
+    def withdraw(self):
+        """Drop the column of the present epoch, if there is one, and return its step's length."""
+        k = self.n_epochs
+        columns = self._columns[k:]
+        del self._columns[k:], self._readings[k:]
+        return columns[0][STEP_NORM] if columns else None
+
+    def join(self, other, begin):
+        """Append the entries of a run from ``begin`` on, whose first continues this one's last."""
+        seconds, compiling = self._readings[len(self._columns) - begin]
+        origin = other._readings[0][0]
+        self._readings += [
+            (seconds + s - origin, compiling + c) for s, c in other._readings[begin:]
+        ]
+        self._columns += other._columns[begin:]
+        self._rates += other._rates[begin - 1 :]
+
+    def add_score(self, score):
+        """Set the validation score of the present epoch; epochs that have none get NaN."""
+        self._scores += [math.nan] * (self.n_epochs - len(self._scores))
+        self._scores[self.n_epochs :] = [score]

@@ -1,28 +1,30 @@
 """The state of a descent as plain data: numbers, strings, tuples, dictionaries and arrays.
 
-What the rows at hand tell again when a descent is gone on with is not part of it.
+What the rows tell again when a descent is resumed is not part of it.
 """
 
 import numpy as np
 
 from skgd.descent.descent import Descent
 from skgd.descent.growth import Growth
+from skgd.descent.options import Setup
 from skgd.descent.outcome import Outcome
 from skgd.descent.rates import RateBasis
+from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
 
-FORM = 1  # of the data, to be raised when it changes
+FORM = 2  # of the data, to be raised when it changes
 VALUES = (
-    *("names", "settings", "batch_size", "sampling", "average", "unit", "share", "rate"),
-    *("n", "batch", "full", "epoch", "earlier", "t", "updates_before", "last"),
+    *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
     *("factor", "best", "stale", "ceiling"),
 )
 ARRAYS = ("theta", "iterate", "mean", "memory", "scalars")
-FIELDS = {"form", "column", "growth", "basis", "outcome", "rng", "gradients", *VALUES, *ARRAYS}
+OTHERS = ("form", "setup", "earlier", "column", "growth", "basis", "outcome", "rng", "gradients")
+FIELDS = {*OTHERS, *VALUES, *ARRAYS}
 
 
 def stored(descent):
-    """Return a descent that has been released as plain data, which holds its own arrays."""
+    """Return a descent whose data were dropped as plain data, which holds its own arrays."""
     state = descent.state
     arrays = {name: getattr(state, name) for name in ARRAYS}
     if np.array_equal(state.iterate, state.theta):
@@ -31,7 +33,9 @@ def stored(descent):
         "form": FORM,
         **{name: getattr(descent, name) for name in VALUES},
         **arrays,
-        "column": [*descent.columns[-1]],
+        "setup": [*descent.setup],
+        "earlier": descent.earlier + descent.record.n_epochs,
+        "column": [*descent.record.last],
         "growth": [*descent.growth],
         "basis": None if descent.basis is None else [*descent.basis],
         "outcome": descent.outcome.name,
@@ -41,7 +45,7 @@ def stored(descent):
 
 
 def restored(data):
-    """Return the descent that was stored as ``data``, which has to be gone on with by `resume`.
+    """Return the descent that was stored as ``data``, to be continued by `resume`.
 
     Raises
     ------
@@ -51,10 +55,11 @@ def restored(data):
     _check(data)
     descent = Descent.__new__(Descent)
     values = {name: data[name] for name in VALUES}
-    vars(descent).update(values, objective=None, schedule=None, optimizer=None, limits=None)
+    vars(descent).update(values, earlier=data["earlier"], setup=Setup(*data["setup"]))
     descent.settings, descent.names = tuple(data["settings"]), tuple(data["names"])
-    descent.outcome, descent.chosen = Outcome[data["outcome"]], None
-    descent.columns, descent.scores = [[*data["column"]]], []
+    descent.drop_data()
+    descent.outcome, descent.record = Outcome[data["outcome"]], Record()
+    descent.record.append([*data["column"]])
     descent.growth = Growth(*data["growth"])
     descent.basis = data["basis"] and RateBasis(*data["basis"])
     descent.rng = np.random.default_rng()

@@ -127,7 +127,7 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
     Names of the columns, where X has them.
 """
 
-TABLES = {"losses": LOSSES, "optimizers": OPTIMIZERS, "schedules": SCHEDULES}
+TABLES = {"losses": LOSSES, "optimizers": {"auto": None, **OPTIMIZERS}, "schedules": SCHEDULES}
 
 
 def documented(thing):

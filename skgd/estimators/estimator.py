@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from skgd.descent.descent import Descent
 from skgd.descent.dry_run import rehearse
 from skgd.descent.new_state import fixed_settings, identity
-from skgd.descent.rates import gradient_unit
+from skgd.descent.options import Options, Setup
 from skgd.estimators._sklearn import (
     CallbackSupport,
     Interval,
@@ -24,18 +24,19 @@ from skgd.estimators.data import (
     validated_rows,
     validation_rows,
 )
+from skgd.estimators.minimizers import asked_of_a_descent, direct
 from skgd.estimators.monitoring import Monitoring
-from skgd.estimators.nested_parameters import NamedParts, part_of, parts_of, plain
+from skgd.estimators.nested_parameters import NamedParts, part_of, plain
 from skgd.estimators.running_means import RunningMeans, link_name, means_of
 from skgd.estimators.serialization import Storing
 from skgd.estimators.validation import joined, numbers
 from skgd.losses import LOSSES, Loss
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
-from skgd.optimizers import OPTIMIZERS, Auto, Optimizer
+from skgd.optimizers import OPTIMIZERS, Nesterov, Optimizer
 from skgd.penalties import PENALTIES, Penalty
-from skgd.schedules import SCHEDULES, Constant, Schedule
-from skgd.solvers.auto import AutoSolver
+from skgd.schedules import SCHEDULES, Schedule
+from skgd.solvers.auto import reason_against
 
 SOLUTION = {"coef_", "theta_", "_descents", "_means"}  # without which an estimator is not fitted
 
@@ -52,7 +53,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         "penalty": [StrOptions([name for name in PENALTIES if name]), Penalty, None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
-        "optimizer": [StrOptions(OPTIMIZERS), Optimizer],
+        "optimizer": [StrOptions(["auto", *OPTIMIZERS]), Optimizer],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions(["auto"])],
         "schedule": [StrOptions(SCHEDULES), Schedule],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -142,85 +143,65 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         raise NotImplementedError
 
     def _descend(self, objective, start, seed, epochs, monitor_factory, rate_share=1.0):
-        """Run one descent on one objective, at a share of the automatic rate."""
-        parts = parts_of(self)
-        unasked = epochs is None and not (monitor_factory and monitor_factory.validates)
-        if unasked and self._may_solve_directly(parts) and AutoSolver.serves(objective):
-            way = AutoSolver(objective, parts["optimizer"], parts["schedule"], self.tol, start)
-            return self._run(way, epochs, monitor_factory)
-        rehearse(parts["optimizer"], objective.model)
-        descent = Descent(
-            objective,
-            parts["optimizer"],
-            parts["schedule"].for_horizon(self.max_iter),
-            start,
-            learning_rate=plain(self.learning_rate),
-            rate_share=rate_share,
-            batch_size=plain(self.batch_size),
-            sampling=self.sampling,
-            seed=seed,
-            average=int(self.average),
-            unit=gradient_unit(objective) if self.learning_rate == "auto" else 1.0,
-            **self._changeable(epochs),
-        )
+        """Run one minimizer on one objective, at a share of the automatic rate."""
+        if self.optimizer == "auto":
+            validates = monitor_factory is not None and monitor_factory.validates
+            schedule, streams = part_of(self, "schedule"), epochs is not None
+            asked = asked_of_a_descent(vars(self), schedule, streams, validates)
+            if reason_against(objective, asked) is None:
+                solver = direct(objective, plain(self.tol), start)
+                return self._run(solver, epochs, monitor_factory)
+        optimizer, schedule = self._rule(), part_of(self, "schedule").for_horizon(self.max_iter)
+        rehearse(optimizer, objective.model)
+        size, average = plain(self.batch_size), int(self.average)
+        setup = Setup(size, self.sampling, seed, average, rate_share)
+        descent = Descent(objective, optimizer, schedule, start, setup, self._options(epochs))
         return self._run(descent, epochs, monitor_factory)
 
-    def _may_solve_directly(self, parts):
-        """Whether nothing is asked about the way to the minimum."""
-        free = isinstance(parts["optimizer"], Auto) and isinstance(parts["schedule"], Constant)
-        asked = self.record_path or self.average or self.early_stopping
-        whole = self.batch_size is None and self.init is None and self.tol is not None
-        limited = self.clip_norm is not None or self.clip_value is not None
-        return free and whole and self.learning_rate == "auto" and not (asked or limited)
+    def _rule(self):
+        """Return the optimizer of a descent: for "auto", Nesterov's."""
+        return Nesterov() if self.optimizer == "auto" else part_of(self, "optimizer")
 
-    def _changeable(self, epochs):
-        """Return what a descent takes over at the beginning, and whenever it is gone on with."""
-        return {
-            "tol": self._tol(epochs),
-            "n_iter_no_change": self.n_iter_no_change,
-            "record_path": int(self.record_path),
-            "clip_norm": self.clip_norm or np.inf,
-            "clip_value": self.clip_value or np.inf,
-        }
+    def _options(self, epochs):
+        """Return what a descent takes over at the beginning, and whenever it is resumed."""
+        return Options(
+            learning_rate=plain(self.learning_rate),
+            tol=self._tol(epochs),
+            n_iter_no_change=self.n_iter_no_change,
+            record_path=int(self.record_path),
+            clip_norm=self.clip_norm or np.inf,
+            clip_value=self.clip_value or np.inf,
+        )
 
     def _resume_run(self, descent, objective, epochs, monitor_factory):
         """Take up a descent where it was left, on new data or the same."""
         schedule, stream = part_of(self, "schedule").for_horizon(self.max_iter), epochs is not None
-        options, optimizer = self._changeable(epochs), part_of(self, "optimizer")
-        rate = plain(self.learning_rate)
-        descent.resume(objective, optimizer, schedule, rate, stream=stream, **options)
+        descent.resume(objective, self._rule(), schedule, self._options(epochs), stream=stream)
         return self._run(descent, epochs, monitor_factory)
 
     def _tol(self, epochs):
         """Return when the training objective ends a descent; None where it does not."""
         return None if self.early_stopping or epochs is not None else plain(self.tol)
 
-    def _run(self, descent, epochs, monitor_factory):
-        """Descend by so many epochs, or as far as ``max_iter``, ``tol`` and watchers say.
+    def _run(self, minimizer, epochs, monitor_factory):
+        """Minimize for so many epochs, or as far as ``max_iter``, ``tol`` and monitors say.
 
-        ``begin`` returns for a descent who is to look on; None where nobody is.
+        ``monitor_factory`` returns for a minimizer its monitor; None where there is none.
         """
-        descent.chosen = None
-        monitor = monitor_factory and monitor_factory(descent)
-        descent.descend(self.max_iter if epochs is None else epochs, monitor)
-        return descent
+        monitor = monitor_factory and monitor_factory(minimizer)
+        minimizer.minimize(self.max_iter if epochs is None else epochs, monitor)
+        return minimizer
 
     def _resumable_runs(self, objective, resumes):
         """Return the descents of the last call, if they can be gone on with; else None."""
-        runs, optimizer = (
-            vars(self).get("_descents") if resumes else None,
-            part_of(self, "optimizer"),
-        )
+        runs = vars(self).get("_descents") if resumes else None
         sizes = plain(self.batch_size), self.sampling, self.average
-        return (
-            runs
-            if runs and runs[0].settings == fixed_settings(objective, optimizer, *sizes)
-            else None
-        )
+        settings = fixed_settings(objective, self._rule(), *sizes)
+        return runs if runs and runs[0].settings == settings else None
 
     def _store_state(self, descents, training_set):
         """Keep what it takes to go on, without the data; nothing of what solvers have done."""
-        self._descents = [d for d in descents if d.settings]
+        self._descents = [d for d in descents if d.resumable]
         self._means, self._link = (
             training_set if self._descents else None,
             link_name(part_of(self, "loss")),
@@ -317,14 +298,13 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
 
     def _problem(self, X, y, weight, model, null_objective, **known):
         """Return F for one target, with what else `Objective` is told."""
-        parts = parts_of(self)
         return Objective(
             X,
             np.ascontiguousarray(y),
             weight,
             model=model,
-            loss=parts["loss"],
-            penalty=parts["penalty"],
+            loss=part_of(self, "loss"),
+            penalty=part_of(self, "penalty"),
             alpha=self.alpha,
             penalty_factor=self._penalty_factor(X.shape[1]),
             null_objective=null_objective,
@@ -356,17 +336,22 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         init = numbers(self.init, "init", {shape[1:]: names, shape: "for each target"})
         return np.broadcast_to(init, shape)
 
-    def _record(self, descents, tracks, each):
+    def _updates_before(self, n_runs, resumes):
+        """Return the updates of each run before this call."""
+        return np.ravel(self.t_) if resumes else np.zeros(n_runs, dtype=int)
+
+    def _record(self, descents, tracks, each, resumes):
         """Set what is known of each descent, whatever its outcome, and nothing else."""
+        before = self._updates_before(len(descents), resumes)
         for name in SOLUTION & vars(self).keys():
             delattr(self, name)
         self._failure = None
-        self.loss_curve_ = each([np.array(d.curve) for d in descents])
-        self.history_ = each([d.history for d in descents])
+        self.loss_curve_ = each([np.array(d.record.curve) for d in descents])
+        self.history_ = each([d.record.history() for d in descents])
         self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
         self.converged_ = each(np.array([d.outcome.settled for d in descents]))
-        self.n_iter_ = each(np.array([d.epoch for d in descents]))
-        self.t_ = each(np.array([d.updates_before + d.t for d in descents]))
-        self.learning_rate_ = each(np.array([d.rate for d in descents]))
+        self.n_iter_ = each(np.array([d.record.n_epochs for d in descents]))
+        self.t_ = each(before + np.array([d.n_updates for d in descents]))
+        self.learning_rate_ = each(np.array([d.learning_rate for d in descents]))
         if self.record_path:
             self.path_ = each(tracks)

@@ -38,18 +38,19 @@ class LinearDescent(MultiOutputMixin, DescentEstimator):
         if not resumes:
             solved = self.center == "auto" and self._is_left_alone()
             self._levels = np.array([c.level for c in constants]) if solved else offsets
+        before = self._updates_before(len(targets), resumes)
         monitors = [
             monitoring.target(k).make_monitor(
-                self, partial(self._fitted_attributes, X.dtype, offset)
+                self, partial(self._fitted_attributes, X.dtype, *known)
             )
-            for k, offset in enumerate(offsets)
+            for k, known in enumerate(zip(offsets, before))
         ]
         descents = self._descents_for(objectives, monitors, resumes, epochs)
         each = _only if y.ndim == 1 else _all
-        kept = [d.path for d in descents] if self.record_path else []
-        self._record(descents, [*map(_whole, descents, kept, offsets)], each)
+        kept = [d.record.path for d in descents] if self.record_path else []
+        self._record(descents, [*map(_whole, descents, kept, offsets)], each, resumes)
         failures = [check_outcome(d, self) for d in descents]
-        ends = [_whole(d, d.result, offset) for d, offset in zip(descents, offsets)]
+        ends = [_whole(d, d.theta, offset) for d, offset in zip(descents, offsets)]
         finals = stored_as(X.dtype, np.array(ends), X.shape[1]) + 0  # no negative zeros
         self._report(descents, finals, each)
         self._failure = next(filter(None, failures), None)
@@ -70,16 +71,12 @@ class LinearDescent(MultiOutputMixin, DescentEstimator):
             return [
                 self._resume_run(d, o, epochs, monitor_factory) for d, o, monitor_factory in each
             ]
-        done = np.ravel(self.t_) if resumes else np.zeros(len(objectives), dtype=int)
         starts = self._starts(len(objectives), objectives[0].p, resumes)
         seed = self._seed(self._draws(objectives[0].n))
-        descents = [
+        return [
             self._descend(objective, start[: objective.d], seed, epochs, monitor_factory)
             for objective, start, monitor_factory in zip(objectives, starts, monitors)
         ]
-        for descent, t in zip(descents, done.tolist()):
-            descent.updates_before = t
-        return descents
 
     def _has_level(self):
         return bool(self.fit_intercept)
@@ -139,12 +136,12 @@ class LinearDescent(MultiOutputMixin, DescentEstimator):
         known = {"centre": centre, "columns": columns, "positive": self.positive}
         return self._problem(X, y, weight, model, null_objective, **known)
 
-    def _fitted_attributes(self, dtype, offset, descent):
+    def _fitted_attributes(self, dtype, offset, before, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
         p = self.n_features_in_
         theta = stored_as(dtype, _whole(descent, descent.iterate, offset), p) + 0
         solution = {"coef_": theta[:p], "intercept_": theta[p] if self.fit_intercept else 0.0}
-        return solution | {"t_": descent.t, "_failure": None}
+        return solution | {"t_": before + descent.n_updates, "_failure": None}
 
     def _report(self, descents, finals, each):
         """Set the solution, one entry for each target unless there is just one."""

@@ -6,7 +6,6 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.rates import automatic_rate, stability_limit
 from skgd.estimators.user_warnings import in_a_search, warn
 
-FAILED = (Outcome.DIVERGED, Outcome.NONFINITE)
 NAMES = {"GD": "gradient descent", "Accelerated": "the accelerated sequence"}  # in sentences
 # The same for all candidates and splits, so that a search tells of all of them at once.
 FAILED_CANDIDATE = (
@@ -35,8 +34,8 @@ def check_outcome(descent, estimator):
         failed and goes on, also where it has grown.
     """
     outcome, name, most = descent.outcome, type(estimator).__name__, estimator.max_iter
-    if outcome in FAILED:
-        unusable = outcome is Outcome.NONFINITE or descent.chosen is None
+    if outcome.failed:
+        unusable = outcome is Outcome.NONFINITE or descent.selected is None
         if unusable and in_a_search():
             raise ValueError(FAILED_CANDIDATE.format(name))
         sentence = f"{name} diverged. {divergence_message(descent)}"
@@ -60,20 +59,22 @@ def check_outcome(descent, estimator):
 
 def divergence_message(descent):
     """Return the sentences on an objective that has grown."""
-    with np.errstate(all="ignore"):
-        bound = stability(descent)
+    record, rule, bound = descent.record, descent.update_rule, ""
+    if rule is not None:
+        with np.errstate(all="ignore"):
+            bound = stability(descent.objective, rule)
     return (
-        f"The objective went from {descent.curve[0]:.3g} to {descent.curve[-1]:.3g} by epoch "
-        f"{descent.epoch}, with learning_rate={descent.rate:.3g}. {bound} Lower the learning "
-        "rate, leave it at 'auto', or scale the features, for instance with StandardScaler."
+        f"The objective went from {record.curve[0]:.3g} to {record.curve[-1]:.3g} by epoch "
+        f"{record.n_epochs}, with learning_rate={descent.learning_rate:.3g}. {bound} Lower the "
+        "learning rate, leave it at 'auto', or scale the features, for instance with "
+        "StandardScaler."
     )
 
 
-def stability(descent):
-    """Return the sentence on the largest stable rate of this rule, on batches of this size."""
-    objective, rule = descent.objective, descent.optimizer
-    batch = None if descent.full else descent.batch
-    known = objective, rule, batch, descent.sampling == "replacement"
+def stability(objective, update_rule):
+    """Return the sentence on the largest stable rate of a rule, on batches of its size."""
+    rule, batch, _ = update_rule
+    known = objective, *update_rule
     limit, name = stability_limit(*known), NAMES.get(type(rule).__name__, type(rule).__name__)
     if limit is not None and batch is None:
         share = rule.stability_limit()
@@ -93,7 +94,8 @@ def stability(descent):
 
 def progress_message(descent):
     """Return what was reached, in the unit of tol."""
-    if descent.full:
-        return f"the scaled residual is {descent.residual:.1e}"
-    gain = (descent.curve[-2] - descent.curve[-1]) / descent.objective.null_objective
+    record, rule = descent.record, descent.update_rule
+    if rule is None or rule.batch_size is None:
+        return f"the scaled residual is {record.residual:.1e}"
+    gain = (record.curve[-2] - record.curve[-1]) / descent.objective.null_objective
     return f"the last epoch lowered the objective by {gain:.1e} of the constant prediction's"

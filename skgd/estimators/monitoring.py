@@ -131,7 +131,7 @@ class Validation:
             ) from error
         if not np.isfinite(self.bar):
             raise ValueError(
-                f"The validation score of the start is {descent.scores[0]} on "
+                f"The validation score of the start is {descent.record.scores[0]} on "
                 f"{len(validation_set.y)} rows. Hold out more of them (R^2 needs two), or choose "
                 "another scoring."
             )
@@ -145,10 +145,10 @@ class Validation:
         score = float(
             self.scorer(view, self.validation_set.given, self.validation_set.y, **self.weight)
         )
-        descent.scores += [np.nan] * (descent.epoch - len(descent.scores))
-        descent.scores[descent.epoch :] = [score]
+        descent.record.add_score(score)
         if score > self.best:
-            self.best, descent.chosen = score, descent.iterate.copy()
+            self.best = score
+            descent.select(descent.iterate)
         improved = score > self.bar + self.tol
         self.bar = score if improved else self.bar
         self.stale = 0 if improved else self.stale + 1
@@ -172,8 +172,7 @@ class Callbacks:
         """End the task of the last epoch and begin that of the next, if there is one."""
         if self.task is not None and self._tell(self.task.call_on_fit_task_end, descent):
             descent.stop(Outcome.STOPPED)
-        going = descent.outcome is Outcome.RUNNING and descent.epoch < descent.last
-        self.task = self._begin(descent) if going else None
+        self.task = self._begin(descent) if descent.running else None
 
     def _begin(self, descent):
         task = self.context.subcontext(task_name="epoch")
@@ -195,10 +194,11 @@ def metadata(rows):
 
 def print_progress(descent):
     """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
-    digit, rest = str(descent.epoch)[0], str(descent.epoch)[1:]
+    record = descent.record
+    digit, rest = str(record.n_epochs)[0], str(record.n_epochs)[1:]
     if digit in "1235" and not rest.strip("0"):
-        score = f"  validation score {descent.scores[-1]:.6f}" if descent.scores else ""
-        print(f"epoch {descent.epoch:7d}  objective {descent.curve[-1]:.6e}{score}")
+        score = f"  validation score {record.scores[-1]:.6f}" if record.scores else ""
+        print(f"epoch {record.n_epochs:7d}  objective {record.curve[-1]:.6e}{score}")
 
 
 def _by_loss(estimator, X, y, sample_weight=None):

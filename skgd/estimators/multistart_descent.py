@@ -7,7 +7,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators.estimator import DescentEstimator
-from skgd.estimators.messages import FAILED, check_outcome
+from skgd.estimators.messages import check_outcome
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.running_means import check_link
 from skgd.estimators.user_warnings import warn
@@ -32,10 +32,8 @@ class MultistartDescent(DescentEstimator):
         check_link(vars(self).get("_link") if resumes else None, part_of(self, "loss"))
         seen, _, units = self._running_means(y[None], weight, total, NO_COLUMNS, resumes, epochs)
         objective = self._problem(X, y, weight, self._model(), units[0])
-        runs, fitted_attributes = (
-            self._resumable_runs(objective, resumes),
-            partial(self._fitted_attributes, X.dtype),
-        )
+        runs, before = self._resumable_runs(objective, resumes), self._updates_before(1, resumes)
+        fitted_attributes = partial(self._fitted_attributes, X.dtype, before[0])
         if runs is None:
             searches = self.init is None and not resumes
             seed = self._seed(searches or self._draws(objective.n))
@@ -50,16 +48,15 @@ class MultistartDescent(DescentEstimator):
                 delayed(self._descend)(objective, start, seed, epochs, monitor_factory)
                 for start in starts
             )
-            for descent in descents:
-                descent.updates_before = int(self.t_) if resumes else 0
         else:
             monitor_factory = monitoring.make_monitor(self, fitted_attributes)
             descents = [self._resume_run(runs[0], objective, epochs, monitor_factory)]
-        sound = [d for d in descents if d.outcome not in FAILED] or descents[:1]
+        sound = [d for d in descents if not d.outcome.failed] or descents[:1]
         finite = sound[0].outcome is not Outcome.NONFINITE
-        ends = self._ends(objective, sound) if finite else [End(sound[0].result, 1, sound[0])]
+        ends = self._ends(objective, sound) if finite else [End(sound[0].theta, 1, sound[0])]
         best = ends[0].descent
-        self._record([best], [self._outward(best.path)] if self.record_path else None, _only)
+        track = self._outward(best.record.path) if self.record_path else None
+        self._record([best], [track], _only, resumes)
         if finite:
             self._report(objective, ends, X.dtype)
         if not (finite and self.converged_):
@@ -133,8 +130,8 @@ class MultistartDescent(DescentEstimator):
         """Run one descent, and again at a lower rate where an automatic one was too high."""
         descent = self._attempt(objective, start, seed, epochs, monitor_factory, rate_share)
         for _ in range(QUARTERS if self.learning_rate == "auto" else 0):
-            curve, null_objective = descent.curve, objective.null_objective
-            if descent.outcome not in FAILED and curve[-1] <= max(curve[0], null_objective):
+            curve, null_objective = descent.record.curve, objective.null_objective
+            if not descent.outcome.failed and curve[-1] <= max(curve[0], null_objective):
                 break
             rate_share *= 0.25
             descent = self._attempt(objective, start, seed, epochs, monitor_factory, rate_share)
@@ -143,8 +140,8 @@ class MultistartDescent(DescentEstimator):
     def _attempt(self, *args):
         """Run one descent; where it ends beyond what can be resolved, it counts as not finite."""
         descent = super()._descend(*args)
-        if not _resolves(descent.objective, descent.result):
-            descent.outcome = Outcome.NONFINITE
+        if not _resolves(descent.objective, descent.theta):
+            descent.stop(Outcome.NONFINITE)
         return descent
 
     def _is_polished(self, validated):
@@ -155,10 +152,10 @@ class MultistartDescent(DescentEstimator):
 
     def _ends(self, objective, descents):
         """Return where descents have ended, the best first, those with the same curve as one."""
-        ends = distinct(objective, [End(d.result, 1, d) for d in descents])
-        validated = ends[0].descent.chosen is not None
+        ends = distinct(objective, [End(d.theta, 1, d) for d in descents])
+        validated = ends[0].descent.selected is not None
         if validated:
-            ends.sort(key=lambda end: -max(end.descent.scores))
+            ends.sort(key=lambda end: -max(end.descent.record.scores))
         if not self._is_polished(validated):
             return ends
         canonical, p = objective.model.canonical, objective.p
@@ -167,7 +164,7 @@ class MultistartDescent(DescentEstimator):
 
     def _report(self, objective, ends, dtype):
         """Set the solution and what is known of it, and say so if it is not one."""
-        polished = self._is_polished(ends[0].descent.chosen is not None)
+        polished = self._is_polished(ends[0].descent.selected is not None)
         points = [
             describe(
                 objective, end.theta, end.n_starts, end.descent.outcome.settled and not polished
@@ -190,10 +187,10 @@ class MultistartDescent(DescentEstimator):
         if polished:
             self.converged_ = best.kind != "not stationary"
 
-    def _fitted_attributes(self, dtype, descent):
+    def _fitted_attributes(self, dtype, before, descent):
         """Return the attributes that let this estimator predict by a descent's parameters."""
         theta = stored_as(dtype, self._outward(descent.iterate))
-        return {"theta_": theta, "t_": descent.t, "_failure": None}
+        return {"theta_": theta, "t_": before + descent.n_updates, "_failure": None}
 
     def _warn_of_kind(self):
         """Say it when the descent has come to rest where there is no minimum."""

@@ -107,7 +107,7 @@ class NamedParts(BaseEstimator):
         if name not in TABLES:
             return "" if name in known else meant_parameter(name, known, TABLES)
         part = named_part(name, getattr(self, name), self.get_params(deep=False))
-        return meant_field(name, field, part, TABLES) if isinstance(part, Part) else ""
+        return meant_field(name, field, part, TABLES)
 
     def _validate_params(self):
         """Check the parameters, as scikit-learn does, but for those that are their defaults."""
@@ -129,7 +129,8 @@ class NamedParts(BaseEstimator):
         """Check the parameters that a part has as a field: they are its own, or have no effect."""
         part, name = params[kind], type(self).__name__
         if not isinstance(part, Part):
-            missing = [f for f in TABLES[kind][part]._fields if params.get(f, part) is None]
+            fields = TABLES[kind][part]._fields if part in TABLES[kind] else ()  # none of "auto"
+            missing = [f for f in fields if params.get(f, part) is None]
             if missing:
                 raise ValueError(
                     f"The {missing[0]!r} parameter of {name} must be a number with "
@@ -150,11 +151,6 @@ def part_of(estimator, kind):
     """Return the part of one kind that an estimator has, by name or as it is."""
     params = vars(estimator)  # which get_params finds by inspection, at the cost of a small fit
     return named_part(kind, params[kind], params)
-
-
-def parts_of(estimator):
-    """Return the loss, penalty, optimizer and schedule of an estimator, by their kinds."""
-    return {kind: part_of(estimator, kind) for kind in TABLES}
 
 
 def named_part(kind, value, params):

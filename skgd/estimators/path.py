@@ -8,7 +8,8 @@ import numpy as np
 from skgd.estimators._sklearn import Interval, validate_params
 from skgd.estimators.data import validated_rows
 from skgd.estimators.docstrings import documented
-from skgd.estimators.nested_parameters import parts_of, plain
+from skgd.estimators.minimizers import direct
+from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import numbers
@@ -16,10 +17,6 @@ from skgd.kernels.sums import column_moments
 from skgd.models import Linear
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
-from skgd.schedules import Constant
-from skgd.solvers.auto import AutoSolver
-from skgd.solvers.quadratic import Quadratic
-from skgd.solvers.working_set import WorkingSet
 
 MOST = 100_000  # alphas of a path
 
@@ -137,29 +134,27 @@ def path(
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
     columns = column_moments(X, weight, bool(fit_intercept))
     centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
-    parts, rest = parts_of(model), y - level
-    null_objective = fit_constant(parts["loss"], y, weight, fit_intercept).unit
-    kinds = {"model": Linear(False), "loss": parts["loss"], "penalty": parts["penalty"]}
+    kinds = {name: part_of(model, name) for name in ("loss", "penalty")} | {"model": Linear(False)}
+    null_objective, rest = fit_constant(kinds["loss"], y, weight, fit_intercept).unit, y - level
     known = {**kinds, "centre": centre, "columns": columns, "null_objective": null_objective}
     if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
         level, rest = y[weight > 0.0][0], np.zeros(len(y))
-    problem = Quadratic(Objective(X, rest, weight, alpha=1.0, **known), tol)
-    alphas = _grid(problem, n_alphas, eps) if alphas is None else _given(alphas)
-    coefs, gaps, looks = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
-    working, solver = None, None
+    solver = direct(Objective(X, rest, weight, alpha=1.0, **known), tol, for_path=True)
+    alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
+    coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     for k, alpha in enumerate(alphas):
-        problem.set_penalty(problem.objective.with_alpha(alpha))
-        working = working or (None if problem.smooth else WorkingSet(problem, lasting=True))
-        solver = _follow(problem, working, solver, parts["optimizer"], max_iter)
-        coefs[:, k], gaps[k] = solver.iterate, problem.objective.dual_gap(solver.iterate)
-        looks.append(solver.epoch)
+        solver.set_alpha(alpha)
+        solver.minimize(max_iter)
+        coefs[:, k], gaps[k] = solver.theta, solver.objective.dual_gap(solver.theta)
+        n_iters.append(solver.record.n_epochs)
         if not solver.outcome.settled:
             warn(
                 f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
-                f"the data: the scaled residual is {solver.residual:.1e}, and tol is {tol:.1e}.",
+                f"the data: the scaled residual is {solver.record.residual:.1e}, and tol is "
+                f"{tol:.1e}."
             )
     intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
-    return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(looks))
+    return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(n_iters))
 
 
 def _given(alphas):
@@ -185,11 +180,3 @@ def _grid(problem, n_alphas, eps):
             f"The 'eps' parameter of path must be larger: {eps} of the largest alpha is 0."
         )
     return np.geomspace(largest, largest * eps, n_alphas)
-
-
-def _follow(problem, columns, last, optimizer, max_iter):
-    """Return the way to the minimum from where the last one has ended."""
-    start, slopes = (None, None) if last is None else (last.iterate, last.slopes)
-    solver = AutoSolver(problem.objective, optimizer, Constant(), problem.tol, start)
-    solver.follow(problem, columns, max_iter, slopes)
-    return solver

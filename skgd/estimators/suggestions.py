@@ -241,18 +241,20 @@ def meant_field(kind, field, part, tables):
     kind : str
         The parameter that takes the part.
     field : str
-    part : Part
+    part : Part, or the word of an estimator that stands for one, or for none
     tables : dict
         As in `meant_value`.
     """
-    close = difflib.get_close_matches(field, part._fields, cutoff=CLOSE)
+    own = part._fields if isinstance(part, Part) else ()
+    close = difflib.get_close_matches(field, own, cutoff=CLOSE)
     if close:
-        fields = [f"{kind}__{known}" for known in part._fields if known in close]
+        fields = [f"{kind}__{known}" for known in own if known in close]
         return f" Did you mean {' or '.join(fields)}?"
     names = [repr(n) for n, cls in tables[kind].items() if field.partition("__")[0] in cls._fields]
     if names:
+        name = type(part).__name__ if isinstance(part, Part) else repr(part)
         return (
-            f" {type(part).__name__} has no such field, unlike {', '.join(names)}: set {kind} to "
+            f" {name} has no such field, unlike {', '.join(names)}: set {kind} to "
             "one of these first, or in the same call."
         )
     return ""

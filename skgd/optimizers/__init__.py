@@ -11,12 +11,11 @@ from skgd.optimizers.adaptive import (
     Normalized,
     RMSProp,
 )
-from skgd.optimizers.classical import GD, Auto, Momentum, Nesterov
+from skgd.optimizers.classical import GD, Momentum, Nesterov
 from skgd.optimizers.contract import Optimizer
 from skgd.optimizers.variance_reduced import SAGA, SVRG
 
 OPTIMIZERS = Optimizer.named = {
-    "auto": Auto,
     "gd": GD,
     "sgd": GD,
     "momentum": Momentum,

@@ -141,17 +141,3 @@ class Accelerated(Optimizer):
 
     def stability_limit(self):
         return 2.0 / 3.0
-
-
-class Auto(Optimizer):
-    """The fastest certified way to the minimum.
-
-    Where nothing is asked about the descent itself, and the problem is a squared error with a
-    penalty made of l1 and l2, no rule steps at all: `skgd.solvers.auto` has the way. Else it
-    is `Nesterov`, accelerated on the full batch.
-    """
-
-    __slots__ = ()
-
-    def resolved(self, full_batch):
-        return Nesterov().resolved(full_batch)

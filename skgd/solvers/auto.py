@@ -1,13 +1,13 @@
-"""The fastest certified way to a minimum that is known, with the names of a `Descent`.
+"""The fastest certified way to a minimum that is known, for ``optimizer="auto"``.
 
-It serves the squared error with an elastic penalty, where nothing is asked about the way:
+It serves the squared error with a penalty of l1 and l2 parts, where nothing is asked that only a
+descent can do (`reason_against`):
 
-- l1 and bounds: descent along coordinates, on the products of the columns that matter
-  (`working`), with exact steps where the signs last;
-- l2 or none: Cholesky's factor of those products where they are cheap, else conjugate gradients.
+- l1 and bounds: coordinate descent on a working set of columns (`working_set`);
+- l2 or none: a Cholesky factor where it is cheap, else conjugate gradients (`conjugate_gradient`).
 
-Whatever the way, the slopes at its end are the data's, and decide. Where they do not reach the
-tolerance, an accelerated descent goes on.
+Whatever the way, the gradient at its end is computed from the data, and decides. Where it does not
+meet the tolerance, a descent goes on.
 """
 
 import math
@@ -15,11 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.descent.descent import Descent
+from skgd.descent.minimizer import Minimizer
 from skgd.descent.outcome import Outcome
-from skgd.descent.record import history_of
-from skgd.kernels.compiling import Stopwatch
-from skgd.kernels.problem import OBJECTIVE, RESIDUAL
+from skgd.descent.record import Record
 from skgd.solvers.conjugate_gradient import Tuning as SmoothTuning
 from skgd.solvers.conjugate_gradient import smooth
 from skgd.solvers.quadratic import Quadratic
@@ -29,6 +27,24 @@ from skgd.solvers.working_set import WorkingSet
 GAP = 1e-2  # of tol: the duality gap to be reached, over the objective of the best constant
 FINEST = 1e-8  # tolerance, below which the gap is left to rounding
 TIGHTER = 0.1  # of the scaled residual that has left too large a gap, to be reached next
+
+REASONS = {  # why a descent runs where no optimizer is named: what is asked, and the sentence
+    "partial_fit": "partial_fit goes on by one epoch of a descent.",
+    "learning_rate": "learning_rate is a number: only a descent takes steps.",
+    "schedule": "schedule is set: only a descent takes steps.",
+    "batch_size": "batch_size is set: only a descent takes batches.",
+    "init": "init is set: only a descent is asked where it starts.",
+    "record_path": "record_path is set: only a descent has a path.",
+    "average": "average is set: only a descent has iterates to average.",
+    "clip_norm": "clip_norm is set: only a descent takes steps that can be clipped.",
+    "clip_value": "clip_value is set: only a descent takes steps that can be clipped.",
+    "early_stopping": "early_stopping is set: only a descent has epochs to be scored.",
+    "validation_set": "X_val is given: only a descent has epochs to be scored.",
+    "tol": "tol is None: only a descent runs for max_iter epochs.",
+    "loss": "The loss is not quadratic: there is no closed form.",
+    "center": "The intercept is a parameter of the descent, as center=False asks.",
+    "penalty": "The penalty is not a sum of an l1 and an l2 part.",
+}
 
 
 class Tuning(NamedTuple):
@@ -41,139 +57,109 @@ class Tuning(NamedTuple):
 TUNING = Tuning()
 
 
-class AutoSolver:
-    """A way to the minimum, which looks like a descent from outside.
+def reason_against(objective, asked):
+    """Return the sentence that says why a direct solver may not serve; None where it does.
 
     Parameters
     ----------
     objective : Objective
-        For which `serves` holds.
-    optimizer, schedule : Optimizer, Schedule
-        Of the descent that goes on where the shortcut ends too early.
+    asked : set of str
+        The parameters, among the keys of `REASONS`, that are set to what only a descent can do.
+    """
+    unmet = set(asked)
+    if not objective.quadratic:
+        unmet.add("loss")
+    elif objective.d > objective.p:
+        unmet.add("center")
+    if objective.elastic_strengths is None:
+        unmet.add("penalty")
+    return next((sentence for name, sentence in REASONS.items() if name in unmet), None)
+
+
+class AutoSolver(Minimizer):
+    """The direct solvers, and a descent for what they leave to do.
+
+    Parameters
+    ----------
+    objective : Objective
+        One that `reason_against` has nothing against.
     tol : float
         Of the scaled residual.
+    fallback : callable
+        Returns, for the objective and parameters to start from, the minimizer that goes on where
+        the direct solvers end too early.
     start : ndarray of shape (d,) or None
-        Where it begins; None for zero.
+        None for zero.
     tuning : Tuning
-        What the choice between the ways goes by.
+    for_path : bool
+        Whether `set_alpha` will ask for lower alphas too.
 
     Attributes
     ----------
-    epoch, t : int
-        How often the slopes of the data have been looked at.
-    rate : float
-        NaN: there is none.
+    problem : Quadratic
+    slopes : ndarray of shape (p,) or None
+        The negative gradient of the data term at the iterate, where it is known.
+    goal_gap : float
+        The duality gap to be reached.
     """
 
-    def __init__(self, objective, optimizer, schedule, tol, start=None, tuning=TUNING):
+    def __init__(self, objective, tol, fallback, start=None, tuning=TUNING, for_path=False):
         self.objective, self.tol, self.tuning = objective, tol, tuning
-        self.optimizer, self.schedule = optimizer, schedule
-        self.full, self.rate, self.settings, self.recorded = True, math.nan, None, False
+        self._fallback, self._for_path = fallback, for_path
+        self._begin_record()
         self.gap_goal = GAP * max(tol, FINEST) * objective.null_objective
-        self.epoch, self.updates_before, self.outcome = 0, 0, Outcome.RUNNING
-        self.columns, self.scores, self._rates, self._times = [], [], [], []
-        self._stopwatch = Stopwatch()
         start = np.zeros(objective.d) if start is None else start
-        self.iterate, self.slopes = objective.admissible(start), None
-        self.last, self._monitor = 0, None
+        self.iterate, self.slopes, self._monitor = objective.admissible(start), None, None
+        self.problem, self._working_set = Quadratic(objective, tol), None
 
-    @staticmethod
-    def serves(objective):
-        """Whether the way is known for this objective."""
-        return (
-            objective.quadratic
-            and objective.d == objective.p
-            and objective.elastic_strengths is not None
-        )
+    def _begin_record(self):
+        self.record, self.outcome = Record(), Outcome.RUNNING
+        self.learning_rate, self.update_rule = math.nan, None
 
     @property
-    def t(self):
-        """Updates done."""
-        return self.epoch
+    def n_updates(self):
+        """How often the gradient of the data has been computed."""
+        return self.record.n_epochs
 
-    @property
-    def result(self):
-        """What is reported."""
-        return self.iterate
-
-    @property
-    def curve(self):
-        """The objective at the start and after each epoch."""
-        return [column[OBJECTIVE] for column in self.columns]
-
-    @property
-    def residual(self):
-        """The scaled residual at the end."""
-        return self.columns[-1][RESIDUAL]
-
-    @property
-    def history(self):
-        """What is known of the start and of the end of each epoch, as arrays by name."""
-        return history_of(self.columns, self._rates, self._times, self.scores)
-
-    def stop(self, outcome):
-        """End a way that would go on, for this reason."""
-        if self.outcome is Outcome.RUNNING:
-            self.outcome = outcome
+    def set_alpha(self, alpha):
+        """Begin anew for another alpha, at the iterate; columns and their products are kept."""
+        self.objective = self.objective.with_alpha(alpha)
+        self.problem.set_penalty(self.objective)
+        self._begin_record()
 
     def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
-        self.objective = self.slopes = self._monitor = None
+        self.objective = self.slopes = self.problem = self._working_set = self._monitor = None
 
-    def descend(self, epochs, monitor=None):
-        """Go to the minimum, in at most so many looks at the data.
-
-        Returns
-        -------
-        Outcome
-        """
-        self.last, self._monitor = epochs, monitor
-        problem = Quadratic(self.objective, self.tol)
-        columns = None
-        if not problem.smooth:
-            columns = WorkingSet(problem, tuning=self.tuning.working)
-        return self.follow(problem, columns, epochs)
-
-    def follow(self, problem, columns, epochs, slopes=None):
-        """Go to the minimum from the answer so far, with columns whose products may be known.
-
-        Parameters
-        ----------
-        problem : Quadratic
-        columns : WorkingSet or None
-            None for smooth problems.
-        epochs : int
-        slopes : ndarray of shape (p,) or None
-            Of the data at the answer, where they are known.
-
-        Returns
-        -------
-        Outcome
-        """
-        problem.goal, residual = self.tol, None
+    def minimize(self, n_epochs, monitor=None):
+        """Go to the minimum, by at most so many passes over the data."""
+        self.last, self._monitor = n_epochs, monitor
+        problem, residual = self.problem, None
+        problem.goal = self.tol
         if not self.iterate.any():
-            slopes = problem.q
-        elif slopes is None:
+            self.slopes = problem.q
+        elif self.slopes is None:
             residual = problem.objective.y - problem.matvec(self.iterate)
-            slopes = problem.rmatvec(residual)
-        self.record_point(problem, self.iterate, slopes, residual)
-        if self.outcome is not Outcome.RUNNING:  # at the start: one look, as for every descent
-            self.append(*self.columns[0][:4], 0.0, self.iterate)
-        elif columns is None:
-            smooth(problem, self, epochs, self.tuning.smooth)
+            self.slopes = problem.rmatvec(residual)
+        self.record_point(problem, self.iterate, self.slopes, residual)
+        if not problem.smooth and self._working_set is None:
+            self._working_set = WorkingSet(problem, self._for_path, self.tuning.working)
+        if self.outcome is not Outcome.RUNNING:  # at the start: one epoch, as for every descent
+            self.append(*self.record.last[:4], 0.0, self.iterate)
+        elif self._working_set is None:
+            smooth(problem, self, n_epochs, self.tuning.smooth)
         else:
-            columns.minimise(self, epochs)
-        if self.residual <= self.tol and self.epoch < epochs:
+            self._working_set.minimise(self, n_epochs)
+        if self.record.residual <= self.tol and self.record.n_epochs < n_epochs:
             self.stop(Outcome.CONVERGED)  # and rounding keeps the gap from what was to be reached
-        if self.outcome is Outcome.RUNNING and self.epoch < epochs:
-            self._descend_further(epochs)
-        if self.outcome is Outcome.RUNNING:
-            self.outcome = Outcome.MAX_ITER
+        if self.running:
+            self._descend_further()
+        self.stop(Outcome.MAX_ITER)
         return self.outcome
 
     def done(self, epochs):
         """Whether the end is reached, or the last look spent."""
-        return self.outcome is not Outcome.RUNNING or self.epoch >= epochs
+        return not self.running
 
     def record_point(self, problem, w, slopes, residual):
         """Record a point, the slopes of the data there and, if known, the rows' residuals.
@@ -199,45 +185,37 @@ class AutoSolver:
         return scaled_residual
 
     def append(self, total, scaled_residual, omega, slope, step, w):
-        """Record what is known of a point on the way."""
+        """Record what is known of a point on the way, and let the monitor see it."""
         zeros = w.size - np.count_nonzero(w)
-        self._append([total, scaled_residual, omega, slope, step, zeros], w, math.nan)
+        self.record.append([total, scaled_residual, omega, slope, step, zeros])
+        self._show(w)
 
-    def _append(self, column, w, rate):
-        """Record a point, and let those who watch see it."""
-        self._rates += [rate] if self.columns else []
-        self.columns.append(column)
-        self._times.append(self._stopwatch.read() if self._times else (0.0, 0.0))
-        self.epoch, self.iterate = len(self.columns) - 1, w.copy()
-        if self._monitor and self.epoch:
+    def _show(self, w):
+        self.iterate = w.copy()
+        if self._monitor and self.record.n_epochs:
             self._monitor(self)
 
     def ends(self, epochs):
         """Whether the next look at the data is the last there may be."""
-        return self.done(epochs) or self.epoch + 2 >= epochs
+        return self.done(epochs) or self.record.n_epochs + 2 >= epochs
 
-    def _descend_further(self, epochs):
-        """Let an accelerated descent do what is left to do."""
-        descent = Descent(
-            self.objective, self.optimizer, self.schedule, self.iterate, tol=self.tol
-        )
-        outcome = descent.descend(epochs - self.epoch, self._monitor and self._relay)
+    def _descend_further(self):
+        """Let the fallback do what is left to do."""
+        other = self._fallback(self.objective, self.iterate)
+        left = self.last - self.record.n_epochs
+        outcome = other.minimize(left, self._monitor and self._relay)
         if not self._monitor:
-            self._extend(descent)
+            self._take_over(other, begin=1)
         self.stop(outcome)
-        self.iterate, self.rate, self.slopes = descent.iterate, descent.rate, None
-        self.optimizer = descent.optimizer
+        self.iterate, self.slopes = other.iterate, None
 
-    def _extend(self, descent):
-        """Append the record of the descent that went on."""
-        history, (seconds, compiling) = descent.history, self._times[-1]
-        self.columns += descent.columns[1:]
-        self._rates += history["learning_rate"][1:].tolist()
-        seconds, compiling = seconds + history["seconds"], compiling + history["compile_seconds"]
-        self._times += zip(seconds[1:].tolist(), compiling[1:].tolist())
-        self.epoch = len(self.columns) - 1
+    def _take_over(self, other, begin):
+        """Append the epochs of the fallback from this one on."""
+        self.record.join(other.record, begin)
+        self.learning_rate, self.update_rule = other.learning_rate, other.update_rule
 
-    def _relay(self, descent):
-        """Show an epoch of the descent that goes on."""
-        self._append(descent.columns[-1], descent.iterate, descent.rate)
-        descent.stop(self.outcome)
+    def _relay(self, other):
+        """Let the monitor see an epoch of the fallback."""
+        self._take_over(other, other.record.n_epochs)
+        self._show(other.iterate)
+        other.stop(self.outcome)

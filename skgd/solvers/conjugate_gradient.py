@@ -96,7 +96,7 @@ def _cg_with_restarts(problem, record, epochs, prices, other, tuning):
     """Take conjugate gradients to the tolerance, and again for what rounding has left."""
     cg = _cg_primal if record.iterate.any() or not prices.by_rows else _cg_dual
     for _ in range(tuning.restarts):
-        begin = record.residual
+        begin = record.record.residual
         forecast = Forecast(problem, record, prices.pass_seconds, other, tuning)
         w = cg(problem, record, epochs, forecast)
         cg = _cg_primal
@@ -166,7 +166,7 @@ def _cg_primal(problem, record, epochs, forecast):
     b, unit = problem.l2_strength, problem.unit
     scale = 1.0 / (problem.squares + b) if b.all() else np.ones(b.size)
     w, r = record.iterate.copy(), record.slopes - problem.l2_strength * record.iterate
-    total = record.curve[-1]
+    total = record.record.curve[-1]
     d = scale * r
     rz = r @ d
     while rz > 0.0:
@@ -245,7 +245,7 @@ def _refine(problem, record, epochs, by_rows, tuning):
             slopes = problem.rmatvec(residual)
         else:
             slopes = slopes - product(step)
-        before = record.residual
+        before = record.record.residual
         scaled_residual = float(record.record_point(problem, w, slopes, residual).max())
         if residual is None and not record.done(epochs):
             residual = problem.objective.y - problem.matvec(w)

@@ -1,0 +1,82 @@
+"""The contract of what goes to a minimum: a descent step by step, a direct solver at once."""
+
+import abc
+from typing import NamedTuple
+
+from skgd.descent.outcome import Outcome
+
+
+class UpdateRule(NamedTuple):
+    """The rule of an update, and the rows that it sees, as reports on failures need them."""
+
+    optimizer: tuple
+    batch_size: int | None  # None for all rows
+    replacement: bool
+
+
+class Minimizer(abc.ABC):
+    """A run that goes to the minimum of an objective, and records how.
+
+    Attributes
+    ----------
+    objective : Objective or None
+        None once the data are dropped.
+    outcome : Outcome
+    record : Record
+    iterate : ndarray of shape (d,)
+        The latest parameters.
+    selected : ndarray of shape (d,) or None
+        The parameters that a monitor has chosen to be reported, if it has.
+    tol : float or None
+        None where the objective at hand does not end the run.
+    last : int
+        The epoch that ends the present call of `minimize`, counted as `Record.n_epochs` counts.
+    n_updates : int
+        Updates since the record began.
+    learning_rate : float
+        What the schedule multiplies; NaN where no step is taken.
+    update_rule : UpdateRule or None
+        None where no step is taken.
+    resumable : bool
+        Whether the run can be resumed by a later fit.
+    """
+
+    outcome, selected, last, resumable = Outcome.RUNNING, None, 0, False
+
+    @property
+    def theta(self):
+        """The parameters to report: those chosen by a monitor, else the iterate."""
+        return self.iterate if self.selected is None else self.selected
+
+    @property
+    def running(self):
+        """Whether the present call goes on after this epoch."""
+        return self.outcome is Outcome.RUNNING and self.record.n_epochs < self.last
+
+    @abc.abstractmethod
+    def minimize(self, n_epochs, monitor=None):
+        """Go on for so many epochs, or until there is a reason to stop.
+
+        Parameters
+        ----------
+        n_epochs : int
+        monitor : callable or None
+            Called with the minimizer after every epoch; may call `stop` and `select`.
+
+        Returns
+        -------
+        Outcome
+        """
+
+    @abc.abstractmethod
+    def drop_data(self):
+        """Let go of the data, so that what remains is small and can be stored."""
+
+    def stop(self, outcome):
+        """End a run that would go on, for this reason; a failure also counts after the end."""
+        if self.outcome is Outcome.RUNNING or outcome.failed:
+            self.outcome = outcome
+
+    def select(self, theta):
+        """Let these parameters be reported, whatever follows."""
+        self.selected = theta.copy()
