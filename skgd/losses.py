@@ -1,4 +1,4 @@
-"""Losses: how far a prediction ``f`` is from its target ``y``."""
+"""Losses of a prediction ``f`` and its target ``y``."""
 
 import math
 from typing import Any, ClassVar
@@ -11,24 +11,24 @@ from skgd.part import Part
 class Loss(Part):
     """A loss of one row, convex in ``f``. Subclass it to add your own.
 
-    `value`, `slope`, `second_derivative` and `inverse_link` speak of one row, in scalars,
-    and are compiled; `curvature_estimate` and `linked` are asked once about all targets.
+    `value`, `slope`, `second_derivative` and `inverse_link` take one row, as scalars, and are
+    compiled. `curvature_estimate` and `linked` take the array of all targets, once a fit.
 
     Attributes
     ----------
     link : str
-        What takes the mean of y to ``f``, in the words of generalised linear models:
-        "identity" where the prediction is ``f`` itself, "log" where it is ``exp(f)``, or a name
-        of your own. A class that overrides `inverse_link` and names none is called "custom".
+        The link function of a generalised linear model: "identity" if the prediction is ``f``,
+        "log" if it is ``exp(f)``, or another name. The default of a class that overrides
+        `inverse_link` is "custom".
     curvature : float or None
-        The largest second derivative in ``f``; None where there is no bound.
+        The largest second derivative in ``f``; None if it is unbounded.
     quadratic : bool
         Whether the loss is ``(f - y)^2 / 2``, for which there are closed forms.
     nonsmooth : bool
-        Whether the slope jumps, so that the gradient does not vanish at the minimum and a
-        descent ends when the objective stops improving.
+        Whether the slope jumps. Then the gradient does not vanish at the minimum, and a descent
+        ends when the objective stops improving.
     min_target : float
-        The smallest target that makes sense.
+        The smallest valid target.
     """
 
     __slots__ = ()
@@ -44,7 +44,7 @@ class Loss(Part):
             cls.link = "custom"
 
     def value(self, f: float, y: float) -> float:
-        """Return the loss of predicting ``f`` for ``y``."""
+        """Return the loss of the prediction ``f`` for the target ``y``."""
         raise NotImplementedError
 
     def slope(self, f: float, y: float) -> float:
@@ -52,7 +52,7 @@ class Loss(Part):
         raise NotImplementedError
 
     # ``second_derivative(f, y)`` is the second derivative in f. Only second-order methods use it;
-    # where it is None, differences of `slope` take its place.
+    # if it is None, differences of `slope` replace it.
     second_derivative: ClassVar[Any] = None
 
     def inverse_link(self, f: float) -> float:
@@ -62,13 +62,13 @@ class Loss(Part):
     def curvature_estimate(self, y: np.ndarray) -> float | None:
         """Return a typical second derivative for these targets, an array; None if unknown.
 
-        It takes the place of `curvature` where there is no bound. The automatic rate is computed
-        from it, and falls if it was too small.
+        It replaces `curvature` if there is no bound. The automatic rate is computed from it, and
+        is lowered if the estimate is too small.
         """
         return self.curvature
 
     def linked(self, y: np.ndarray) -> np.ndarray:
-        """Return all targets, an array, in the unit of ``f``, where predictions will lie."""
+        """Return the array of targets in the unit of ``f``."""
         return y
 
 
@@ -90,7 +90,7 @@ class SquaredError(Loss):
 
 
 class NonsmoothLoss(Loss):
-    """An abstract loss made of straight pieces, whose slope jumps between them."""
+    """Base class of piecewise linear losses."""
 
     __slots__ = ()
     nonsmooth = True
@@ -99,16 +99,16 @@ class NonsmoothLoss(Loss):
         return 0.0
 
     def curvature_estimate(self, y):
-        """Return the curvature of a parabola as high and as wide as the targets' spread.
+        """Return the reciprocal of the mean absolute deviation of the targets.
 
-        Where they are all one, as their size.
+        If the targets are all equal, it is the reciprocal of their size.
         """
         spread, size = float(np.mean(np.abs(y - np.median(y)))), float(np.mean(np.abs(y)))
         return 1.0 / ((spread if spread > 1e-15 * size else size) or 1.0)
 
 
 class Huber(Loss):
-    """``(f - y)^2 / 2`` up to a distance of epsilon, and linear beyond.
+    """``(f - y)^2 / 2`` up to a distance of epsilon, and linear beyond it.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class EpsilonInsensitive(NonsmoothLoss):
     Parameters
     ----------
     epsilon : float, default=0.1
-        The distance that costs nothing, in the unit of y, at least 0.
+        The largest distance without loss, in the unit of y, at least 0.
     """
 
     __slots__ = ()
@@ -170,7 +170,7 @@ class SquaredEpsilonInsensitive(Loss):
     Parameters
     ----------
     epsilon : float, default=0.1
-        The distance that costs nothing, in the unit of y, at least 0.
+        The largest distance without loss, in the unit of y, at least 0.
     """
 
     __slots__ = ()
@@ -193,7 +193,7 @@ class SquaredEpsilonInsensitive(Loss):
 
 
 class AbsoluteError(NonsmoothLoss):
-    """``|f - y|``: the median."""
+    """``|f - y|``, whose minimum is the median."""
 
     __slots__ = ()
 
@@ -233,11 +233,10 @@ class Quantile(NonsmoothLoss):
 
 
 class Poisson(Loss):
-    """``exp(f) - y f + y log(y) - y``: counts the logarithm of whose mean is ``f``.
+    """``exp(f) - y f + y log(y) - y``, for counts with mean ``exp(f)``.
 
-    Half the Poisson deviance, as in `PoissonRegressor`. Predictions are ``exp(f)``, so that
-    coefficients are in the unit of ``log(y)``: one unit more of a feature *multiplies* the
-    prediction by ``exp(coef)``.
+    It is half the Poisson deviance, as in `PoissonRegressor`. Predictions are ``exp(f)``, so one
+    unit more of a feature *multiplies* the prediction by ``exp(coef)``.
     """
 
     __slots__ = ()
@@ -250,7 +249,7 @@ class Poisson(Loss):
         if y <= 0.0:
             return math.exp(f) - y * f
         d = f - math.log(y)
-        # y (exp(d) - 1 - d), which is small where d is, and must not be the rounding of y
+        # y (exp(d) - 1 - d), without cancellation for small d
         return y * (math.expm1(d) - d) if d < 1.0 else math.exp(f) - y * (1.0 + d)
 
     def slope(self, f, y):

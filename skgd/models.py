@@ -1,8 +1,8 @@
-"""Models: what is predicted for a row ``x``, and how that depends on the parameters.
+"""Models: the prediction for a row ``x``, and its derivatives.
 
 A row enters only by its projection ``z = w . x``, which the descent computes, for dense
 and sparse rows alike. The parameters are ``theta = (w_1 ... w_p, extra)``: the weights
-first, which are penalised, then the model's other parameters, which are not.
+first, which are penalised, then the extra parameters of the model, which are not.
 """
 
 from typing import Any, ClassVar
@@ -11,15 +11,15 @@ import numpy as np
 
 from skgd.part import Part
 
-PHASE = 1e9  # radians, of which double precision tells ten-millionths
-SIZES = 1e-30, 1e140  # of a width at least, and of amplitude, width and baseline at most
+PHASE = 1e9  # radians; double precision resolves 1e-7 of one there
+SIZES = 1e-30, 1e140  # smallest width; largest amplitude, width and baseline
 
 
 class Model(Part):
-    """A function of the projection and the other parameters.
+    """A function of the projection and the extra parameters.
 
-    `value`, `slope`, `add_parameter_gradient` and `second_derivative` speak of one row, in
-    scalars, and are compiled. The other methods are called once for all targets, and are not.
+    `value`, `slope`, `add_parameter_gradient` and `second_derivative` take one row, as scalars,
+    and are compiled. The other methods are not; they take the array of all targets, once a fit.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Model(Part):
         Whether the prediction is linear in all parameters.
     projection_scale : float
         The number c of ``c z + theta[p]``, if the projection enters only in this sum with the
-        first of the other parameters.
+        first of the extra parameters.
     """
 
     __slots__ = ()
@@ -35,11 +35,11 @@ class Model(Part):
     projection_scale: ClassVar[float] = 1.0
 
     def n_extra_parameters(self) -> int:
-        """Return how many parameters there are beside the weights."""
+        """Return the number of extra parameters."""
         return 0
 
     def value(self, z: float, theta: np.ndarray, p: int) -> float:
-        """Return the prediction; the other parameters are ``theta[p:]``."""
+        """Return the prediction; the extra parameters are ``theta[p:]``."""
         raise NotImplementedError
 
     def slope(self, z: float, theta: np.ndarray, p: int) -> float:
@@ -49,22 +49,22 @@ class Model(Part):
     def add_parameter_gradient(
         self, z: float, theta: np.ndarray, p: int, r: float, g: np.ndarray
     ) -> None:
-        """Add ``r`` times the derivatives in the other parameters to ``g[p:]``."""
+        """Add ``r`` times the derivatives in the extra parameters to ``g[p:]``."""
 
     # ``second_derivative(z, theta, p, r, H)`` adds r times the second derivatives, in z and the
-    # other parameters, to H of shape (1 + n_extra, 1 + n_extra). Where it is None, differences of
-    # `slope` and `add_parameter_gradient` take its place; a linear model needs none.
+    # extra parameters, to H of shape (1 + n_extra, 1 + n_extra). If it is None, differences of
+    # `slope` and `add_parameter_gradient` replace it; a linear model needs none.
     second_derivative: ClassVar[Any] = None
 
     def curvature(self, loss: Any, y: np.ndarray) -> Any:
         """Return a bound on the second derivatives of each row's loss, or one for all.
 
-        In every direction of ``(projection_scale * z + theta[p], theta[p + 1], ...)``.
+        It holds in every direction of ``(projection_scale * z + theta[p], theta[p + 1], ...)``.
         """
         raise NotImplementedError
 
     def diagonal_curvature(self, loss: Any, y: np.ndarray) -> Any:
-        """Return such bounds for each of the other parameters alone."""
+        """Return such bounds for each extra parameter alone."""
         return [self.curvature(loss, y)] * self.n_extra_parameters()
 
 
@@ -101,9 +101,9 @@ class Linear(Model):
 class Gabor(Model):
     """``f = a sin(u) exp(-u^2 / (2 s^2)) + c`` with ``u = b + 0.06 w.x``: a wave packet.
 
-    The other parameters are the offset ``b`` and then those of amplitude ``a`` (else 1),
-    width ``s`` (else 4, so that the envelope is ``exp(-u^2 / 32)``) and baseline ``c`` (else
-    0) that are fitted.
+    The extra parameters are the offset ``b``, and, if they are fitted, the amplitude ``a``
+    (otherwise 1), the width ``s`` (otherwise 4, so that the envelope is ``exp(-u^2 / 32)``) and
+    the baseline ``c`` (otherwise 0).
 
     Parameters
     ----------
@@ -182,9 +182,9 @@ class Gabor(Model):
                 H[k, 2] += v * v * sine / s
 
     def resolves(self, z, theta, p):
-        """Return whether phases and derivatives of the curve are told by parameters of this size.
+        """Whether floating-point numbers resolve the curve at parameters of this size.
 
-        Beyond `PHASE` radians rounding blurs u; beyond `SIZES` squares are no longer numbers.
+        Beyond `PHASE` radians rounding makes u inexact; beyond `SIZES` squares over- or underflow.
         """
         u, others = theta[p] + 0.06 * z, np.abs(theta[p + 1 :])
         smallest, largest = SIZES
@@ -192,7 +192,7 @@ class Gabor(Model):
         return bool(np.abs(u).max() <= PHASE and wide and others.max(initial=0.0) <= largest)
 
     def canonical(self, theta, p):
-        """Return parameters of the same curve whose amplitude and width are not negative."""
+        """Return parameters of the same curve with nonnegative amplitude and width."""
         theta = theta.copy()
         if self.amplitude and theta[p + 1] < 0.0:
             theta[: p + 2] *= -1.0
@@ -203,10 +203,10 @@ class Gabor(Model):
     def curvature(self, loss, y):
         """Return the bound, for ``|a| <= 2 max |y|``, ``s >= 1`` and ``|c| <= max |y|``.
 
-        With A and S the largest amplitude and the smallest width, the prediction's slopes in
-        (u, a, s, c) are at most ``A, 1, 0.74 A / S, 1`` and its second derivatives at most
-        ``A (1 + 1 / S^2)`` in u twice, ``1`` in u and a, ``(0.74 + 1.4 / S) A / S`` in u and s,
-        ``0.74 / S`` in a and s, and ``1.22 A / S^2`` in s twice. Norms are bounded by Frobenius'.
+        Let A be the largest amplitude and S the smallest width. The derivatives of the prediction
+        in (u, a, s, c) are at most ``A, 1, 0.74 A / S, 1``. Its second derivatives are at most
+        ``A (1 + 1 / S^2)`` in (u, u), ``1`` in (u, a), ``(0.74 + 1.4 / S) A / S`` in (u, s),
+        ``0.74 / S`` in (a, s), and ``1.22 A / S^2`` in (s, s). The Frobenius norm bounds the norm.
         """
         A, S, curvature, steepest, slopes = self._steepest(loss, y)
         second_derivatives = [
@@ -232,7 +232,7 @@ class Gabor(Model):
         slopes = [A, 1.0 * self.amplitude, 0.74 * A / S * self.width, 1.0 * self.baseline]
         reach = A + largest * self.baseline
         ends = -reach, reach
-        if loss.link != "identity":  # beyond the targets an exponential has no bound to speak of
+        if loss.link != "identity":  # an exponential has no useful bound beyond the targets
             ends = min(reach, float(targets.min())), min(reach, float(targets.max()))
         extremes = float(y.min()), float(y.max())
         steepest = max(abs(loss.slope(end, extreme)) for end in ends for extreme in extremes)

@@ -1,7 +1,7 @@
-"""Penalties: Omega in ``F = data term + alpha * Omega(w)``, one weight at a time.
+"""Penalties: Omega in ``F = data term + alpha * Omega(w)``, a sum over the weights.
 
-The smooth part enters the gradient, the rest a proximal step, in the optimizer's own
-metric; that is what makes zeros exact.
+The smooth part enters the gradient, and the nonsmooth part a proximal step that is scaled like the
+optimizer's step. This makes zeros exact.
 """
 
 from skgd.part import Part
@@ -10,8 +10,8 @@ from skgd.part import Part
 class Penalty(Part):
     """A penalty that is a sum over the weights. Subclass it to add your own.
 
-    Methods speak of one weight ``w`` and of unit strength; the descent multiplies by
-    alpha. They are compiled.
+    Methods are compiled. They take one weight ``w`` and have unit strength; the descent multiplies
+    by alpha.
     """
 
     __slots__ = ()
@@ -25,9 +25,9 @@ class Penalty(Part):
         return 0.0
 
     def prox(self, w: float, step: float) -> float:
-        """Return the z that minimises ``step * rest(z) + (z - w)^2 / 2``.
+        """Return the z that minimises ``step * nonsmooth(z) + (z - w)^2 / 2``.
 
-        ``rest`` is what `gradient` leaves out.
+        ``nonsmooth`` is the part of the penalty that is not in `gradient`.
         """
         return w
 
@@ -56,7 +56,7 @@ class NoPenalty(Penalty):
 
 
 class L1(Penalty):
-    """``Omega = |w|``: the lasso. Its prox, the soft threshold, takes off the clipped weight."""
+    """``Omega = |w|``: the lasso. Its prox is the soft threshold, ``w - clip(w, -step, step)``."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class L1(Penalty):
 
 
 class L2(Penalty):
-    """``Omega = w^2 / 2``: ridge. Smooth, so it lives in the gradient."""
+    """``Omega = w^2 / 2``: ridge. It is smooth, so it is part of the gradient."""
 
     __slots__ = ()
 
@@ -95,7 +95,7 @@ class ElasticNet(Penalty):
     Parameters
     ----------
     l1_ratio : float, default=0.5
-        Share of the l1 term, in [0, 1].
+        Weight of the l1 term, in [0, 1].
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Schedules: the learning rate over time, as a multiplier that starts at one.
 
-The rate of an update is ``learning_rate * multiplier``. It stays outside every memory of
-the optimizer, so a changed rate acts at once. Time is counted in epochs, or, with
-``per="update"``, in updates; on the full batch the two are the same.
+The rate of an update is ``learning_rate * multiplier``. It is not part of the optimizer's state,
+so a change acts at once. Time is counted in epochs or, with ``per="update"``, in updates; on the
+full batch the two are the same.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ UNITS = ("epoch", "update")
 
 
 class Schedule(Part):
-    """The rate's multiplier as a function of time. Subclass it to add your own.
+    """The multiplier of the rate as a function of time. Subclass it to add your own.
 
     Attributes
     ----------
     per : {"epoch", "update"}
-        The unit of time; a field of the schedules for which it matters.
+        The unit of time; a field of the schedules that depend on it.
     """
 
     __slots__ = ()
@@ -30,7 +30,7 @@ class Schedule(Part):
         Parameters
         ----------
         k : ndarray of int
-            Epochs or updates since the start, the first being 0.
+            Epochs or updates since the start; the first is 0.
 
         Returns
         -------
@@ -44,19 +44,19 @@ class Schedule(Part):
         return self
 
     def patience(self) -> float | None:
-        """Return how many epochs without improvement the schedule waits; None for ever."""
+        """Return the number of epochs without improvement before a cut; None for no cuts."""
         return None
 
     def next_factor(self, factor: float) -> float:
-        """Return the further factor on the rate when `patience` has run out.
+        """Return the next extra factor of the rate, after `patience` epochs without improvement.
 
-        ``factor`` is the one so far, 1 at the start; 0 as an answer ends the descent.
+        ``factor`` is the current one, 1 at the start. A factor of 0 ends the descent.
         """
         return factor
 
 
 class Constant(Schedule):
-    """The same rate for ever: the advice is to begin with it."""
+    """A constant rate. Try it first."""
 
     __slots__ = ()
 
@@ -65,14 +65,14 @@ class Constant(Schedule):
 
 
 class Step(Schedule):
-    """``factor^floor(k / every)``: a cut every so often.
+    """``factor^floor(k / every)``: a cut at equal intervals.
 
     Parameters
     ----------
     every : float, default=100
         Time between two cuts.
     factor : float, default=0.5
-        What each cut multiplies the rate by, in (0, 1].
+        The factor of each cut, in (0, 1].
     per : {"epoch", "update"}, default="epoch"
     """
 
@@ -92,7 +92,7 @@ class Exponential(Schedule):
     Parameters
     ----------
     decay : float, default=0.99
-        What the rate is multiplied by at each time, in (0, 1].
+        The factor per unit of time, in (0, 1].
     per : {"epoch", "update"}, default="epoch"
     """
 
@@ -111,7 +111,7 @@ class InverseTime(Schedule):
     Parameters
     ----------
     decay : float, default=0.01
-        Reciprocal of the time at which the rate has halved, at least 0.
+        Reciprocal of the time after which the rate is half, at least 0.
     per : {"epoch", "update"}, default="epoch"
     """
 
@@ -125,7 +125,7 @@ class InverseTime(Schedule):
 
 
 class InverseScaling(Schedule):
-    """``(k + 1)^-power``: scikit-learn's "invscaling", there always per update.
+    """``(k + 1)^-power``: scikit-learn's "invscaling", which always counts updates.
 
     Parameters
     ----------
@@ -144,12 +144,12 @@ class InverseScaling(Schedule):
 
 
 class Cosine(Schedule):
-    """``floor + (1 - floor) (1 + cos(pi k / horizon)) / 2``, and ``floor`` from then on.
+    """``floor + (1 - floor) (1 + cos(pi k / horizon)) / 2``, and ``floor`` after the horizon.
 
     Parameters
     ----------
     horizon : float or None, default=None
-        Time at which the floor is reached; None stands for ``max_iter`` epochs.
+        Time at which the floor is reached; None means ``max_iter`` epochs.
     floor : float, default=1e-3
         The last multiplier, in (0, 1].
     per : {"epoch", "update"}, default="epoch"
@@ -180,17 +180,17 @@ class Cosine(Schedule):
 
 
 class Adaptive(Schedule):
-    """A constant rate that is cut whenever the objective stops improving.
+    """A constant rate that is cut when the objective stops improving.
 
-    When ``wait`` epochs in a row fail to lower the best objective by ``tol`` times that of
-    the constant prediction (on the full batch, whose ``tol`` is that of a gradient, by its
-    square), the rate is multiplied by ``factor``. The descent ends when the rate would fall
-    below ``floor`` times its start.
+    The rate is multiplied by ``factor`` when ``wait`` epochs in a row have not lowered the best
+    objective by ``tol`` times the objective of the constant prediction (on the full batch, where
+    ``tol`` refers to a gradient, by ``tol^2`` times). The descent ends when the multiplier would
+    fall below ``floor``.
 
     Parameters
     ----------
     factor : float, default=0.5
-        What each cut multiplies the rate by, in (0, 1).
+        The factor of each cut, in (0, 1).
     wait : float, default=10
         Epochs without improvement before a cut, at least 1.
     floor : float, default=1e-6
@@ -214,17 +214,17 @@ class Adaptive(Schedule):
 
 
 class WarmUp(Schedule):
-    """A linear rise over ``length`` times, in front of another schedule.
+    """A linear rise over ``length`` units of time, followed by another schedule.
 
-    ``(k + 1) / length`` while ``k < length``, then the other schedule from its beginning.
-    The one schedule that does not start at one.
+    ``(k + 1) / length`` while ``k < length``, then the other schedule from its start. This is the
+    only schedule that does not start at one.
 
     Parameters
     ----------
     length : float, default=10
-        Duration of the rise, in the other schedule's unit of time, at least 1.
+        Duration of the rise, in the unit of time of the other schedule, at least 1.
     then : str or Schedule, default=Constant()
-        What follows, from its own start: a name, such as ``"cosine"``, or an instance.
+        The schedule that follows, from its start: a name, such as ``"cosine"``, or an instance.
 
     References
     ----------

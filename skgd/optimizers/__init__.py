@@ -1,4 +1,4 @@
-"""Optimizers: the rules that turn a gradient into a step, in the order of history."""
+"""Optimizers: rules that turn a gradient into a step."""
 
 from skgd.optimizers.adaptive import (
     AdaDelta,

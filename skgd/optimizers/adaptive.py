@@ -1,7 +1,7 @@
-"""Rules that divide the gradient by a measure of its size, in the order of history.
+"""Optimizers that divide the gradient by a measure of its size, in the order of publication.
 
-A fixed rate is then a length in the parameters' own unit, not a multiple of the
-gradient: near the minimum such a step is too long unless the rate decays.
+The rate is then a length in the unit of the parameters, not a factor of the gradient. Near the
+minimum such steps are too long unless the rate falls.
 """
 
 import math
@@ -10,16 +10,16 @@ from skgd.optimizers.contract import Optimizer
 
 
 class Normalized(Optimizer):
-    """Normalised gradients: a direction from the gradient, a step of fixed size.
+    """Normalised gradients: the direction of the gradient with a fixed step length.
 
-    ``theta -= rate * g / (sqrt(g^2) + eps)`` in each coordinate: all move by the rate, and
-    about the minimum they bounce for ever. With ``norm="l2"``,
-    ``theta -= rate * g / (|g|_2 + eps)``: the whole step has the length of the rate.
+    ``theta -= rate * g / (sqrt(g^2) + eps)`` in each coordinate: every coordinate moves by the
+    rate, and oscillates around the minimum at a constant rate. With ``norm="l2"``,
+    ``theta -= rate * g / (|g|_2 + eps)``: the length of the whole step is the rate.
 
     Parameters
     ----------
     norm : {"elementwise", "l2"}, default="elementwise"
-        What the gradient is divided by.
+        The divisor of the gradient: the size of each entry, or the norm of the vector.
     eps : float, default=1e-8
         Added outside the root, at least 0.
     """
@@ -35,7 +35,7 @@ class Normalized(Optimizer):
 
 
 class Signed(Optimizer):
-    """What ``Normalized(norm="elementwise")`` runs as."""
+    """The rule of ``Normalized(norm="elementwise")``."""
 
     __slots__ = ()
     eps: float = 1e-8
@@ -48,7 +48,7 @@ class Signed(Optimizer):
 
 
 class Directed(Optimizer):
-    """What ``Normalized(norm="l2")`` runs as."""
+    """The rule of ``Normalized(norm="l2")``."""
 
     __slots__ = ()
     eps: float = 1e-8
@@ -65,7 +65,7 @@ class Directed(Optimizer):
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad: a coordinate's steps shrink with all the gradients that it has seen.
+    """AdaGrad: gradients divided by the root of the sum of all past squares.
 
     ``G = G + g^2; theta -= rate * g / (sqrt(G) + eps)``. Equals
     ``torch.optim.Adagrad(lr=rate, eps=eps)``, whose default eps is 1e-10.
@@ -96,7 +96,7 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """RMSProp: AdaGrad that forgets.
+    """RMSProp: gradients divided by the root of a moving average of past squares.
 
     ``G = rho G + (1 - rho) g^2; theta -= rate * g / (sqrt(G) + eps)``. Equals
     ``torch.optim.RMSprop(lr=rate, alpha=rho, eps=eps)``, whose default alpha is 0.99.
@@ -104,7 +104,7 @@ class RMSProp(Optimizer):
     Parameters
     ----------
     rho : float, default=0.9
-        Share of the past in the average of squares, in [0, 1).
+        Decay of the average of squares, in [0, 1).
     eps : float, default=1e-8
         Added outside the root, at least 0.
 
@@ -138,9 +138,9 @@ class AdaDelta(Optimizer):
     Parameters
     ----------
     rho : float, default=0.9
-        Share of the past in both averages, in [0, 1).
+        Decay of both averages, in [0, 1).
     eps : float, default=1e-6
-        Added inside both roots, above 0; the first steps are about its root.
+        Added inside both roots, above 0; the length of the first steps is about its root.
 
     References
     ----------
@@ -169,23 +169,23 @@ class AdaDelta(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam: momentum over RMSProp, both averages freed of their start at zero.
+    """Adam: momentum divided by RMSProp's root, with bias correction of both averages.
 
     ``m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-    theta -= rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)``: eps outside the
-    root and after the correction. Equals
-    ``torch.optim.Adam(lr=rate, betas=(beta1, beta2), eps=eps)``. With
-    ``bias_correction=False``, the plain form of the lectures, ``m / (sqrt(v) + eps)``, whose
-    first step is too large by ``(1 - beta1) / sqrt(1 - beta2)``, about three.
+    theta -= rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)``: eps is outside of the
+    root and added after the correction. Equals
+    ``torch.optim.Adam(lr=rate, betas=(beta1, beta2), eps=eps)``. ``bias_correction=False`` is the
+    plain form of many lectures, ``m / (sqrt(v) + eps)``; its first step is about three times too
+    long, by a factor of ``(1 - beta1) / sqrt(1 - beta2)``.
 
     Parameters
     ----------
     beta1, beta2 : float, default=0.9, 0.999
-        Shares of the past in the averages of gradients and of squares, in [0, 1).
+        Decay of the averages of gradients and of squares, in [0, 1).
     eps : float, default=1e-8
         Added outside the root, at least 0.
     bias_correction : bool, default=True
-        Whether each average is divided by the weight that it has seen.
+        Whether each average is divided by the sum of its weights.
 
     References
     ----------
@@ -219,11 +219,11 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: the l2 penalty shrinks the weights directly.
 
-    Adam's step on the gradient without the l2 term, and ``theta -= rate * alpha * theta``
-    beside it. Equals ``torch.optim.AdamW(lr=rate, weight_decay=alpha)`` for
-    ``penalty="l2"``. The answer is not Ridge's: the decay is not divided by the root of
-    ``v``, and what the fit settles at minimises no penalised objective. With a penalty
-    that has no smooth part this is Adam.
+    Adam's step on the gradient without the l2 term, and in addition ``theta -= rate * alpha *
+    theta``. Equals ``torch.optim.AdamW(lr=rate, weight_decay=alpha)`` for ``penalty="l2"``. The
+    decay is not divided by the root of ``v``, so the fit does not converge to the ridge solution,
+    nor to the minimum of any penalised objective. With a penalty that has no smooth part it
+    equals Adam.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ class NAdam(Optimizer):
     beta1, beta2, eps : float, default=0.9, 0.999, 1e-8
         As in `Adam`.
     decay : float, default=0.004
-        How fast the momentum warms up, at least 0.
+        Speed at which the momentum grows, at least 0.
 
     References
     ----------
@@ -276,7 +276,7 @@ class NAdam(Optimizer):
         product = (1.0 - scalars[0]) * mu
         scalars[0] = 1.0 - product
         now, before = (1.0 - mu) / (1.0 - product), following / (1.0 - product * following)
-        share = now / (now + before)  # what makes the direction an average, as at rest it must be
+        share = now / (now + before)  # makes the direction an average, as the law of rest requires
         return share, now + before, 1.0 / (1.0 - self.beta2**t)
 
     def step(self, g, memory, j, shared):
@@ -290,10 +290,10 @@ class NAdam(Optimizer):
 
 
 class AMSGrad(Optimizer):
-    """AMSGrad: Adam whose denominator never shrinks.
+    """AMSGrad: Adam with the running maximum of its average of squares.
 
-    Adam with ``u = max(u, v)`` in the place of ``v``, the maximum taken before the
-    correction. Equals ``torch.optim.Adam(amsgrad=True)``.
+    Adam with ``u = max(u, v)`` in place of ``v``; the maximum is taken before the correction.
+    Equals ``torch.optim.Adam(amsgrad=True)``.
 
     Parameters
     ----------
@@ -333,12 +333,12 @@ class Lion(Optimizer):
     """Lion: the sign of an interpolation between momentum and gradient.
 
     ``c = beta1 m + (1 - beta1) g; theta -= rate * sign(c); m = beta2 m + (1 - beta2) g``.
-    The l2 penalty is part of ``g``, as everywhere but in AdamW; the paper decouples it.
+    The l2 penalty is part of ``g``, as in all optimizers except AdamW; the paper decouples it.
 
     Parameters
     ----------
     beta1, beta2 : float, default=0.9, 0.99
-        Shares of the past in the direction and in the memory, in [0, 1).
+        Decay of the average in the direction and in the memory, in [0, 1).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Rules that keep the gradient's length: descent, momentum, and acceleration."""
+"""Optimizers that keep the length of the gradient: descent, momentum and acceleration."""
 
 import math
 
@@ -26,19 +26,19 @@ class GD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """Heavy-ball momentum, with the learning rate outside the velocity.
+    """Heavy-ball momentum, with the learning rate outside of the velocity.
 
-    ``v = beta v + g; theta -= rate * v``, so ``v = g`` in the first update: the velocity
-    form, equal to ``torch.optim.SGD(lr=rate, momentum=beta)``. With ``averaged=True``,
-    ``m = beta m + (1 - beta) g; theta -= rate * m``: the form of the lectures, which is the
-    velocity form at ``rate * (1 - beta)``.
+    The velocity form: ``v = beta v + g; theta -= rate * v``, so ``v = g`` in the first update.
+    Equals ``torch.optim.SGD(lr=rate, momentum=beta)``. ``averaged=True`` is the form of many
+    lectures: ``m = beta m + (1 - beta) g; theta -= rate * m``. It equals the velocity form at
+    ``rate * (1 - beta)``.
 
     Parameters
     ----------
     beta : float, default=0.9
-        Share of the past that is kept, in [0, 1).
+        Decay of past gradients, in [0, 1).
     averaged : bool, default=False
-        Whether the velocity is an average of the gradients or their discounted sum.
+        Whether the velocity is the average of the gradients, or their discounted sum.
 
     References
     ----------
@@ -68,17 +68,17 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Optimizer):
-    """Nesterov's momentum: the gradient as if taken where the velocity leads.
+    """Nesterov's momentum, with the gradient at the look-ahead point.
 
     ``v = beta v + g; theta -= rate * (g + beta v)``, equal to
-    ``torch.optim.SGD(lr=rate, momentum=beta, nesterov=True)``. With ``beta=None``, the
-    accelerated sequence (`Accelerated`) on the full batch, and ``beta = 0.9`` on smaller
-    ones, where a momentum that grows would only amplify the noise.
+    ``torch.optim.SGD(lr=rate, momentum=beta, nesterov=True)``. ``beta=None`` is the accelerated
+    sequence (`Accelerated`) on the full batch, and ``beta=0.9`` on smaller batches, where growing
+    momentum would amplify the noise.
 
     Parameters
     ----------
     beta : float or None, default=None
-        Share of the past that is kept, in [0, 1).
+        Decay of past gradients, in [0, 1).
 
     References
     ----------
@@ -112,12 +112,12 @@ class Nesterov(Optimizer):
 
 
 class Accelerated(Optimizer):
-    """Nesterov's accelerated sequence, whose momentum grows to one, with restarts.
+    """Nesterov's accelerated sequence, with momentum that grows to one and adaptive restarts.
 
     ``z+ = prox(y - rate * g(y)); u+ = (1 + sqrt(1 + 4 u^2)) / 2;
-    y+ = z+ + (u - 1) / u+ * (z+ - z)``, from ``u = 1``. Where the step goes against the
-    last move, ``<y - z+, z+ - z> > 0``, ``u`` starts anew, and with it the momentum. The
-    answer is ``z``, which has the penalty's zeros. With a penalty this is FISTA.
+    y+ = z+ + (u - 1) / u+ * (z+ - z)``, from ``u = 1``. If ``<y - z+, z+ - z> > 0``, the momentum
+    points uphill, and ``u`` is reset to 1. The solution is ``z``, which has exact zeros. With a
+    nonsmooth penalty this is FISTA.
 
     References
     ----------

@@ -1,9 +1,8 @@
-"""What the descent asks of an optimizer.
+"""The contract of an optimizer.
 
-Once an update, `prepare` computes what all coordinates share; then, for each
-coordinate, `step` reads and rewrites that coordinate's memory and returns a
-direction ``d`` and a positive scale ``s``. The descent moves
-``theta_j <- prox(theta_j - rate * s * d, rate * s)``.
+In each update `prepare` computes the values that all coordinates share. Then, for each coordinate,
+`step` reads and updates the memory of the coordinate, and returns a direction ``d`` and a positive
+scale ``s``. The descent sets ``theta_j <- prox(theta_j - rate * s * d, rate * s)``.
 """
 
 from typing import Any, ClassVar, Self
@@ -12,44 +11,40 @@ import numpy as np
 
 from skgd.part import Part
 
-SMALLEST, LARGEST = 1e-300, 1e300  # eps and units beyond which there are hardly numbers
+SMALLEST, LARGEST = 1e-300, 1e300  # range of eps and its unit
 
 
 class Optimizer(Part):
     """A rule that turns a gradient into a step. Subclass it to add your own.
 
-    The law of rest: were the gradient the same for ever, ``d`` would tend to the
-    gradient itself, and all magnification would stand in ``s``. That is what makes the
-    proximal step exact under every rule. Methods are compiled: they use numbers,
-    `math` and their arguments, and allocate nothing.
+    The law of rest: if the gradient stays constant, ``d`` converges to the gradient itself, and
+    every factor of the step is in ``s``. This makes the proximal step exact for every optimizer.
+    Methods are compiled: they use numbers, `math` and their arguments, and allocate nothing.
 
     Attributes
     ----------
     n_memory : int
-        Memory arrays, each as long as the parameters, zero at the start.
+        The number of memory arrays, each as long as the parameters, zero at the start.
     n_scalars : int
-        Numbers that are remembered from update to update, zero at the start.
+        The number of scalars that are kept between updates, zero at the start.
     needs_norm : bool
-        Whether `prepare` is given the squared norm of the gradient (else zero).
+        Whether `prepare` gets the squared norm of the gradient (otherwise zero).
     decoupled : bool
-        Whether the smooth part of the penalty stays out of the gradient and shrinks the
-        weights by ``rate * gradient`` instead; the rule then has a fixed point of its
-        own, which is not the minimum of the objective.
+        Whether the smooth part of the penalty is not part of the gradient, but shrinks the weights
+        by ``rate * gradient``. Then the fixed point is not the minimum of the objective.
     extrapolates : bool
-        Whether the next gradient is taken past the new point, as far as `extrapolate`
-        says.
+        Whether the next gradient is taken at the point that `extrapolate` defines.
     lazy : bool
-        Whether ``d = g`` and ``s = 1`` always, so that a coordinate with a zero gradient
-        may be updated later.
+        Whether always ``d = g`` and ``s = 1``, so that coordinates with a zero gradient can be
+        updated later.
     variance_reduced, snapshots : bool
-        Whether smaller batches only correct a known mean gradient, by how much the gradients of
-        their rows have changed; and whether that mean is computed anew before every epoch,
-        rather than updated from row to row.
+        Whether smaller batches correct a stored mean gradient by the changes of their rows'
+        gradients; and whether the mean is computed before every epoch, or updated with every row.
     newton_fraction : float or None
-        The automatic rate in units of the first Newton step, for rules that normalise
-        the gradient; None for rules whose rate is a multiple of the reciprocal of the curvature.
+        The automatic rate in units of the first Newton step, for optimizers that normalise the
+        gradient; None if the unit of the rate is the reciprocal of the curvature.
     eps_power : int
-        Which power of the gradient's unit ``eps`` is measured in; 0 for rules without.
+        The power of the gradient's unit in ``eps``; 0 for optimizers without ``eps``.
     """
 
     __slots__ = ()
@@ -65,26 +60,26 @@ class Optimizer(Part):
     eps_power: ClassVar[int] = 0
 
     def prepare(self, t: int, norm: float, scalars: np.ndarray) -> Any:
-        """Return what all coordinates share in update ``t``, counted from 1."""
+        """Return the values that all coordinates share in update ``t``, counted from 1."""
         return 0.0
 
     def step(self, g: float, memory: np.ndarray, j: int, shared: Any) -> tuple[float, float]:
-        """Return direction and scale for coordinate ``j``, whose gradient is ``g``."""
+        """Return direction and scale of coordinate ``j``, whose gradient is ``g``."""
         raise NotImplementedError
 
     def extrapolate(self, scalars: np.ndarray, restart_criterion: float) -> float:
-        """Return how far to extrapolate past the new point, in units of the last move.
+        """Return the factor of ``z_new - z_old`` that is added to ``z_new`` (the momentum).
 
-        ``restart_criterion`` is ``<y - z_new, z_new - z_old>``, with ``y`` the point where the
-        gradient was taken: positive when the step goes against the move.
+        ``restart_criterion`` is ``<y - z_new, z_new - z_old>``, where ``y`` is the point of the
+        gradient. It is positive if the last move goes uphill.
         """
         return 0.0
 
     def in_unit(self, unit: float) -> Self:
-        """Return this rule for gradients in another unit: with its eps multiplied by it.
+        """Return this optimizer for gradients in another unit: with ``eps`` multiplied by it.
 
-        With ``learning_rate="auto"`` that is the root of the largest curvature times the spread of
-        y, so that to rescale X or y rescales the steps and nothing else.
+        With ``learning_rate="auto"`` the unit is the root of the largest curvature times the
+        spread of y, so that rescaling X or y rescales the steps and changes nothing else.
         """
         if self.eps_power == 0:
             return self
@@ -92,29 +87,28 @@ class Optimizer(Part):
         return self.replace(eps=max(eps, SMALLEST) if self.eps > 0.0 else 0.0)
 
     def resolved(self, full_batch: bool) -> "Optimizer":
-        """Return the rule that the loop runs, where a default depends on the batch."""
+        """Return the optimizer that the loop runs, if a default depends on the batch."""
         return self
 
     def stability_limit(self) -> float | None:
         """Return the largest stable rate on a quadratic, in units of ``2 / L``.
 
-        That is, of gradient descent's own. None for rules whose rate has another unit.
+        None for optimizers whose rate has another unit.
         """
         return None
 
     def automatic_rate(self, stable: float, newton: float, full_batch: bool) -> float:
-        """Return the rate behind ``learning_rate="auto"``.
+        """Return the rate of ``learning_rate="auto"``.
 
         Parameters
         ----------
         stable : float
-            The reciprocal of the largest curvature (on smaller batches, of twice the
-            expected smoothness): the safe rate of plain descent.
+            The safe rate of plain descent: the reciprocal of the largest curvature, or on
+            smaller batches of twice the expected smoothness.
         newton : float
-            How far the exact step from the start along the signs of the gradient moves
-            each parameter.
+            The length of the exact Newton step from the start along the signs of the gradient.
         full_batch : bool
-            Whether each update sees all rows.
+            Whether each update uses all rows.
 
         Returns
         -------

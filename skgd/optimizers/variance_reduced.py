@@ -5,7 +5,7 @@ from skgd.optimizers.contract import Optimizer
 
 
 class VarianceReduced(Optimizer):
-    """An abstract rule that corrects a known mean gradient; on the full batch, `GD`."""
+    """Base class of optimizers that correct a stored mean gradient; `GD` on the full batch."""
 
     __slots__ = ()
     variance_reduced = True
@@ -24,13 +24,13 @@ class VarianceReduced(Optimizer):
 
 
 class SAGA(VarianceReduced):
-    """SAGA: the mean of the gradients that the rows had when they were last seen, corrected.
+    """SAGA: a corrected mean of stored gradients, one for each row.
 
-    ``g = mean over the batch of (g_i(theta) - m_i) + mean of all m``, ``m_i = g_i(theta)`` for the
-    rows of the batch, ``theta <- prox(theta - rate g)``. At a constant rate it converges, where
-    plain stochastic descent fluctuates about the minimum. For linear models, in which one number
-    for each row stores ``m_i``; the mean is over the rows seen so far. The automatic rate is a third of the reciprocal
-    of the expected smoothness, which for batches of one is ``1 / (3 L_max)``.
+    ``g = mean over the batch of (g_i(theta) - m_i) + mean of all m``, then ``m_i = g_i(theta)``
+    for the rows of the batch, and ``theta <- prox(theta - rate g)``. It converges at a constant
+    rate, at which plain stochastic descent does not. It is for linear models, where one number a
+    row stores ``m_i``; the mean is over the rows used so far. The automatic rate is a third of the
+    reciprocal of the expected smoothness, ``1 / (3 L_max)`` for batches of one row.
 
     References
     ----------
@@ -42,11 +42,11 @@ class SAGA(VarianceReduced):
 
 
 class SVRG(VarianceReduced):
-    """SVRG: the full gradient at the start of the epoch, corrected.
+    """SVRG: a corrected full gradient from the start of the epoch.
 
-    ``g = mean over the batch of (g_i(theta) - g_i(snapshot)) + full gradient(snapshot)``,
-    ``theta <- prox(theta - rate g)``; the snapshot is theta at the start of the epoch. An epoch
-    costs two passes over the data. At a constant rate it converges. For linear models. The
+    ``g = mean over the batch of (g_i(theta) - g_i(snapshot)) + full gradient(snapshot)``, then
+    ``theta <- prox(theta - rate g)``. The snapshot is theta at the start of the epoch. An epoch
+    takes two passes over the data. It is for linear models, and converges at a constant rate. The
     automatic rate is that of `SAGA`.
 
     References
