@@ -1,6 +1,7 @@
-"""The fastest way to the minimum: that it arrives, what it certifies, and when it is taken."""
+"""The default optimizer: its minimum, its certificate, and when a descent runs instead."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 
 from skgd import GDRegressor
+from skgd.estimators.minimizers import asked_of_a_descent
+from skgd.estimators.nested_parameters import part_of
+from skgd.penalties import Penalty
+from skgd.solvers.auto import REASONS, reason_against
+
+GUIDE = Path(__file__).parents[1] / "doc" / "guide" / "choosing.rst"
 
 
 def make_wide(n=40, p=90, seed=0):
@@ -207,39 +214,79 @@ def test_without_a_penalty_the_answer_of_least_length_is_found():
     np.testing.assert_allclose(model.coef_, least, atol=1e-9)
 
 
-ASKED = [
-    {"optimizer": "nesterov"},
-    {"learning_rate": 0.01},
-    {"schedule": "exponential"},
-    {"batch_size": 8},
-    {"init": np.zeros(6)},
-    {"record_path": True},
-    {"center": False},
-    {"average": True},
-    {"clip_norm": 1e3},
-    {"clip_value": 1e3},
-    {"early_stopping": True},
-    {"tol": None, "max_iter": 3},
-    {"loss": "huber"},
-]
+ASKED = {  # by its name in `REASONS`: parameters that only a descent can honour
+    "learning_rate": {"learning_rate": 0.01},
+    "schedule": {"schedule": "exponential"},
+    "batch_size": {"batch_size": 8},
+    "init": {"init": np.zeros(6)},
+    "record_path": {"record_path": True},
+    "average": {"average": True},
+    "clip_norm": {"clip_norm": 1e3},
+    "clip_value": {"clip_value": 1e3},
+    "early_stopping": {"early_stopping": True},
+    "tol": {"tol": None, "max_iter": 3},
+    "loss": {"loss": "huber"},
+    "center": {"center": False},
+}
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_who_asks_about_the_descent_gets_one(asked):
+def reason(model, streams=False, validates=False):
+    """Return why a descent would run for this model, on the objective of all its parameters."""
     X, y = make_regression(n=60, p=5)
-    model = GDRegressor(random_state=0, **asked).fit(X, y)
+    asked = asked_of_a_descent(vars(model), part_of(model, "schedule"), streams, validates)
+    return reason_against(model.objective(X, y), asked)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_only_a_descent_can_honour_is_done_by_a_descent_and_the_reason_names_it(name):
+    X, y = make_regression(n=60, p=5)
+    model = GDRegressor(random_state=0, **ASKED[name]).fit(X, y)
     assert np.isfinite(model.learning_rate_)
+    assert reason(model) == REASONS[name]
+
+
+def test_where_nothing_is_asked_there_is_no_reason_against_a_direct_solver():
+    X, y = make_regression(n=60, p=5)
+    model = GDRegressor(fit_intercept=False)
+    assert reason(model) is None
+    assert np.isnan(model.fit(X, y).learning_rate_)
     assert np.isnan(GDRegressor().fit(X, y).learning_rate_)
 
 
-def test_who_validates_gets_a_descent():
+def test_a_named_optimizer_is_a_descent():
+    X, y = make_regression(n=60, p=5)
+    assert np.isfinite(GDRegressor(optimizer="nesterov").fit(X, y).learning_rate_)
+
+
+def test_one_epoch_of_a_stream_is_of_a_descent():
+    X, y = make_regression(n=60, p=5)
+    assert reason(GDRegressor(), streams=True) == REASONS["partial_fit"]
+    assert np.isfinite(GDRegressor().partial_fit(X, y).learning_rate_)
+
+
+def test_with_validation_rows_a_descent_runs():
     X, y = make_regression(n=60, p=5)
     model = GDRegressor().fit(X[:50], y[:50], X_val=X[50:], y_val=y[50:])
     assert np.isfinite(model.learning_rate_)
     assert len(model.history_["validation_score"]) == model.n_iter_ + 1
+    assert reason(model, validates=True) == REASONS["validation_set"]
 
 
-def test_a_descent_that_is_asked_for_is_nesterovs():
+def test_a_penalty_of_ones_own_is_a_reason_for_a_descent():
+    class Cubic(Penalty):
+        def value(self, w):
+            return abs(w) ** 3
+
+    assert reason(GDRegressor(penalty=Cubic(), fit_intercept=False)) == REASONS["penalty"]
+
+
+def test_every_reason_is_tested_here_and_stands_in_the_guide():
+    assert set(REASONS) == {*ASKED, "partial_fit", "validation_set", "penalty"}
+    table = " ".join(GUIDE.read_text(encoding="utf-8").replace("``", "").split())
+    assert [sentence for sentence in REASONS.values() if sentence not in table] == []
+
+
+def test_a_descent_of_the_default_optimizer_is_nesterovs():
     X, y = make_regression(n=60, p=5)
     auto, named = (
         GDRegressor(optimizer=name, record_path=True, max_iter=5, tol=None).fit(X, y)
@@ -248,7 +295,7 @@ def test_a_descent_that_is_asked_for_is_nesterovs():
     np.testing.assert_array_equal(auto.path_, named.path_)
 
 
-def test_epochs_after_a_shortcut_begin_where_it_ended():
+def test_epochs_after_a_direct_solver_begin_where_it_ended():
     X, y = make_regression(n=60, p=5)
     model = GDRegressor(alpha=0.1, tol=1e-10).fit(X, y)
     before = model.coef_

@@ -28,22 +28,22 @@ GAP = 1e-2  # of tol: the duality gap to be reached, over the objective of the b
 FINEST = 1e-8  # tolerance, below which the gap is left to rounding
 TIGHTER = 0.1  # of the scaled residual that has left too large a gap, to be reached next
 
-REASONS = {  # why a descent runs where no optimizer is named: what is asked, and the sentence
-    "partial_fit": "partial_fit goes on by one epoch of a descent.",
+REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and the sentence
+    "partial_fit": "partial_fit runs one epoch of a descent.",
     "learning_rate": "learning_rate is a number: only a descent takes steps.",
     "schedule": "schedule is set: only a descent takes steps.",
     "batch_size": "batch_size is set: only a descent takes batches.",
-    "init": "init is set: only a descent is asked where it starts.",
+    "init": "init is set: only a descent shows where it leads.",
     "record_path": "record_path is set: only a descent has a path.",
     "average": "average is set: only a descent has iterates to average.",
-    "clip_norm": "clip_norm is set: only a descent takes steps that can be clipped.",
-    "clip_value": "clip_value is set: only a descent takes steps that can be clipped.",
-    "early_stopping": "early_stopping is set: only a descent has epochs to be scored.",
-    "validation_set": "X_val is given: only a descent has epochs to be scored.",
+    "clip_norm": "clip_norm is set: only a descent has steps to clip.",
+    "clip_value": "clip_value is set: only a descent has steps to clip.",
+    "early_stopping": "early_stopping is set: only a descent has epochs to score.",
+    "validation_set": "X_val is given: only a descent has epochs to score.",
     "tol": "tol is None: only a descent runs for max_iter epochs.",
-    "loss": "The loss is not quadratic: there is no closed form.",
-    "center": "The intercept is a parameter of the descent, as center=False asks.",
-    "penalty": "The penalty is not a sum of an l1 and an l2 part.",
+    "loss": "loss is not quadratic: there is no closed form.",
+    "center": "center is False: only a descent moves the intercept like a coefficient.",
+    "penalty": "penalty is not a sum of an l1 and an l2 part.",
 }
 
 
