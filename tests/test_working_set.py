@@ -9,7 +9,8 @@ import skgd
 from skgd import GDRegressor
 from skgd.solvers import coordinate_descent as settle
 from skgd.solvers import working_set as working
-from skgd.solvers.coordinate_descent import DenseGram, active_set_cg, active_set_newton
+from skgd.solvers.active_set import active_set_cg, active_set_newton
+from skgd.solvers.gram import DenseGram
 from skgd.solvers.working_set import WorkingSet
 
 

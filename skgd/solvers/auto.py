@@ -19,8 +19,8 @@ from skgd.descent.minimizer import Minimizer
 from skgd.descent.outcome import Outcome
 from skgd.descent.record import Record
 from skgd.solvers.conjugate_gradient import Tuning as SmoothTuning
-from skgd.solvers.conjugate_gradient import smooth
 from skgd.solvers.quadratic import Quadratic
+from skgd.solvers.smooth import smooth
 from skgd.solvers.working_set import Tuning as WorkingTuning
 from skgd.solvers.working_set import WorkingSet
 

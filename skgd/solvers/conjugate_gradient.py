@@ -11,10 +11,6 @@ Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import blas, lapack
-
-from skgd.kernels.sums import row_gram
-from skgd.objective.least_squares import newton_step, triangle
 
 UNPENALISED = 1e-14  # of the scaled residual, which rounding leaves
 
@@ -47,59 +43,14 @@ class Tuning(NamedTuple):
     singular: float = 1e-6  # pivot of a factor of a matrix with a diagonal of ones
 
 
-class CostModel:
-    """Estimates, in seconds, of a pass there and back, a factor, and singular values."""
-
-    def __init__(self, problem, tuning):
-        X, b, (n, p) = problem.objective.X, problem.l2_strength, problem.objective.X.shape
-        even = b.size > 0 and b.min() == b.max() > 0.0
-        self.by_rows = even and n < p
-        m, single = n if self.by_rows else p, tuning.single if X.dtype == np.float32 else 1.0
-        if problem.sparse:
-            entries, speed = X.nnz, tuning.sparse_entries
-            lines = np.bincount(X.indices, minlength=p) if self.by_rows else np.diff(X.indptr)
-            products = float(np.square(lines, dtype=float).sum()) / tuning.sparse_products
-        else:
-            entries, speed = n * p, tuning.dense_entries * single
-            products = float(n) * p * m / (tuning.dense_products * single)
-        self.pass_seconds = 2.0 * entries / speed + 4.0 * (n + p) / tuning.numbers + tuning.call
-        self.factor = products + m**3 / (3.0 * tuning.dense_products) + m**2 / tuning.numbers
-        few = min(n, p)
-        flops = 2.0 * n * p * few / tuning.dense_products
-        self.orthogonal = flops + p * few**2 / tuning.orthogonal_products
-        self.factor = np.inf if m > tuning.largest else self.factor
-        if max(few, self.orthogonal / tuning.longest * tuning.largest) > tuning.largest:
-            self.orthogonal = np.inf
-
-
-def smooth(problem, record, epochs, tuning):
-    """Go to the minimum from the answer so far.
-
-    Conjugate gradients give way to the next of the direct ways where a forecast says that it is
-    cheaper; a Cholesky factor that is cheap, or worth few passes, comes first.
-    """
-    prices = CostModel(problem, tuning)
-    direct = [(prices.factor, _refine), (prices.orthogonal, _orthogonal)]
-    if prices.factor <= max(tuning.cheap, tuning.worth * prices.pass_seconds):
-        direct.pop(0)
-        _refine(problem, record, epochs, prices.by_rows, tuning)
-    if not record.done(epochs):
-        _cg_with_restarts(
-            problem, record, epochs, prices, min(price for price, _ in direct), tuning
-        )
-    for price, solve in direct:
-        if not record.done(epochs) and np.isfinite(price):
-            solve(problem, record, epochs, prices.by_rows, tuning)
-
-
-def _cg_with_restarts(problem, record, epochs, prices, other, tuning):
+def cg_with_restarts(problem, record, epochs, prices, other, tuning):
     """Take conjugate gradients to the tolerance, and again for what rounding has left."""
-    cg = _cg_primal if record.iterate.any() or not prices.by_rows else _cg_dual
+    cg = cg_primal if record.iterate.any() or not prices.by_rows else cg_dual
     for _ in range(tuning.restarts):
         begin = record.record.residual
         forecast = Forecast(problem, record, prices.pass_seconds, other, tuning)
         w = cg(problem, record, epochs, forecast)
-        cg = _cg_primal
+        cg = cg_primal
         residual = problem.objective.y - problem.matvec(w)
         scaled_residual = record.record_point(problem, w, problem.rmatvec(residual), residual)
         if (
@@ -157,7 +108,7 @@ class Forecast:
         )
 
 
-def _cg_primal(problem, record, epochs, forecast):
+def cg_primal(problem, record, epochs, forecast):
     """Descend along conjugate directions of the weights; return where it ends.
 
     With an l2 part everywhere the directions are scaled by the diagonal; without, they are not,
@@ -190,7 +141,7 @@ def _cg_primal(problem, record, epochs, forecast):
     return w
 
 
-def _cg_dual(problem, record, epochs, forecast):
+def cg_dual(problem, record, epochs, forecast):
     """Do the same for the residuals, from zero.
 
     ``(1 + X X^T S / (n b)) u = y`` gives the residuals u at the minimum, which pull the weights to
@@ -229,92 +180,3 @@ def _cg_dual(problem, record, epochs, forecast):
         sent *= rr / before
         sent += slope
     return w
-
-
-def _refine(problem, record, epochs, by_rows, tuning):
-    """Solve by a Cholesky factor, and again for what rounding has left."""
-    solve, exactness, product = (_by_rows if by_rows else _by_columns)(problem, tuning)
-    if solve is None:
-        return
-    w, slopes, residual = record.iterate, record.slopes, None
-    while not record.done(epochs):
-        step = solve(slopes - problem.l2_strength * w)
-        w = w + step
-        if product is None or exactness > problem.goal or residual is not None:
-            residual = problem.objective.y - problem.matvec(w)
-            slopes = problem.rmatvec(residual)
-        else:
-            slopes = slopes - product(step)
-        before = record.record.residual
-        scaled_residual = float(record.record_point(problem, w, slopes, residual).max())
-        if residual is None and not record.done(epochs):
-            residual = problem.objective.y - problem.matvec(w)
-            slopes = problem.rmatvec(residual)
-        elif scaled_residual > tuning.stalled * before:
-            return
-
-
-def _orthogonal(problem, record, epochs, by_rows, tuning):
-    """Solve by singular values, where products are too near to singular, and once again."""
-    objective, least = problem.objective, not problem.l2_strength.any()
-    elastic_strengths, signs = (problem.l1_strength, problem.l2_strength), np.zeros(objective.p)
-    for _ in range(2):
-        if record.done(epochs):
-            return
-        w = record.iterate
-        residual = objective.y - problem.matvec(w)
-        R = triangle(objective.X, objective.weight, objective.centre, residual)
-        w = w + newton_step(R, w, elastic_strengths, signs, least)
-        residual = objective.y - problem.matvec(w)
-        record.record_point(problem, w, problem.rmatvec(residual), residual)
-
-
-def _by_columns(problem, tuning):
-    """Return what solves for a step, how exact slopes from G are, and what multiplies by G.
-
-    One triangle of the scaled ``A + B`` makes room for the factor; the other remains.
-    """
-    H, exactness = problem.gram()
-    root = np.sqrt(H.diagonal() + problem.l2_strength)
-    empty = root == 0.0
-    root[empty] = 1.0
-    H /= root
-    H /= root[:, None]
-    H[range(root.size), range(root.size)] += np.where(empty, 1.0, problem.l2_strength / root**2)
-    diagonal = H.diagonal().copy()
-    factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
-    if failed or factor.diagonal().min() < tuning.singular:
-        return None, 0.0, None
-    diagonal -= factor.diagonal()
-
-    def solve(g):
-        return lapack.dpotrs(factor, g / root, lower=0)[0] / root
-
-    def product(w):
-        v = root * w
-        return (
-            root * (blas.dsymv(1.0, factor, v, lower=1) + diagonal * v) - problem.l2_strength * w
-        )
-
-    return solve, exactness, product
-
-
-def _by_rows(problem, tuning):
-    """Return the same for fewer rows than columns, by the formula of Woodbury; without G."""
-    objective, b = problem.objective, problem.l2_strength[0]
-    root = np.sqrt(objective.weight / (objective.n * b))
-    K = row_gram(objective.X, objective.centre, problem.far)
-    K *= root
-    K *= root[:, None]
-    K[range(len(K)), range(len(K))] += 1.0
-    factor, failed = lapack.dpotrf(K.T, lower=0, clean=0, overwrite_a=1)
-    if failed:
-        return None, 0.0, None
-
-    def solve(g):
-        u = lapack.dpotrs(factor, root * problem.matvec(g), lower=0)[0]
-        return (
-            g - problem.rmatvec(np.divide(u, root, np.zeros(u.size), where=root > 0.0)) / b
-        ) / b
-
-    return solve, 0.0, None

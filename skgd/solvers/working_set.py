@@ -16,7 +16,8 @@ import numpy as np
 from scipy import sparse
 
 from skgd.kernels.compiling import compiled_code
-from skgd.solvers.coordinate_descent import DenseGram, SparseGram, settle
+from skgd.solvers.coordinate_descent import settle
+from skgd.solvers.gram import DenseGram, SparseGram
 from skgd.solvers.sweeps import column_sweep
 
 FIRST, MANY = 128, 512  # columns that a set begins with, at most; sparse ones
