@@ -49,7 +49,7 @@ def check_optimizer(optimizer: Optimizer, *, compiled: bool = True) -> None:
     >>> check_optimizer(Sum())
     Traceback (most recent call last):
     ...
-    AssertionError: Sum() breaks the law of rest: under the constant gradient [...] ...
+    AssertionError: Sum() breaks the law of rest: under the constant gradient (3, ...
     """
     check_value(optimizer, Optimizer)
     for full_batch in (True, False):
@@ -111,7 +111,7 @@ def _check_scale(rule):
     for size in (1.0, 0.0, 1e-12, 1e8):
         gradients = size * np.random.default_rng(2).standard_normal((5, 3))
         d, s = np.moveaxis(_take_updates(rule, gradients, _new_state(rule, 3)), 1, 0)
-        said = f"for gradients like {gradients[0, 0]:.3g} the scales are {s[0]}; not all positive"
+        said = f"for the gradient {_shown(gradients[0])} it is {_shown(s[0])}, not all positive"
         require(is_positive(*s.ravel()), rule, "the scale", said + " and finite")
         said = (
             f"for gradients like {gradients[0, 0]:.3g} the directions are {d[0]}; not all finite"
@@ -129,10 +129,11 @@ def _check_rest(rule):
         if errors[-1] <= 1e-9 and not error[~moving].any():
             return
     near = errors[3] <= 0.75 * errors[1] and error[~moving].max() <= errors[3]
-    said = f"under the constant gradient {CONSTANT} the direction tends to {d}"
-    require(
-        near, rule, "rest", said + ", not to the gradient; what magnifies belongs in the scale"
+    said = (
+        f"under the constant gradient {_shown(CONSTANT)} the direction tends to {_shown(d)}, not"
     )
+    said += " to the gradient; all magnification belongs in the scale"
+    require(near, rule, "rest", said)
 
 
 def _check_norm(rule):
@@ -213,6 +214,10 @@ def _take_updates(rule, gradients, state, first=1):
         for j, entry in enumerate(g):
             found[k, :, j] = _step(rule, entry, memory, j, shared)
     return found
+
+
+def _shown(values):
+    return f"({', '.join(f'{value:.4g}' for value in values)})"
 
 
 def _norm(rule, g):
