@@ -8,7 +8,7 @@ import pytest
 from conftest import make_regression
 from sklearn.linear_model import Lasso
 
-from skgd import GDRegressor
+from skgd import GDRegressor, optimizers
 from skgd.optimizers import (
     GD,
     OPTIMIZERS,
@@ -48,6 +48,12 @@ def test_every_entry_of_the_table_is_among_the_rules_that_are_tested():
     as_they_are = {cls for cls in OPTIMIZERS.values() if cls().resolved(False) == cls()}
     assert as_they_are <= tested
     assert {SAGA, SVRG, Adam, Nesterov, Accelerated} <= tested
+
+
+def test_the_module_exports_every_class_of_the_table():
+    named = {cls.__name__ for cls in OPTIMIZERS.values()}
+    assert set(optimizers.__all__) == named | {"OPTIMIZERS", "Optimizer"}
+    assert all(hasattr(optimizers, name) for name in optimizers.__all__)
 
 
 def direction_and_scale(rule, gradients):

@@ -43,7 +43,6 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
-    "Auto",
     "Lion",
     "Momentum",
     "NAdam",
