@@ -1,7 +1,7 @@
-"""Pictures of descents, drawn with matplotlib by scikit-learn's contract for displays.
+"""Displays of descents, drawn with matplotlib and with scikit-learn's display API.
 
-Each display is made by a class method, keeps its data as attributes, draws them with `plot`,
-which returns the display, and keeps the artists (``lines_``, ``ax_``, ``figure_``) for changes.
+A class method creates a display. Its data are attributes. `plot` draws them and returns the
+display, which keeps the artists (``lines_``, ``ax_``, ``figure_``) for changes.
 """
 
 from skgd.displays.animation import DescentAnimation

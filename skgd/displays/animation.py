@@ -1,4 +1,4 @@
-"""A descent in motion: the path on the surface, and the curve that it stands for."""
+"""Animation of descents: the path on the loss surface, and the fitted curve."""
 
 import base64
 import io
@@ -16,17 +16,17 @@ from skgd.displays.plane import compute_surface
 from skgd.displays.style import canvases, ink, line_look, merged, pyplot
 from skgd.displays.surface import LossSurfaceDisplay
 
-HOLD = 1.5  # seconds that the last picture stays
-WEB = 84.0  # pixels of a page per inch of a figure
-SHARP = 2.0  # pixels of the picture for each of these, as fine screens have
-AIR = 0.15  # of the range of y, above and below
+HOLD = 1.5  # seconds of the last frame
+WEB = 84.0  # CSS pixels per inch of a figure
+SHARP = 2.0  # image pixels per CSS pixel, for high-density screens
+AIR = 0.15  # margin above and below, in ranges of y
 
 
 class DescentAnimation:
-    """Descents step by step: on the left on their surface, on the right among the data.
+    """Animated descents: on the left their paths on the surface, on the right their curves.
 
-    Make it with `from_estimator` or `from_estimators`; `save` writes it to a file, and a notebook
-    shows it by itself. All parameters are kept as attributes.
+    Create it with `from_estimator` or `from_estimators`. `save` writes it to a file, and a
+    notebook shows it at the end of a cell. All parameters are attributes.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ class DescentAnimation:
     x, y : ndarray of shape (n_samples,)
         The data.
     grid : ndarray of shape (n_grid,)
-        Where the curves were asked.
+        The x values of the curves.
     updates : ndarray of shape (n_frames,)
-        How many updates are behind each picture.
+        The number of updates at each frame.
     places : dict of ndarray of shape (n_frames,)
-        For each name, the row of its path in each picture; a descent that has ended waits.
+        For each name, the row of its path at each frame; a finished descent stays at its end.
     curves : dict of ndarray of shape (n_frames, n_grid)
-        For each name, its predictions in each picture.
+        For each name, its predictions at each frame.
     axis_names : tuple of two str, default=("x", "y")
         Of the data.
 
@@ -82,7 +82,7 @@ class DescentAnimation:
     @classmethod
     @checked
     def from_estimator(cls, estimator, X, y, *, name="path", **options):
-        """Set one descent in motion.
+        """Animate one descent.
 
         Parameters
         ----------
@@ -118,24 +118,24 @@ class DescentAnimation:
         ax=None,
         **plot_options,
     ):
-        """Set several descents in motion on one surface, at the same update in each picture.
+        """Animate several descents on one surface, all at the same update in each frame.
 
         Parameters
         ----------
         estimators : dict, or list of fitted estimators or of (name, estimator)
-            With ``record_path=True``, and one objective.
+            With ``record_path=True``, and the same objective.
         X, y, sample_weight : array-like
             The data of the fits; y has one dimension.
         n_frames : int, default=60
-            Pictures, at most; closer together at the start, where most happens.
+            The largest number of frames; they are denser at the start, where changes are largest.
         updates : array-like of int, default=None
-            The update that each picture shows; None to leave it to ``n_frames``.
+            The update of each frame; None to choose ``n_frames`` of them.
         parameters, bounds, grid_resolution
             As in `LossSurfaceDisplay.from_estimators`.
         feature : int, default=0
             As in `FitDisplay.from_estimator`.
         ax : array of two matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -168,19 +168,20 @@ class DescentAnimation:
 
     @checked
     def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
-        """Draw the last picture.
+        """Draw the last frame.
 
         Parameters
         ----------
         ax : array of two matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs, scatter_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all paths and curves, and ``scatter``, of the data.
+            Options of `matplotlib.axes.Axes.plot` for paths and curves, and of ``scatter`` for
+            the data.
 
         Returns
         -------
         DescentAnimation
-            This one.
+            This display.
         """
         left, right = self.axes_ = canvases(ax, 2)
         self.surface.plot(left, colorbar=False, legend=False, line_kwargs=line_kwargs)
@@ -207,7 +208,7 @@ class DescentAnimation:
 
     @checked
     def draw(self, k):
-        """Bring the drawing to one of its pictures.
+        """Show one frame in the drawing.
 
         Parameters
         ----------
@@ -217,7 +218,7 @@ class DescentAnimation:
         Returns
         -------
         DescentAnimation
-            This one.
+            This display.
         """
         if k >= len(self.updates):
             raise ValueError(f"The 'k' parameter is {k}; there are {len(self.updates)} pictures.")
@@ -231,21 +232,21 @@ class DescentAnimation:
 
     @checked
     def save(self, path, *, fps=12, dpi=100):
-        """Write the pictures to a file, in order; the last one stays for a while.
+        """Write the frames to a file; the last frame stays for a while.
 
         Parameters
         ----------
         path : str or Path
-            That ends in .gif, or in .webp or .png, which can move too.
+            Ends in .gif, .webp or .png, which can all be animated.
         fps : float, default=12
-            Pictures a second.
+            Frames per second.
         dpi : float, default=100
-            Pixels per inch of the figure, which is as wide as two axes: 7.2 inches.
+            Pixels per inch of the figure, which is 7.2 inches wide.
 
         Returns
         -------
         Path
-            That of the file.
+            The path of the file.
         """
         pyplot()
         from PIL import Image
@@ -256,7 +257,7 @@ class DescentAnimation:
             with io.BytesIO() as buffer:
                 self.figure_.savefig(buffer, format="png", dpi=dpi)
                 pictures.append(Image.open(buffer).convert("RGB"))
-            if k == 0:  # the layout is settled, and must not move
+            if k == 0:  # the layout is final now, and must not change
                 layout = self.figure_.get_layout_engine()
                 self.figure_.set_layout_engine("none")
         self.figure_.set_layout_engine(layout)
@@ -267,7 +268,7 @@ class DescentAnimation:
         return path
 
     def _repr_html_(self):
-        """Return the animation as a picture in a page, where it takes the still one's place."""
+        """Return the animation as HTML, which a notebook shows instead of the static figure."""
         pyplot().close(self.figure_)
         with tempfile.TemporaryDirectory() as folder:
             data = self.save(Path(folder) / "descent.gif", dpi=SHARP * WEB).read_bytes()
@@ -277,7 +278,7 @@ class DescentAnimation:
         return f'<img alt="An animated descent" {look} src="data:image/gif;base64,{text}">'
 
     def _heights(self):
-        """Return the range of y to show: that of the data, and of the curves near them."""
+        """Return the range of y to show: that of the data and of curves near them."""
         low, high = self.y.min(), self.y.max()
         air = AIR * ((high - low) or 1.0)
         ends = np.concatenate([curves[-1] for curves in self.curves.values()])

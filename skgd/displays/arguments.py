@@ -1,4 +1,4 @@
-"""What the arguments of the displays may be: each name has one meaning in all of them."""
+"""Validation of the displays' arguments; a name has the same meaning in all displays."""
 
 from inspect import signature
 from numbers import Integral, Real
@@ -54,7 +54,7 @@ CONSTRAINTS = {
 
 
 def checked(function):
-    """Check the arguments of a display's method by their names; those without one are not."""
+    """Check the arguments of a display's method by their names; other names are not checked."""
     names = [name for name in signature(function).parameters if name in CONSTRAINTS]
     defaults = {name: signature(function).parameters[name].default for name in names}
     allowed = {
@@ -64,16 +64,16 @@ def checked(function):
 
 
 def places(value, name, below, size=None):
-    """Return whole numbers, each from 0 to less than a limit, as an array of integers.
+    """Return integers from 0 to below a limit as an array.
 
     Parameters
     ----------
     value : array-like
     name : str
-        Of the parameter, for the message.
+        The name of the parameter, for the message.
     below : float
     size : int or None
-        How many there are; None for any number but none.
+        Their number; None for any number except zero.
     """
     found = numbers(value, name, {np.shape(value): "whole numbers"})
     sized = found.ndim == 1 and (found.size == size if size else found.size > 0)
@@ -96,7 +96,7 @@ def positive(value, name):
 
 
 def box(value):
-    """Return bounds of two axes, each the lowest value and then the highest; None for None."""
+    """Return the bounds of two axes, each as (lowest, highest); None for None."""
     if value is None:
         return None
     found = numbers(value, "bounds", {(2, 2): "the lowest and the highest value of each axis"})

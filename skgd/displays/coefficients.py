@@ -1,4 +1,4 @@
-"""Coefficients over the strength of the penalty, ridge beside lasso."""
+"""Coefficients over the strength of the penalty, for ridge and lasso."""
 
 import numpy as np
 from sklearn.base import clone
@@ -10,28 +10,28 @@ from skgd.estimators.data import feature_names
 from skgd.estimators.regressor import GDRegressor
 
 TITLES = {"l2": "ridge (l2)", "l1": "lasso (l1)", "elasticnet": "elastic net"}
-SPAN = 1e-3  # of the lowest alpha to the highest
+SPAN = 1e-3  # ratio of the lowest alpha to the highest
 
 
 class CoefficientPathDisplay:
     """The coefficients of linear regression over alpha, one panel for each penalty.
 
-    Make it with `from_data`. All parameters are kept as attributes.
+    Create it with `from_data`. All parameters are attributes.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
     coefs : dict of ndarray of shape (n_alphas, n_features)
-        By penalty, as descent has found them.
+        By penalty, from skgd.
     checks : dict of ndarray of shape (n_alphas, n_features)
-        By penalty, as scikit-learn's solvers have found them; may be empty.
+        By penalty, from scikit-learn's solvers; may be empty.
     names : list of str
         Of the features.
 
     Attributes
     ----------
     n_zeros : dict of ndarray of shape (n_alphas,)
-        By penalty, how many coefficients are exactly zero.
+        By penalty, the number of coefficients that are exactly zero.
     lines_ : dict of list of matplotlib Line2D
         By penalty, one for each feature.
     dots_ : dict of list of matplotlib Line2D
@@ -44,7 +44,7 @@ class CoefficientPathDisplay:
 
     See Also
     --------
-    PenaltyGeometryDisplay : Why lasso has zeros, and ridge has none.
+    PenaltyGeometryDisplay : Shows why lasso has zeros and ridge has none.
 
     Examples
     --------
@@ -85,20 +85,21 @@ class CoefficientPathDisplay:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Scaled, if the coefficients are to be compared.
+            Scale them if you want to compare the coefficients.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
         alphas : array-like of shape (n_alphas,), default=None
-            Beside a mean loss: Lasso's; Ridge's is ``n_samples`` times as large. None for 40 in
-            even proportion, up to the smallest at which lasso keeps nothing.
+            The alphas of `GDRegressor` and `Lasso`; that of `Ridge` is ``n_samples`` times as
+            large. None for 40 on a logarithmic scale, up to the smallest with all lasso weights
+            zero.
         penalties : sequence of {"l2", "l1", "elasticnet"}, default=("l2", "l1")
         estimator : GDRegressor, default=None
-            Whose other settings to use; None for ``GDRegressor(tol=1e-8, max_iter=100_000)``.
+            Its other parameters are used; None for ``GDRegressor(tol=1e-8, max_iter=100_000)``.
         check : bool, default=True
-            Whether to fit `Ridge`, `Lasso` and `ElasticNet` too, at about ten of the alphas. Their
-            loss is the squared error.
+            Whether to fit `Ridge`, `Lasso` and `ElasticNet` too, at about ten of the alphas, with
+            the squared error.
         names : list of str, default=None
-            Of the features; None for those that X has.
+            Of the features; None for the column names of X.
         ax : array of matplotlib Axes, default=None
             One for each penalty; None for a new figure.
         **plot_options : dict
@@ -140,21 +141,21 @@ class CoefficientPathDisplay:
 
     @checked
     def plot(self, ax=None, *, legend="auto", line_kwargs=None):
-        """Draw coefficients as lines, scikit-learn's as dots, and count zeros above.
+        """Draw coefficients as lines, scikit-learn's as dots, and the numbers of zeros above.
 
         Parameters
         ----------
         ax : array of matplotlib Axes, default=None
             One for each penalty; None for a new figure.
         legend : bool or "auto", default="auto"
-            Of the features; "auto" for at most twelve.
+            Whether to name the features; "auto" does for at most twelve.
         line_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all coefficients.
+            Options of `matplotlib.axes.Axes.plot` for all coefficients.
 
         Returns
         -------
         CoefficientPathDisplay
-            This one.
+            This display.
         """
         axes = canvases(ax, len(self.coefs), sharey=True)
         self.lines_, self.dots_, self.zeros_ = {}, {}, {}
@@ -177,7 +178,7 @@ class CoefficientPathDisplay:
         return self
 
     def _count(self, ax, n_zeros):
-        """Write how many coefficients are zero above some of the alphas."""
+        """Write the number of zero coefficients above some of the alphas."""
         top = ax.secondary_xaxis("top")
         places = np.unique(np.linspace(0, len(self.alphas) - 1, 7).round().astype(int))
         top.set_xticks(self.alphas[places], labels=[f"{n_zeros[k]}" for k in places])
@@ -186,7 +187,7 @@ class CoefficientPathDisplay:
         return top
 
     def _explain(self, ax):
-        """Name the features, and the dots, beside the last panel."""
+        """Draw the legend of features and dots beside the last panel."""
         handles, names = ax.get_legend_handles_labels()
         dots = next(iter(self.dots_.values()), [])[:1]
         ax.legend(
@@ -199,7 +200,7 @@ class CoefficientPathDisplay:
 
 
 def _alphas(model, X, y, sample_weight):
-    """Return alphas up to the smallest at which lasso keeps nothing."""
+    """Return alphas up to the smallest with all lasso weights zero."""
     empty = clone(model).set_params(penalty=None, fit_intercept=model.fit_intercept)
     objective = empty.objective(X, y, sample_weight)
     level = objective.weight @ objective.y / objective.n if model.fit_intercept else 0.0
@@ -209,7 +210,7 @@ def _alphas(model, X, y, sample_weight):
 
 
 def _checked(n):
-    """Return the places of about ten of n alphas."""
+    """Return the indices of about ten of n alphas."""
     return np.unique(np.linspace(0, n - 1, min(n, 10)).round().astype(int))
 
 

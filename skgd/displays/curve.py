@@ -1,4 +1,4 @@
-"""The objective, or the validation score, over the time of a descent."""
+"""The objective, or the validation score, over epochs or seconds."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ QUANTITIES = {"objective": "objective", "validation_score": "validation score"}
 
 
 class LossCurveDisplay:
-    """How far the descents of some estimators have come, over epochs or seconds.
+    """The loss curves of some estimators, over epochs or seconds.
 
-    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+    Create it with `from_estimator` or `from_estimators`. All parameters are attributes.
 
     Parameters
     ----------
@@ -25,25 +25,25 @@ class LossCurveDisplay:
     curves : list of ndarray
         The values at those times, of the same shapes.
     diverged : list of bool, default=None
-        Whether each curve ends because its descent has diverged; None for none.
+        Whether the descent of each curve diverged; None for none.
     by : {"epoch", "seconds"}, default="epoch"
     show : {"objective", "validation_score"}, default="objective"
     above_minimum : bool, default=False
-        Whether the curves count from the minimum of each objective.
+        Whether the minimum of each objective is subtracted.
 
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
         One for each curve.
     ends_ : list of matplotlib Line2D
-        The crosses at the ends of those that have diverged.
+        The crosses at the ends of diverged descents.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
     See Also
     --------
-    LossSurfaceDisplay : Where the descents went.
-    skgd.reference : Where the minimum is from.
+    LossSurfaceDisplay : The paths of the descents.
+    skgd.reference : The source of the minimum.
 
     Examples
     --------
@@ -86,13 +86,13 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : fitted estimator, or a pipeline or search that ends with one
-            One that has diverged will do.
+            It may have diverged.
         X, y : array-like, default=None
             The data of the fit, for ``above_minimum``.
         name : str, default=None
-            None for that of its class.
+            None for the name of its class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **options : dict
             As in `from_estimators`.
 
@@ -123,22 +123,22 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimators : dict, or list of fitted estimators or of (name, estimator)
-            Those without a name are called after the parameters in which they differ.
+            Without names they are named by the parameters in which they differ.
         X, y, sample_weight : array-like, default=None
             The data of the fits, for ``above_minimum``.
         by : {"epoch", "seconds"}, default="epoch"
-            What the horizontal axis counts: passes over the data, or seconds of the descent,
-            without those of compiling it, which needs the estimators' ``history_``.
+            The horizontal axis: passes over the data, or seconds of the descent without
+            compilation. Seconds need the ``history_`` of the estimators.
         show : {"objective", "validation_score"}, default="objective"
-            The score is that in ``history_``, of fits that held rows back.
+            The validation score is in ``history_`` of fits with a validation set.
         above_minimum : bool, default=False
-            Whether to subtract the minimum of each objective: that of the closed form where there
-            is one, else L-BFGS's from where the fit ended, or the lowest of the curve if that is
-            lower.
+            Whether to subtract the minimum of each objective. It comes from the closed form if
+            there is one, otherwise from L-BFGS with the end of the fit as its start, or from the
+            curve if that is lower.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all lines.
+            Options of `matplotlib.axes.Axes.plot` for all lines.
 
         Returns
         -------
@@ -147,7 +147,7 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            For what an estimator has not recorded, and without X and y where they are needed.
+            If an estimator lacks the record, or if X and y are needed and missing.
         """
         one_of("by", by, TIMES)
         one_of("show", show, QUANTITIES)
@@ -168,19 +168,19 @@ class LossCurveDisplay:
 
     @checked
     def plot(self, ax=None, *, line_kwargs=None):
-        """Draw the curves; objectives that are positive on a logarithmic axis.
+        """Draw the curves, on a logarithmic axis if the objectives are positive.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all lines.
+            Options of `matplotlib.axes.Axes.plot` for all lines.
 
         Returns
         -------
         LossCurveDisplay
-            This one.
+            This display.
         """
         ax = canvas(ax)
         self.lines_, self.ends_ = [], []
@@ -223,7 +223,7 @@ def _recorded(name, curve, history, by, show):
 
 
 def _lowest(estimator, kept, X, y, sample_weight):
-    """Return the lowest objective that is known for each target."""
+    """Return the lowest known objective of each target."""
     descent = descent_in(estimator)
     objectives = descent.objective(seen_by_descent(estimator, X), y, sample_weight)
     if not isinstance(objectives, list):

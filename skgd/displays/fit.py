@@ -1,4 +1,4 @@
-"""The data, and the curves that points of a path stand for."""
+"""The data, and the fitted curves at points of a path."""
 
 import warnings
 
@@ -10,27 +10,27 @@ from skgd.displays.inspection import descent_in, named, path_of, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, ink, line_look, merged, ramp
 
-CANDIDATES = 60  # points of a path that the stages are chosen from
-MARGIN = 0.05  # of the range of the data, on each side
+CANDIDATES = 60  # points of a path among which the stages are chosen
+MARGIN = 0.05  # margin on each side, in ranges of the data
 
 
 class FitDisplay:
     """The data and some fitted curves: along a descent, or of several estimators.
 
-    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+    Create it with `from_estimator` or `from_estimators`. All parameters are attributes.
 
     Parameters
     ----------
     x, y : ndarray of shape (n_samples,)
         The data.
     grid : ndarray of shape (n_grid,)
-        Where the curves were asked.
+        The x values of the curves.
     curves : ndarray of shape (n_curves, n_grid)
         Predictions.
     names : list of str
         One for each curve.
     updates : ndarray of shape (n_curves,) or None, default=None
-        Where the curves are the stages of one descent, how many updates are behind them.
+        The updates of the curves, if they are the stages of one descent.
     axis_names : tuple of two str, default=("x", "y")
 
     Attributes
@@ -81,28 +81,28 @@ class FitDisplay:
         line_kwargs=None,
         scatter_kwargs=None,
     ):
-        """Draw the curves that one estimator's path stands for, early to late.
+        """Draw the fitted curves along the path of one estimator, from early to late.
 
         Parameters
         ----------
         estimator : fitted estimator, or a pipeline or search that ends with one
-            With ``record_path=True``; without, its last curve alone is drawn.
+            With ``record_path=True``; without it only the final curve is drawn.
         X : array-like of shape (n_samples, n_features)
-            As the estimator, or the pipeline, takes it.
+            The input of the estimator or of the pipeline.
         y : array-like of shape (n_samples,)
         n_curves : int, default=6
-            How many stages, at most and at least 2: the start, the end, and some between, chosen
-            so that the curve changes about as much from each to the next.
+            The largest number of stages, at least 2: the start, the end, and stages between with
+            about equal changes of the curve.
         updates : array-like of int, default=None
-            After which updates to draw the curve; None to leave it to ``n_curves``.
+            The updates of the curves; None to choose ``n_curves`` of them.
         feature : int, default=0
-            The column to draw over; all others stay at their means.
+            The column of the horizontal axis; the others are fixed at their means.
         grid_resolution : int, default=200
-            Values of the column.
+            The number of values of the column.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs, scatter_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all curves, and ``scatter``, of the data.
+            Options of `matplotlib.axes.Axes.plot` for all curves, and of ``scatter`` for the data.
 
         Returns
         -------
@@ -137,12 +137,12 @@ class FitDisplay:
         line_kwargs=None,
         scatter_kwargs=None,
     ):
-        """Draw the last curves of several estimators.
+        """Draw the final curves of several estimators.
 
         Parameters
         ----------
         estimators : dict, or list of fitted estimators or of (name, estimator)
-            Any that predict numbers.
+            Any estimators that predict numbers.
         X, y, feature, grid_resolution, ax, line_kwargs, scatter_kwargs
             As in `from_estimator`.
 
@@ -162,14 +162,14 @@ class FitDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs, scatter_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all curves, and ``scatter``, of the data.
+            Options of `matplotlib.axes.Axes.plot` for all curves, and of ``scatter`` for the data.
 
         Returns
         -------
         FitDisplay
-            This one.
+            This display.
         """
         ax = canvas(ax)
         n, staged = len(self.curves), self.updates is not None
@@ -191,7 +191,7 @@ class FitDisplay:
 
 
 def _stages(estimator, rows, path, n):
-    """Return at most n curves that are about as far from one another, and their places."""
+    """Return at most n curves with about equal distances, and their indices."""
     later = np.geomspace(1, max(len(path) - 1, 1), CANDIDATES).round().astype(int)
     places = np.unique(np.minimum(np.append(0, later), len(path) - 1))
     curves = curves_at(estimator, rows, path[places])
@@ -205,10 +205,10 @@ def _stages(estimator, rows, path, n):
 
 
 def curves_at(estimator, rows, points):
-    """Return what the model predicts for the rows at each of the points."""
+    """Return the predictions of the rows at each of the points."""
     rows = seen_by_descent(estimator, rows)
     objective = descent_in(estimator).objective(rows, np.zeros(len(rows)))
-    with np.errstate(all="ignore"):  # a path may lead to infinity
+    with np.errstate(all="ignore"):  # a path may diverge to infinity
         return np.array([objective.inverse_link(objective.predict(point)) for point in points])
 
 
@@ -219,7 +219,7 @@ def _predicted(estimator, rows):
 
 
 def grid_of(X, y, feature, resolution):
-    """Return rows in which one column runs over its range, and what is to be shown of the data."""
+    """Return rows in which one column covers its range, and the data to show."""
     if np.ndim(y) != 1:
         raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
     names = list(getattr(X, "columns", []))

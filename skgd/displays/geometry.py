@@ -1,4 +1,4 @@
-"""Why lasso has zeros: contours of the data term, and the constraint set that they touch."""
+"""The geometry of penalties: contours of the data term, and the constraint set they touch."""
 
 import numpy as np
 
@@ -8,31 +8,31 @@ from skgd.displays.legends import legend_below
 from skgd.displays.style import LINES, canvas, ink
 from skgd.estimators.data import feature_names
 
-MARGIN = 0.15  # of the width of what is shown, on each side
-FAR = 20.0  # times the width of the rest, beyond which a contour is not followed to its ends
+MARGIN = 0.15  # margin on each side, in widths of the content
+FAR = 20.0  # largest size of a contour that is shown whole, in widths of the rest
 
 
 class PenaltyGeometryDisplay:
     """Two weights: contours of the data term, the constraint set, and where they touch.
 
-    The constraint set holds all weights whose penalty is not larger than at the minimum of the
-    penalised objective. In it the minimum has the least data term: its contour touches the set
-    there. The set of ridge is a disc, touched anywhere;
-    that of lasso a diamond, touched most easily at a corner, where one weight is zero. Make it
-    with `from_estimator`. All parameters are kept as attributes.
+    The constraint set contains all weights whose penalty is at most that of the solution. Among
+    them the solution has the smallest data term, so a contour touches the set there. For ridge
+    the set is a disc, which the contour can touch anywhere. For lasso it is a diamond, and the
+    contour often touches a corner, where one weight is zero. Create it with `from_estimator`. All
+    parameters are attributes.
 
     Parameters
     ----------
     x, y : ndarray of shape (n_grid,)
         The values of the two weights.
     values : ndarray of shape (n_grid, n_grid)
-        The data term, of which the intercept makes the best.
+        The data term, with the best intercept.
     boundary : ndarray of shape (n_points, 2)
         Of the constraint set.
     solution : ndarray of shape (2,)
         The minimum of the penalised objective.
     least : ndarray of shape (2,)
-        The unpenalised minimum, where the data term is least.
+        The unpenalised minimum of the data term.
     level : float
         The data term at the minimum.
     names : tuple of two str
@@ -49,7 +49,7 @@ class PenaltyGeometryDisplay:
 
     See Also
     --------
-    CoefficientPathDisplay : How many zeros there are at each alpha.
+    CoefficientPathDisplay : The number of zeros at each alpha.
 
     Examples
     --------
@@ -92,14 +92,14 @@ class PenaltyGeometryDisplay:
         X, y, sample_weight : array-like
             The data of the fit; y has one dimension.
         features : tuple of two int, default=(0, 1)
-            Whose weights; others stay as they are fitted.
+            The features of the two weights; other weights keep their fitted values.
         bounds : array-like of shape (2, 2), default=None
-            The lowest and the highest first weight, and those of the second. None for what shows
-            the whole constraint set, the unpenalised minimum and all of the contour that touches
-            the set, unless it reaches twenty times as far as they do.
+            The lowest and the highest value of the first weight, and of the second. None to show
+            the constraint set, the unpenalised minimum, and the contour that touches the set
+            unless it is twenty times as large.
         grid_resolution : int, default=121
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -110,7 +110,7 @@ class PenaltyGeometryDisplay:
         Raises
         ------
         ValueError
-            For other losses, other penalties, and fewer than two features.
+            For other losses or penalties, or for fewer than two features.
         """
         objective = single_objective(estimator, X, y, sample_weight)
         if not objective.quadratic or objective.elastic_strengths is None or objective.p < 2:
@@ -134,18 +134,18 @@ class PenaltyGeometryDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         levels : int or array-like, default=8
-            About how many contours beside the one through the minimum, or which.
+            The approximate number of contours beside the one through the solution, or a list.
         contour_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.contour`.
+            Options of `matplotlib.axes.Axes.contour`.
         boundary_kwargs : dict, default=None
-            For `matplotlib.patches.Polygon`.
+            Options of `matplotlib.patches.Polygon`.
 
         Returns
         -------
         PenaltyGeometryDisplay
-            This one.
+            This display.
         """
         ax = canvas(ax)
         from matplotlib.patches import Polygon
@@ -183,7 +183,7 @@ class PenaltyGeometryDisplay:
         return self
 
     def _levels(self, n):
-        """Return about n levels, in even rings, without the one through the solution."""
+        """Return about n levels with equal distances, without the one of the solution."""
         low = min(self.level, self.values.min())
         farthest, radius = np.sqrt(self.values.max() - low), np.sqrt(self.level - low)
         step = farthest / (n + 1)
@@ -222,7 +222,7 @@ def _survey(objective, theta, features, bounds, grid_resolution):
 
 
 def _profile(objective, theta):
-    """Return the data term at the weights of theta, with the best intercept there is."""
+    """Return the data term at the weights of theta, with the best intercept."""
     p = objective.p
     theta = np.append(theta[:p], np.zeros(objective.d - p))
     value, g = objective.data_term(theta)
@@ -230,7 +230,7 @@ def _profile(objective, theta):
 
 
 def _quadratic(term):
-    """Return the lowest point of a quadratic function of two numbers, and its Hessian."""
+    """Return the minimum of a quadratic function of two numbers, and its Hessian."""
     zero, ones = term(0.0, 0.0), np.eye(2)
     ahead, back = ([term(*side) for side in (ones, -ones)[k]] for k in (0, 1))
     slope = 0.5 * (np.array(ahead) - back)
@@ -241,7 +241,7 @@ def _quadratic(term):
 
 
 def _contour(centre, hessian, height, shown):
-    """Return the corners of the box about a contour, unless it is far larger than the rest."""
+    """Return the corners of the bounding box of a contour, unless it is far too large."""
     with np.errstate(all="ignore"):
         inverse = hessian[[1, 0], [1, 0]] / (hessian[0, 0] * hessian[1, 1] - hessian[0, 1] ** 2)
         half = np.sqrt(2.0 * max(height, 0.0) * inverse)

@@ -1,7 +1,7 @@
-"""What estimators give to look at, by their public attributes and methods alone.
+"""Access to fitted estimators, by their public attributes and methods only.
 
-Pipelines and searches stand for the descent in them. Points are in the order of
-`objective`: the weights, then the model's other parameters.
+A pipeline or a search is replaced by the estimator in it. Points are in the order of `objective`:
+the weights, then the model's extra parameters.
 """
 
 import warnings
@@ -24,7 +24,7 @@ def named(estimators):
     Parameters
     ----------
     estimators : dict, or list of estimators or of (name, estimator)
-        Those without a name are called after the parameters in which they differ.
+        Without names they are named by the parameters in which they differ.
     """
     if isinstance(estimators, dict):
         found = list(estimators.items())
@@ -41,7 +41,7 @@ def named(estimators):
 
 
 def _differences(estimators):
-    """Return a name for each estimator: the parameters that not all of them share."""
+    """Return a name for each estimator, from the parameters in which they differ."""
     params = [{k: written(v) for k, v in e.get_params(deep=False).items()} for e in estimators]
     keys = sorted(set().union(*params))
     differing = [k for k in keys if len({p.get(k) for p in params}) > 1]
@@ -52,7 +52,7 @@ def _differences(estimators):
 
 
 def written(value):
-    """Return a short name for a parameter's value: of a part, only what is not the default."""
+    """Return a short name for a parameter value; for a part, with its fields that are not default."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if not isinstance(value, Part):
@@ -65,7 +65,7 @@ def written(value):
 
 
 def descent_in(estimator):
-    """Return the estimator that descends, in the best pipeline of a search or in a pipeline."""
+    """Return the skgd estimator in a pipeline, or in the best pipeline of a search."""
     found = _inmost(estimator)
     if not isinstance(found, DescentEstimator):
         raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
@@ -78,7 +78,7 @@ def _inmost(estimator):
 
 
 def seen_by_descent(estimator, X):
-    """Return the rows as the descent sees them, behind the other steps of a pipeline."""
+    """Return the rows after the other steps of a pipeline, as the descent gets them."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline):
         return X
@@ -89,16 +89,16 @@ def seen_by_descent(estimator, X):
 
 
 def single_objective(estimator, X, y, sample_weight=None):
-    """Return what the descent has minimised; y has one dimension."""
+    """Return the objective of the descent; y has one dimension."""
     if np.ndim(y) != 1:
         raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
     return descent_in(estimator).objective(seen_by_descent(estimator, X), y, sample_weight)
 
 
 def path_of(estimator):
-    """Return the parameters of a descent over time, one row each, and the updates they stand for.
+    """Return the recorded parameters of a descent, one row each, and their updates.
 
-    Also of one that has diverged.
+    The descent may have diverged.
     """
     descent = descent_in(estimator)
     if "path_" not in vars(descent):
@@ -120,14 +120,14 @@ def in_objective_order(estimator, points):
 
 
 def optimum(objective, start):
-    """Return the lowest point of an objective that the references find from a start."""
+    """Return the minimum of an objective that `skgd.reference` finds from a start."""
     with suppress(ValueError):
         return closed_form(objective)
     return lbfgs(objective, start)
 
 
 def minima(estimator, objective):
-    """Return the minima that are known, one row each, in the order of the objective."""
+    """Return the known minima, one row each, in the order of the objective."""
     if descent_in(estimator).has_many_minima:
         found = [p.theta for p in vars(estimator).get("minima_", ()) if p.kind == "minimum"]
         return in_objective_order(estimator, np.reshape(found, (-1, objective.d)))
@@ -137,9 +137,9 @@ def minima(estimator, objective):
 
 
 def records(estimator):
-    """Return the record of each target's descent: its curve, why it ended, and the history.
+    """Return the record of each target's descent: its loss curve, stop reason and history.
 
-    Also of one that has diverged.
+    The descents may have diverged.
     """
     descent = descent_in(estimator)
     if "loss_curve_" not in vars(descent):

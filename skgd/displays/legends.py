@@ -1,22 +1,22 @@
-"""Legends beside the data, and lines that stay visible where they lie upon each other."""
+"""Legends outside of the axes, and dashes that keep overlapping lines visible."""
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-DROP = 38.0  # points from the axes to a legend below them: tick labels and the axis' label
-LETTER = 0.58  # of the font's size, the mean width of a letter
-HANDLE = 4.0  # of the font's size: a line and the gaps around it
-NEAR = 0.01  # of the size of the axes: lines closer than this cannot be told apart
-ALIKE = 0.5  # of its length that a line must share with another to be drawn upon it
-SHRINK = 0.68  # the size of a mark on top of another
-SAMPLES = 2000  # points of a line that are compared, at most
+DROP = 38.0  # points between axes and legend, for tick labels and the axis label
+LETTER = 0.58  # mean width of a letter, in font sizes
+HANDLE = 4.0  # width of a legend line and the gaps around it, in font sizes
+NEAR = 0.01  # lines closer than this overlap, in sizes of the axes
+ALIKE = 0.5  # share of its length at which a line counts as overlapping another
+SHRINK = 0.68  # relative size of a mark on top of another
+SAMPLES = 2000  # largest number of points of a line that are compared
 DASHES = ("-", (0, (3.0, 3.0)), (3.0, (1.5, 4.5)), (0, (0.8, 5.2)))
 
 
 def legend_below(ax, handles, drop=DROP, **options):
-    """Explain some artists below the axes, where there is no data.
+    """Draw a legend below the axes, outside of the data.
 
-    In as many columns as are likely to fit; without handles there is no legend.
+    It has as many columns as are likely to fit. Without handles there is no legend.
     """
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties
@@ -42,7 +42,7 @@ def legend_below(ax, handles, drop=DROP, **options):
 
 
 def tell_apart(ax, lines, options=None):
-    """Draw lines of axes with dashes where they lie upon others, unless dashes are asked for."""
+    """Draw lines that overlap earlier ones with dashes, unless the dashes are given."""
     asked = {"linestyle", "ls", "dashes"} & set(options or {})
     if asked:
         return
@@ -56,7 +56,7 @@ def tell_apart(ax, lines, options=None):
 
 
 def nested(points, box):
-    """Return sizes for marks that are drawn in order: each smaller than those it lies upon.
+    """Return sizes for marks in drawing order: each is smaller than the marks below it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def nested(points, box):
     Returns
     -------
     list of float
-        1 for a mark by itself.
+        1 for a mark without overlap.
     """
     unit = (np.asarray(points, dtype=float) - np.asarray(box)[:, 0]) / np.diff(box).T
     close = [np.hypot(*(unit[:k] - unit[k]).T) < 2.0 * NEAR for k in range(len(unit))]
@@ -74,7 +74,7 @@ def nested(points, box):
 
 
 def ranks(lines, box):
-    """Return for each line how many earlier ones it lies upon.
+    """Return for each line the number of earlier lines that it overlaps.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def ranks(lines, box):
 
 
 def _even(points):
-    """Return points of a line at even distances, those that are within the axes."""
+    """Return equidistant points of a line that are within the axes."""
     points = points[np.isfinite(points).all(axis=1)]
     points = points[((points > -NEAR) & (points < 1.0 + NEAR)).all(axis=1)]
     if len(points) < 2:

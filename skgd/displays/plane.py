@@ -1,4 +1,4 @@
-"""The plane of a loss surface: where it lies, how far it reaches, and the objective on it."""
+"""The plane of a loss surface: its directions, its bounds, and the objective on it."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from skgd.displays.inspection import (
     single_objective,
 )
 
-MARGIN = 0.15  # of the width of what is shown, on each side
-EARLY = 8  # points of a path that count, at most, where every descent has diverged
-HIGH = 1e4  # times the objective at the start, above which they do not
+MARGIN = 0.15  # margin on each side, in widths of the content
+EARLY = 8  # largest number of points to show of each path, if all descents diverged
+HIGH = 1e4  # such points are shown up to this multiple of the objective at the start
 
 
 def compute_surface(estimators, X, y, sample_weight, parameters, bounds, grid_resolution):
-    """Return what `LossSurfaceDisplay` is made of, from the parameters of `from_estimators`."""
+    """Return the data of a `LossSurfaceDisplay`, from the parameters of `from_estimators`."""
     estimators = named(estimators)
     first = next(iter(estimators.values()))
     objective = single_objective(first, X, y, sample_weight)
@@ -31,7 +31,7 @@ def compute_surface(estimators, X, y, sample_weight, parameters, bounds, grid_re
     sound = [path for name, path in paths.items() if not diverged[name]]
     sound = sound or [_beginning(objective, path) for path in paths.values()]
     origin, directions, axis_names = _plane(descent_in(first), sound, parameters)
-    with np.errstate(all="ignore"):  # a path may lead to infinity
+    with np.errstate(all="ignore"):  # a path may diverge to infinity
         flat = {name: (path - origin) @ directions.T for name, path in paths.items()}
     low = np.empty((0, 2))
     if objective.d == 2:
@@ -59,7 +59,7 @@ def compute_surface(estimators, X, y, sample_weight, parameters, bounds, grid_re
 
 
 def _check_common(objective, estimators, paths, X, y, sample_weight):
-    """Refuse estimators that do not minimise the same function."""
+    """Raise an error if the estimators do not minimise the same function."""
     probe = next(iter(paths.values()))[0]
     for name, estimator in estimators.items():
         other = single_objective(estimator, X, y, sample_weight)
@@ -73,7 +73,7 @@ def _check_common(objective, estimators, paths, X, y, sample_weight):
 
 
 def _beginning(objective, path):
-    """Return the first points of a path that leads ever higher."""
+    """Return the first points of the path of a diverged descent."""
     path = path[:EARLY]
     with np.errstate(all="ignore"):
         heights = np.array([objective.value(point) for point in path])
@@ -81,7 +81,7 @@ def _beginning(objective, path):
 
 
 def _plane(estimator, paths, parameters):
-    """Return the origin of the plane, its directions, and what they are called."""
+    """Return the origin of the plane, its directions and their names."""
     names, end = estimator.parameter_names(), paths[0][-1]
     if parameters is None and len(end) == 2:  # in the order of init
         parameters = estimator.parameter_order()
@@ -106,7 +106,7 @@ def _bounds(points):
 
 
 def _distinct(points):
-    """Return the points, those that are the same to three digits once."""
+    """Return the points without repetitions, compared to three digits."""
     unit = np.ptp(points, axis=0) if len(points) > 1 else np.ones(2)
     near = np.round(points / np.where(unit > 0.0, 1e-3 * unit, 1.0))
     return points[np.sort(np.unique(near, axis=0, return_index=True)[1])]

@@ -1,4 +1,4 @@
-"""Which learning rates work: the end of a descent over its rate."""
+"""The final objective or score over the learning rate."""
 
 import numpy as np
 from sklearn.base import clone
@@ -9,47 +9,47 @@ from skgd.displays.legends import legend_below
 from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
 from skgd.displays.sweeps import fitted, searched, sweep
 
-FAR = 690.0  # of which the exponential is a number that can be drawn
-WIDEST = 2.0  # scores are coloured down to so many times the distance from best to median
+FAR = 690.0  # largest logarithm of a number that can be drawn
+WIDEST = 2.0  # range of coloured scores, in distances from the best to the median
 
 
 class LearningRateDisplay:
-    """The final objective, or the score, over the learning rate and perhaps something else.
+    """The final objective, or the score, over the learning rate and a second parameter.
 
-    Make it with `from_estimator`, which runs a sweep, or with `from_search`. All parameters are
-    kept as attributes.
+    Create it with `from_estimator`, which runs a sweep, or with `from_search`. All parameters are
+    attributes.
 
     Parameters
     ----------
     learning_rates : ndarray of shape (n_rates,)
         Ascending.
     values : ndarray of shape (n_rates,) or (n_candidates, n_rates)
-        NaN where there is no number, or where nothing was tried.
+        NaN if there is no finite value, or if the cell was not tried.
     diverged : ndarray of bool, of the same shape
     parameter : str or None, default=None
-        What the rows of a map differ in.
+        The second parameter, which varies over the rows of a map.
     candidates : list or None, default=None
         Its values, one for each row.
     show : {"objective", "score"}, default="objective"
-        Objectives are best when low, scores when high.
+        Low objectives and high scores are best.
     above_minimum : bool, default=False
-        Whether each objective counts from its minimum.
+        Whether the minimum of each objective is subtracted.
     best_over : sequence of str, default=()
-        The parameters that are not shown, of which each value is the best.
+        The parameters that are not shown; each cell has their best value.
     chosen : tuple of int or None, default=None
-        Place of what a search has chosen, if it is shown.
+        Index of the candidate that a search has chosen, if it is shown.
 
     Attributes
     ----------
     best : tuple of int
-        Place in ``values`` of what a search has chosen or, without one, of the best value among
-        those that have not diverged.
+        Index in ``values`` of the candidate that a search has chosen; without a search, of the
+        best value that has not diverged.
     line_ : matplotlib Line2D or None
         Of a single row.
     mesh_ : matplotlib QuadMesh or None
         Of a map.
     hatches_ : matplotlib Artist or None
-        Where descents have diverged.
+        Marks diverged descents.
     best_ : matplotlib Line2D
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
@@ -103,7 +103,7 @@ class LearningRateDisplay:
         ax=None,
         **plot_options,
     ):
-        """Fit an estimator at every rate, and draw where each descent ends.
+        """Fit an estimator at every rate, and draw the final objectives.
 
         Parameters
         ----------
@@ -112,16 +112,17 @@ class LearningRateDisplay:
         X, y, sample_weight : array-like
             The data; y has one dimension.
         learning_rates : array-like of shape (n_rates,), default=None
-            None for 13 in even proportion, from a thousandth to ten times the automatic rate.
+            None for 13 on a logarithmic scale, from 0.001 to 10 times the automatic rate.
         parameter : str, default=None
-            What else to vary, such as ``"alpha"``, ``"optimizer"`` or ``"optimizer__beta"``.
+            A second parameter to vary, such as ``"alpha"``, ``"optimizer"`` or
+            ``"optimizer__beta"``.
         candidates : list, default=None
             Its values.
         above_minimum : bool, default=False
-            Whether to subtract the minimum that `skgd.reference` finds from where the best of
-            the fits has ended, so that objectives that differ can be compared.
+            Whether to subtract the minimum of each objective, so that different objectives can be
+            compared. `skgd.reference` finds it from the end of the best fit.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -152,21 +153,22 @@ class LearningRateDisplay:
     @classmethod
     @checked
     def from_search(cls, search, *, parameter=None, metric=None, ax=None, **plot_options):
-        """Draw the scores that a search over learning rates has found.
+        """Draw the scores of a search over learning rates.
 
         Parameters
         ----------
         search : fitted GridSearchCV, or alike
-            Over ``learning_rate``, of an estimator or of one in a pipeline, with its default
-            ``error_score=np.nan``: where fits raised an error, which is what those do that diverge
-            without bound, there is no score, and the cell counts as diverged.
+            Over ``learning_rate`` of an estimator or of a pipeline, with the default
+            ``error_score=np.nan``. A diverged fit raises an error and has no score; its cell
+            counts as diverged.
         parameter : str, default=None
-            What else to show, such as ``"alpha"``, or its name in the pipeline; None for the other
-            parameter, if there is just one. Of all that is not shown the best is taken.
+            The second parameter, such as ``"alpha"``, or its name in the pipeline; None for the
+            only other parameter of the search. Each cell shows the best over all remaining
+            parameters.
         metric : str, default=None
-            Which score, where there are several.
+            The name of the score, if there are several.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -178,7 +180,7 @@ class LearningRateDisplay:
 
     @property
     def best(self):
-        """Place of what was chosen, or of the best value that has not diverged."""
+        """Index of the chosen candidate, or of the best value that has not diverged."""
         if self.chosen is not None:
             return self.chosen
         sound = np.where(self.diverged, np.nan, self.values)
@@ -189,19 +191,19 @@ class LearningRateDisplay:
 
     @checked
     def plot(self, ax=None, *, line_kwargs=None, mesh_kwargs=None):
-        """Draw a line over the rate, or a map over the rate and the other parameter.
+        """Draw a line over the rate, or a map over the rate and the second parameter.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         line_kwargs, mesh_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, or for ``pcolormesh``.
+            Options of `matplotlib.axes.Axes.plot`, or of ``pcolormesh``.
 
         Returns
         -------
         LearningRateDisplay
-            This one.
+            This display.
         """
         ax = canvas(ax)
         ends = _edges(self.learning_rates)[[0, -1]]
@@ -271,7 +273,7 @@ class LearningRateDisplay:
         return f"{start}{' above its minimum' * self.above_minimum}{over}"
 
     def _norm(self, sound):
-        """Return how values become colours: objectives by their logarithm where they can."""
+        """Return the colour scale of the values; for positive objectives it is logarithmic."""
         from matplotlib.colors import LogNorm, Normalize
 
         known = sound[np.isfinite(sound)]
@@ -286,14 +288,14 @@ class LearningRateDisplay:
 
 
 def _hatched():
-    """Return how a place looks where descents have diverged."""
+    """Return the hatched patch of diverged descents."""
     return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}
 
 
 def _automatic_rate(model, data):
-    """Return the automatic rate of a descent like those at rates of one's own.
+    """Return the automatic rate of a descent under the conditions of the sweep.
 
-    Such a fit takes its steps, whatever the optimizer, and is centred only where that is asked.
+    Such a descent takes steps with every optimizer, and is centred only if ``center=True``.
     """
     changes = {"learning_rate": "auto", "max_iter": 1, "tol": None}
     if model.get_params(deep=False).get("center") == "auto":
@@ -302,7 +304,7 @@ def _automatic_rate(model, data):
 
 
 def _edges(rates):
-    """Return the borders of cells around ascending rates, half-way on a logarithmic axis."""
+    """Return the borders of cells around ascending rates, midway on a logarithmic axis."""
     centres = np.log(rates)
     middle = 0.5 * (centres[1:] + centres[:-1])
     first, last = np.diff(centres)[[0, -1]] if len(centres) > 1 else (1.0, 1.0)

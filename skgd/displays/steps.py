@@ -12,8 +12,8 @@ from skgd.schedules import SCHEDULES, Schedule
 class StepDisplay:
     """The learning rate at each update, of schedules or of fits.
 
-    Make it with `from_schedules`, `from_estimator` or `from_estimators`. All parameters are kept
-    as attributes.
+    Create it with `from_schedules`, `from_estimator` or `from_estimators`. All parameters are
+    attributes.
 
     Parameters
     ----------
@@ -53,19 +53,19 @@ class StepDisplay:
         ax=None,
         **plot_options,
     ):
-        """Draw what schedules make of a rate.
+        """Draw the rates of schedules.
 
         Parameters
         ----------
         schedules : dict, or list, of str or Schedule
-            Those without a name are called after what differs from the defaults.
+            Without names they are named by their fields that are not default.
         n_epochs : int, default=100
         updates_per_epoch : int, default=1
-            Batches; one on the full batch.
+            The number of batches; one on the full batch.
         learning_rate : float, default=1.0
-            What is multiplied.
+            The rate that the schedules multiply.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -76,7 +76,7 @@ class StepDisplay:
         Raises
         ------
         ValueError
-            For schedules that react to the descent.
+            For schedules that depend on the descent.
         """
         if not isinstance(schedules, dict):
             schedules = {written(s): s for s in schedules}
@@ -98,9 +98,9 @@ class StepDisplay:
         ----------
         estimator : fitted estimator, or a pipeline or search that ends with one
         name : str, default=None
-            None for that of its class.
+            None for the name of its class.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -119,9 +119,9 @@ class StepDisplay:
         Parameters
         ----------
         estimators : dict, or list of fitted estimators or of (name, estimator)
-            Those without a name are called after the parameters in which they differ.
+            Without names they are named by the parameters in which they differ.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
@@ -132,7 +132,7 @@ class StepDisplay:
         Raises
         ------
         ValueError
-            For a fit of several targets, and for one that went straight to the minimum.
+            For a fit of several targets, and for a fit by a direct solver.
         """
         found = {name: _of_fit(descent_in(e)) for name, e in named(estimators).items()}
         return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
@@ -144,15 +144,15 @@ class StepDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            The axes; None for a new figure.
         yscale : {"linear", "log"}, default="linear"
         line_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all lines.
+            Options of `matplotlib.axes.Axes.plot` for all lines.
 
         Returns
         -------
         StepDisplay
-            This one.
+            This display.
         """
         ax = canvas(ax)
         self.lines_ = []
@@ -191,7 +191,7 @@ def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
 
 
 def _of_fit(descent):
-    """Return the rate of every update of a fit; NaN for what was no update of a rule."""
+    """Return the rate of every update of a fit; NaN for steps without a rate."""
     if np.ndim(descent.t_):
         raise ValueError(f"The display takes one target; the fit has {len(descent.t_)}.")
     t, epochs = int(descent.t_), len(descent.loss_curve_) - 1

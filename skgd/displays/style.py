@@ -1,7 +1,7 @@
-"""How the pictures look: colours that everyone can tell apart, on light and on dark paper.
+"""The style of the pictures, for light and dark backgrounds and all types of colour vision.
 
-Lines take the mid tones of Okabe and Ito, areas an even colour map, and everything else
-follows `matplotlib.rcParams`. matplotlib is imported by the functions, when something is drawn.
+Lines use colours of Okabe and Ito, areas use a perceptually uniform colour map, and everything
+else follows `matplotlib.rcParams`. The functions import matplotlib when something is drawn.
 """
 
 from inspect import signature
@@ -9,13 +9,13 @@ from inspect import signature
 import numpy as np
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", ":", "-.")  # a further round of colours changes the dashes
+DASHES = ("-", "--", ":", "-.")  # the dashes change when the colours repeat
 COLOUR_MAP = "viridis"
 GREY = "0.55"
 
 
 def pyplot():
-    """Return `matplotlib.pyplot`, or say what brings it."""
+    """Return `matplotlib.pyplot`; if it is missing, say how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -27,7 +27,7 @@ def pyplot():
 
 
 def canvas(ax=None, **options):
-    """Return the axes to draw on: those given, or new ones in a figure of their own."""
+    """Return the given axes, or new ones in a new figure."""
     plt = pyplot()
     if ax is None:
         ax = plt.figure(layout="constrained").add_subplot(**options)
@@ -35,7 +35,7 @@ def canvas(ax=None, **options):
 
 
 def canvases(ax, n, **options):
-    """Return n axes to draw on: those given, or new ones side by side."""
+    """Return the n given axes, or new ones side by side."""
     plt = pyplot()
     if ax is None:
         size = (max(6.4, 3.6 * n), 4.0)
@@ -47,14 +47,14 @@ def canvases(ax, n, **options):
 
 
 def _checked(ax):
-    """Return axes, if they can be drawn on."""
+    """Return axes, after a check of their type."""
     if not callable(getattr(ax, "plot", None)):
         raise TypeError(f"The 'ax' parameter must be matplotlib's Axes. Got {ax!r} instead.")
     return ax
 
 
 def is_dark():
-    """Whether the text is light, as on dark paper."""
+    """Whether the text colour is light, as on a dark background."""
     pyplot()
     from matplotlib import rcParams
     from matplotlib.colors import to_rgb
@@ -76,10 +76,10 @@ def line_look(k):
 
 
 def round_ticks(axis, low, high):
-    """Put the ticks of a logarithmic axis, which shows low to high, at round numbers.
+    """Put the ticks of a logarithmic axis from low to high at round numbers.
 
-    At powers of ten; over less than two of them also at two and five times each; and over a small
-    part of one at even steps.
+    They are powers of ten; over less than two decades also two and five times these; over a small
+    part of a decade they are equidistant.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -94,22 +94,22 @@ def round_ticks(axis, low, high):
 
 
 def ramp(n):
-    """Return n colours from early, close to the paper, to late, close to the ink."""
+    """Return n colours from pale (early) to dark (late), in contrast to the background."""
     colours = pyplot().get_cmap(COLOUR_MAP)
     return colours(np.linspace(0.3, 0.95, n) if is_dark() else np.linspace(0.74, 0.05, n))
 
 
 def halo(width):
-    """Return the effect that sets a line of mid tone off from what lies beneath it."""
+    """Return the outline that makes a line visible on a coloured area."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=width, foreground="white")]
 
 
 def merged(defaults, given, kind="Line2D"):
-    """Return keywords for an artist: the defaults, and what is given in their stead.
+    """Return the options of an artist: the defaults, updated by the given ones.
 
-    Short names such as ``lw`` count as the long ones.
+    Short names such as ``lw`` are equivalent to the long ones.
     """
     from matplotlib import collections, lines
     from matplotlib.axes import Axes
@@ -126,7 +126,7 @@ def merged(defaults, given, kind="Line2D"):
 
 
 def one_of(name, value, allowed):
-    """Return a choice, if it is one of those that there are."""
+    """Return a choice; raise an error if it is not among the options."""
     if isinstance(value, str | bool) and value in allowed:
         return value
     raise ValueError(f"The {name!r} parameter must be one of {list(allowed)}. Got {value!r}.")

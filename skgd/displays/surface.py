@@ -1,4 +1,4 @@
-"""The objective over two directions, and the paths of descents upon it."""
+"""The objective over two directions, with the paths of descents."""
 
 import numpy as np
 
@@ -16,28 +16,28 @@ END_LOOKS = {
 
 
 class LossSurfaceDisplay:
-    """The objective over two parameters, or over the plane in which descents have moved most.
+    """The objective over two parameters, or over the plane of the largest movement of descents.
 
-    Make it with `from_estimator` or `from_estimators`. All parameters are kept as attributes.
+    Create it with `from_estimator` or `from_estimators`. All parameters are attributes.
 
     Parameters
     ----------
     x, y : ndarray of shape (n_x,), ndarray of shape (n_y,)
-        Where the objective was asked.
+        The grid of the objective.
     values : ndarray of shape (n_y, n_x)
         The objective at ``origin + x directions[0] + y directions[1]``.
     axis_names : tuple of two str
     origin : ndarray of shape (d,)
-        In the order of the estimator's ``objective``: the weights, then the other parameters.
+        In the order of the estimator's ``objective``: the weights, then the extra parameters.
     directions : ndarray of shape (2, d)
-        Of unit length, at a right angle.
+        Of unit length, and orthogonal.
     paths : dict of ndarray of shape (n_points, 2)
-        For each name, x and y of the points of a descent, the start first.
+        For each name, x and y of the points of a descent, from the start on.
     minima : ndarray of shape (n_minima, 2)
-        Those that are known; of more than two parameters, none.
+        The known minima; none with more than two parameters.
     diverged, converged : dict of bool, default=None
-        Whether a path leads out because its descent has diverged, and whether its end is one
-        at which the descent has converged; None for no path and for all.
+        For each name, whether the descent diverged, and whether it converged. None means that no
+        descent diverged, and that all converged.
 
     Attributes
     ----------
@@ -52,13 +52,13 @@ class LossSurfaceDisplay:
 
     See Also
     --------
-    FitDisplay : The curves that points of a path stand for.
-    DescentAnimation : Both, in motion.
+    FitDisplay : The fitted curves at points of a path.
+    DescentAnimation : An animation of both.
 
     References
     ----------
-    Li et al., "Visualizing the loss landscape of neural nets" (2018), section 7: the plane of a
-    path's leading directions.
+    Li et al., "Visualizing the loss landscape of neural nets" (2018), section 7: the plane of the
+    principal directions of a path.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class LossSurfaceDisplay:
     @classmethod
     @checked
     def from_estimator(cls, estimator, X, y, *, name="path", **options):
-        """Draw the surface that one estimator has descended on, and its path.
+        """Draw the objective of one estimator, and its path.
 
         Parameters
         ----------
@@ -132,27 +132,25 @@ class LossSurfaceDisplay:
         ax=None,
         **plot_options,
     ):
-        """Draw one surface, and the paths of several estimators.
+        """Draw one surface and the paths of several estimators.
 
         Parameters
         ----------
         estimators : dict, or list of fitted estimators or of (name, estimator)
-            With ``record_path=True``, and one objective; those that have diverged will do.
+            With ``record_path=True``, and the same objective. They may have diverged.
         X, y, sample_weight : array-like
             The data of the fits; y has one dimension.
         parameters : tuple of two int, default=None
-            Which parameters span the plane, in the order of the estimator's ``objective``; the
-            others stay where the first estimator has ended that has not diverged. None for all,
-            where there are two, and for the two leading directions of the paths where there are
-            more.
+            The parameters that span the plane, in the order of the estimator's ``objective``. The
+            others are fixed at the end of the first descent that has not diverged. None for both
+            of two parameters, or for the two principal directions of the paths.
         bounds : array-like of shape (2, 2), default=None
-            The lowest and the highest x, and those of y. None for what shows all starts and
-            minima, and the paths of descents that have not diverged; where all have, their first
-            steps.
+            The lowest and the highest x, and those of y. None to show all starts and minima, and
+            the paths that have not diverged; if all have diverged, their first steps.
         grid_resolution : int, default=61
-            Values of x, and of y.
+            The number of values of x, and of y.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure. A surface needs axes of three dimensions.
+            The axes; None for a new figure. A surface needs axes of three dimensions.
         **plot_options : dict
             As in `plot`.
 
@@ -184,31 +182,31 @@ class LossSurfaceDisplay:
     ):
         """Draw the surface, the paths, their starts and ends, and the minima.
 
-        Starts are dots; ends are stars, hollow where the descent has not converged, and crosses
-        where it has diverged. Where paths lie upon each other the later ones are dashed, and
-        where marks do, smaller. The legend stands below the axes.
+        Starts are dots and ends are stars. An end is hollow if the descent has not converged, and
+        a cross if it diverged. Paths that overlap earlier ones are dashed, and marks that overlap
+        others are smaller. The legend is below the axes.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure. A surface needs axes of three dimensions.
+            The axes; None for a new figure. A surface needs axes of three dimensions.
         kind : {"contour", "surface"}, default="contour"
-            Seen from above, or in three dimensions.
+            A contour plot, or a surface in three dimensions.
         levels : int or array-like, default=16
-            How many levels, closer together where it is low; or which.
+            The number of levels, which are denser at low values; or a list.
         colorbar : bool or "auto", default="auto"
             "auto" draws one for contours.
         legend : bool or "marks", default=True
-            Whether to explain paths and marks; "marks" leaves the paths to another legend.
+            Whether to draw a legend of paths and marks; "marks" omits the paths.
         contour_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.contourf`, or for ``plot_surface``.
+            Options of `matplotlib.axes.Axes.contourf`, or of ``plot_surface``.
         line_kwargs : dict, default=None
-            For `matplotlib.axes.Axes.plot`, of all paths.
+            Options of `matplotlib.axes.Axes.plot` for all paths.
 
         Returns
         -------
         LossSurfaceDisplay
-            This one.
+            This display.
         """
         deep = one_of("kind", kind, ("contour", "surface")) == "surface"
         ax = canvas(ax, projection="3d" if deep else None)
@@ -233,7 +231,7 @@ class LossSurfaceDisplay:
 
     @checked
     def heights(self, points):
-        """Return the surface's height at points of the plane, interpolated; NaN beyond its edge.
+        """Return the interpolated objective at points of the plane; NaN outside of the grid.
 
         Parameters
         ----------
@@ -259,7 +257,7 @@ class LossSurfaceDisplay:
         if "colors" not in options:
             look["cmap"] = COLOUR_MAP
         if deep:
-            ax.computed_zorder = False  # paths lie upon the surface
+            ax.computed_zorder = False  # draw paths on top of the surface
             look |= {"antialiased": False, "rcount": 61, "ccount": 61}
             grid = np.meshgrid(self.x, self.y)
             self.contour_ = ax.plot_surface(*grid, self.values, **{**look, **options})
@@ -268,7 +266,7 @@ class LossSurfaceDisplay:
             self.contour_ = ax.contourf(self.x, self.y, self.values, **{**look, **options})
 
     def _scale(self, ax, levels):
-        """Draw the scale of the levels, with as many digits as tell them apart."""
+        """Draw the colour bar, with as many digits as the levels need."""
         shown = np.asarray(levels)[::3]
         digits = int(2 - np.floor(np.log10(np.ptp(levels) or 1.0)))
         bar = ax.figure.colorbar(self.contour_, ax=ax, label="objective")
@@ -291,7 +289,7 @@ class LossSurfaceDisplay:
             look = {"linewidth": 2.0, "label": name, "zorder": 4, **line_look(k)}
             if places[k]:
                 look["linestyle"] = DASHES[places[k] % len(DASHES)]
-            else:  # so that the dashes of a line do not hide what they lie upon
+            else:  # so that the dashes of a line do not hide the line below
                 look["path_effects"] = halo(4.0)
             (line,) = ax.plot(*track, **merged(look, line_kwargs))
             mark = {"linestyle": "none", "color": line.get_color(), "zorder": 5}
@@ -306,18 +304,18 @@ class LossSurfaceDisplay:
             self.ends_ += ax.plot(*end, **{**mark, **kind})
 
     def _outcome(self, name):
-        """Return how a path has ended, in the words of the legend."""
+        """Return the end of a path in the words of the legend."""
         if (self.diverged or {}).get(name, False):
             return "diverged"
         return "end" if (self.converged or {}).get(name, True) else "end, not converged"
 
     def handles(self, marks_only=False):
-        """Return what a legend explains: the paths, and each kind of mark that there is.
+        """Return the handles of a legend: the paths, and each kind of mark.
 
         Parameters
         ----------
         marks_only : bool, default=False
-            Whether to leave the paths out.
+            Whether to omit the paths.
 
         Returns
         -------
@@ -337,7 +335,7 @@ class LossSurfaceDisplay:
         return [*(self.lines_ if several and not marks_only else []), *found, *lows]
 
     def _inside(self, path):
-        """Return a path up to where it leaves the picture, if it does."""
+        """Return a path up to the point where it leaves the bounds, if it does."""
         ends = np.array([self.x[[0, -1]], self.y[[0, -1]]]).T
         with np.errstate(invalid="ignore"):
             inside = ((path >= ends[0]) & (path <= ends[1])).all(axis=1)
@@ -354,7 +352,7 @@ class LossSurfaceDisplay:
 
 
 def _furnish(ax):
-    """Set up axes of three dimensions: quiet walls, and room for the labels."""
+    """Set up three-dimensional axes: pale walls, and space for the labels."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_zlabel("objective", labelpad=8)

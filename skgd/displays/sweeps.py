@@ -1,4 +1,4 @@
-"""Where descents end over their learning rate: sweeps of fits, and what searches have found."""
+"""Sweeps over learning rates, and the results of searches."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from skgd.displays.inspection import FAILED, optimum, single_objective
 
 
 def fitted(model, X, y, sample_weight):
-    """Return the model after its fit, which may diverge."""
+    """Fit the model, which may diverge, and return it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
@@ -22,7 +22,7 @@ def fitted(model, X, y, sample_weight):
 
 
 def sweep(model, rates, data, above_minimum):
-    """Return where the model ends at each rate, NaN for nowhere, and whether it has diverged."""
+    """Return the final objective at each rate (or NaN), and whether the fit diverged."""
     fits = [fitted(clone(model).set_params(learning_rate=rate), *data) for rate in rates]
     ends = np.array([fit.loss_curve_[-1] for fit in fits])
     diverged = np.array([fit.stop_reason_ in FAILED for fit in fits])
@@ -36,7 +36,7 @@ def sweep(model, rates, data, above_minimum):
 
 
 def searched(search, parameter, metric):
-    """Return what `LearningRateDisplay` is made of, from the parameters of `from_search`."""
+    """Return the data of a `LearningRateDisplay`, from the parameters of `from_search`."""
     results = getattr(search, "cv_results_", None)
     if results is None:
         raise TypeError(f"The 'search' parameter must be a fitted search. Got {search!r} instead.")
@@ -78,13 +78,13 @@ def searched(search, parameter, metric):
 
 
 def _cell(params, key, second):
-    """Return a candidate's row and rate; None where its rate is no number."""
+    """Return the row and the rate of a candidate; None if its rate is not a number."""
     rate = params.get(key, "auto")
     return None if isinstance(rate, str) else (params.get(second), float(rate))
 
 
 def _distinct(values):
-    """Return the values, those that are written alike once."""
+    """Return the values without repetitions, compared as text."""
     return list({repr(value): value for value in values}.values())
 
 
@@ -95,7 +95,7 @@ def _varied(tried):
 
 
 def _only_key(tried, name):
-    """Return the one parameter that has a name, perhaps within a pipeline."""
+    """Return the only parameter with this name, possibly in a pipeline."""
     keys = sorted(set().union(*tried))
     found = [k for k in keys if k == name] or [k for k in keys if k.endswith("__" + name)]
     if len(found) != 1:
@@ -104,6 +104,6 @@ def _only_key(tried, name):
 
 
 def _place(values, value):
-    """Return where a value stands in a list, by what it is written as; None if nowhere."""
+    """Return the index of a value in a list, compared as text; None if it is missing."""
     written = [repr(v) for v in values]
     return written.index(repr(value)) if repr(value) in written else None
