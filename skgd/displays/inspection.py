@@ -52,7 +52,7 @@ def _differences(estimators):
 
 
 def written(value):
-    """Return a short name for a parameter value; for a part, with its fields that are not default."""
+    """Return a short text of a value; of a part, its name and the fields that are not default."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if not isinstance(value, Part):
