@@ -84,7 +84,7 @@ def test_the_certificate_is_that_of_the_definition_at_convergence(form, penalty,
 
 
 @pytest.mark.parametrize(("penalty", "share"), PENALTIES)
-def test_the_certificate_holds_after_one_look(penalty, share):
+def test_the_certificate_holds_after_one_evaluation(penalty, share):
     X, y = make_wide(p=300)
     best = fit(penalty, share, X, y, alpha=0.01, tol=1e-11).loss_curve_[-1]
     with warnings.catch_warnings():
@@ -97,21 +97,21 @@ def test_the_certificate_holds_after_one_look(penalty, share):
     assert least - 1e-6 * y.var() <= model.dual_gap_ <= plain + 1e-12 * y.var()
 
 
-def test_out_of_looks_the_warning_tells_the_residual():
+def test_after_max_iter_the_warning_names_the_residual():
     X, y = make_wide(p=300)
     with pytest.warns(ConvergenceWarning, match="max_iter=1 epochs: the scaled residual is"):
         fit("l1", 1.0, X, y, alpha=0.01, tol=1e-9, max_iter=1)
 
 
 @pytest.mark.parametrize(("penalty", "share"), PENALTIES)
-def test_of_a_constant_target_nothing_is_left(penalty, share):
+def test_a_constant_target_has_residual_zero(penalty, share):
     model = fit(penalty, share, make_wide()[0], np.full(40, 3.0))
     assert not model.coef_.any()
     assert (model.intercept_, model.dual_gap_, model.converged_) == (3.0, 0.0, True)
 
 
 @pytest.mark.parametrize(("penalty", "share"), PENALTIES)
-def test_of_columns_of_zeros_nothing_is_made(penalty, share):
+def test_columns_of_zeros_have_weight_zero(penalty, share):
     y = make_wide()[1]
     model = fit(penalty, share, np.zeros((40, 30)), y)
     assert not model.coef_.any()
@@ -173,7 +173,7 @@ def test_the_minimum_is_scikit_learns(form, penalty, alpha, intercept):
     np.testing.assert_allclose(model.intercept_, peer.intercept_, atol=1e-6)
 
 
-def test_where_nothing_is_left_to_do_one_look_says_so():
+def test_at_the_minimum_one_evaluation_suffices():
     X, y = make_wide()
     steepest = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
     model = fit("l1", 1.0, X, y, alpha=1.001 * steepest)
@@ -206,7 +206,7 @@ def test_a_perfect_fit_is_found_to_rounding():
     assert model.dual_gap_ <= 10.0 * np.finfo(float).eps * np.mean((X @ truth + 7.0) ** 2)
 
 
-def test_without_a_penalty_the_answer_of_least_length_is_found():
+def test_without_a_penalty_the_solution_of_least_norm_is_found():
     X, y = make_wide()
     model = fit(None, 1.0, X, y, tol=1e-12)
     Z = X - X.mean(axis=0)
@@ -238,14 +238,14 @@ def reason(model, streams=False, validates=False):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_what_only_a_descent_can_honour_is_done_by_a_descent_and_the_reason_names_it(name):
+def test_options_of_iterates_lead_to_a_descent_and_the_reason_names_them(name):
     X, y = make_regression(n=60, p=5)
     model = GDRegressor(random_state=0, **ASKED[name]).fit(X, y)
     assert np.isfinite(model.learning_rate_)
     assert reason(model) == REASONS[name]
 
 
-def test_where_nothing_is_asked_there_is_no_reason_against_a_direct_solver():
+def test_without_such_options_there_is_no_reason_against_a_direct_solver():
     X, y = make_regression(n=60, p=5)
     model = GDRegressor(fit_intercept=False)
     assert reason(model) is None
@@ -272,7 +272,7 @@ def test_with_validation_rows_a_descent_runs():
     assert reason(model, validates=True) == REASONS["validation_set"]
 
 
-def test_a_penalty_of_ones_own_is_a_reason_for_a_descent():
+def test_a_custom_penalty_is_a_reason_for_a_descent():
     class Cubic(Penalty):
         def value(self, w):
             return abs(w) ** 3

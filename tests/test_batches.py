@@ -98,7 +98,7 @@ def step_of(rule, updates=4000):
 
 
 @pytest.mark.parametrize("rule", HEAVY, ids=repr)
-def test_on_batches_momentum_moves_as_far_as_plain_descent_in_the_long_run(rule):
+def test_on_batches_momentum_moves_as_far_as_plain_descent_over_many_steps(rule):
     far = rate_of(rule, 4) * step_of(rule)
     np.testing.assert_allclose(far, rate_of(GD(), 4), rtol=1e-10)
     assert rate_of(rule, None) * step_of(rule) >= far

@@ -58,14 +58,14 @@ def test_short_indices_beside_long_pointers_are_kept():
         ("indptr", -1, 2**30, "its indptr must have 6 entries that rise from 0 to at most"),
     ],
 )
-def test_damaged_rows_are_refused_in_words(array, place, value, message):
+def test_damaged_rows_are_refused_with_a_message(array, place, value, message):
     X = sparse.csr_array(np.arange(20.0).reshape(5, 4) + 1.0)
     getattr(X, array)[place] = value
     with pytest.raises(ValueError, match=f"The sparse matrix X is damaged: .*{message}"):
         GDRegressor().fit(X, np.arange(5.0))
 
 
-def test_masked_entries_are_no_data():
+def test_masked_entries_are_refused():
     X = np.ma.masked_array(np.ones((5, 2)), mask=np.eye(5, 2))
     with pytest.raises(ValueError, match="X has masked entries"):
         GDRegressor().fit(X, np.arange(5.0))

@@ -125,7 +125,7 @@ def test_an_edit_gives_the_new_numbers(place, what):
         assert place.run() == [weight, 0]
 
 
-def test_a_process_that_imported_the_old_text_does_not_pass_it_off_as_the_new(place):
+def test_a_process_that_imported_the_old_source_does_not_store_its_code_as_the_new(place):
     place.write("rule", RULE.format(share=0.5, above=""))
     place.write("edited", RULE.format(share=0.25, above=""))
     edit = "import shutil; shutil.copy('edited.py', 'rule.py'); show"
@@ -141,7 +141,7 @@ def test_a_part_of_the_main_program_is_never_stale_nor_kept(place):
     assert place.files() == []
 
 
-def test_a_class_may_be_written_anew_in_one_session(place):
+def test_a_class_may_be_redefined_in_one_session(place):
     keep = "\nfrom fitting import *\nbefore = weight_and_hits(Share())\n"
     show = "\nshow([before, weight_and_hits(Share())])\n"
     cells = RULE.format(share=0.5, above="") + keep + RULE.format(share=0.25, above="") + show
@@ -171,7 +171,7 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_share_the_loops_on_disk_and_know_parts_of_the_main_program(place):
+def test_workers_share_the_loops_on_disk_and_find_parts_of_the_main_program(place):
     place.write("rule", RULE.format(share=0.5, above=""))
     program = place.write("main", RULE.format(share=0.25, above="") + PARALLEL)
     assert [weight for weight, _ in place.run(program)] == [8.0, 8.0, 4.0]
@@ -181,7 +181,7 @@ def test_workers_share_the_loops_on_disk_and_know_parts_of_the_main_program(plac
     assert place.files() == kept
 
 
-def test_where_nothing_can_be_written_fits_still_work(tmp_path):
+def test_fits_work_without_a_writable_directory(tmp_path):
     package, blocked = tmp_path / "library" / "skgd", tmp_path / "file"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     blocked.touch()  # no directory can be made of a file, whoever asks
@@ -247,7 +247,7 @@ print(json.dumps(answers))
 """
 
 
-def test_whatever_has_happened_to_a_file_it_is_compiled_anew_and_written_over(place):
+def test_a_damaged_file_is_compiled_again_and_replaced(place):
     answers = place.run(place.write("damages", DAMAGES))
     assert answers.pop("litter") == []
     for name in ("folder", "full"):
@@ -256,7 +256,7 @@ def test_whatever_has_happened_to_a_file_it_is_compiled_anew_and_written_over(pl
     assert {name for name, found in answers.items() if found != [[42.0, 0], [42.0, 1]]} == set()
 
 
-def test_a_fit_after_a_damage_is_right_and_mends_it(place):
+def test_a_fit_after_damage_is_right_and_replaces_the_file(place):
     place.write("rule", RULE.format(share=0.5, above=""))
     assert place.run() == [8.0, 0]
     (path,) = place.cache.rglob("*.nbc")

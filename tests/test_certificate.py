@@ -157,7 +157,7 @@ def excess(model, problem, *names):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("strengths", COSTS)
 @pytest.mark.parametrize("shape", ROWS)
-def test_the_gap_of_a_converged_default_fit_is_small_and_no_less_than_what_is_left(
+def test_the_gap_of_a_converged_default_fit_is_small_and_bounds_the_suboptimality(
     shape, strengths, form
 ):
     for storage in STORAGES:
@@ -179,7 +179,7 @@ DESCENTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("descent", DESCENTS)
 @pytest.mark.parametrize("form", ["plain", "shares", "positive, shares, weighted"])
-def test_the_gap_of_a_descent_is_no_less_than_what_is_left_and_near_it_at_the_end(form, descent):
+def test_the_gap_of_a_descent_bounds_the_suboptimality_and_is_near_it_at_the_end(form, descent):
     for strengths, shape, storage in itertools.product(
         COSTS, ["tall", "of low rank"], ["C", "CSR"]
     ):
@@ -190,7 +190,7 @@ def test_the_gap_of_a_descent_is_no_less_than_what_is_left_and_near_it_at_the_en
             assert model.dual_gap_ <= left + 1e-6 * problem.null_objective
 
 
-def test_where_nothing_is_penalised_the_gap_is_the_length_of_what_least_squares_would_gain():
+def test_without_a_penalty_the_gap_is_the_gain_of_least_squares():
     X, y, weight = make_rows(40, 6, None)
     objective = GDRegressor(penalty=None).objective(X, y, weight)
     theta = np.random.default_rng(0).standard_normal(7)
@@ -202,7 +202,7 @@ def test_where_nothing_is_penalised_the_gap_is_the_length_of_what_least_squares_
 
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("n_unpenalised", [2, 6])
-def test_many_unpenalised_columns_are_projected_off_without_a_factor(n_unpenalised, intercept):
+def test_many_unpenalised_columns_are_projected_out_without_a_factor(n_unpenalised, intercept):
     X, y, weight = make_rows(40, 6, None)
     penalty_factor = np.where(np.arange(6) < n_unpenalised, 0.0, 1.0)
     model = GDRegressor(
@@ -251,7 +251,7 @@ def test_every_alpha_of_default_fits_has_a_small_gap(penalty):
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2", None])
-def test_what_rounding_allows_a_slope_is_paid_for(penalty):
+def test_the_gap_includes_the_rounding_of_gradients(penalty):
     rng = np.random.default_rng(0)
     X, truth = 1e8 + rng.standard_normal((60, 4)), np.array([1.0, -2.0, -0.5, 1.5])
     y = X @ truth

@@ -57,13 +57,13 @@ def test_the_gap_of_a_positive_fit_vanishes():
 SHARES = np.array([0.0, 1.0, 2.0, 0.5, 1.0, 4.0])
 
 
-def test_ridge_with_shares_is_the_closed_form():
+def test_ridge_with_penalty_weights_is_the_closed_form():
     model = GDRegressor(alpha=0.3, penalty_weights=SHARES, fit_intercept=False, **TIGHT)
     H = X.T @ X / 60 + 0.3 * np.diag(SHARES)
     np.testing.assert_allclose(model.fit(X, Y).coef_, np.linalg.solve(H, X.T @ Y / 60), rtol=1e-8)
 
 
-def test_lasso_with_shares_is_lasso_on_columns_divided_by_them():
+def test_lasso_with_penalty_weights_is_lasso_on_columns_divided_by_them():
     penalty_factor = np.where(SHARES == 0.0, 3.0, SHARES)
     model = GDRegressor(penalty="l1", alpha=0.1, penalty_weights=penalty_factor, **TIGHT).fit(X, Y)
     lasso = Lasso(alpha=0.1, tol=1e-12).fit(X / penalty_factor, Y)
@@ -72,14 +72,14 @@ def test_lasso_with_shares_is_lasso_on_columns_divided_by_them():
     assert 0.0 <= model.dual_gap_ < 1e-8
 
 
-def test_a_share_of_zero_leaves_a_weight_unpenalised():
+def test_a_penalty_weight_of_zero_leaves_a_weight_unpenalised():
     model = GDRegressor(penalty="l1", alpha=1e3, penalty_weights=SHARES, **TIGHT).fit(X, Y)
     alone = LinearRegression().fit(X[:, :1], Y)
     np.testing.assert_allclose(model.coef_, np.append(alone.coef_, np.zeros(5)), atol=1e-7)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_shares_scale_the_penalty_of_each_row_by_row_step(penalty):
+def test_penalty_weights_scale_the_penalty_of_each_single_row_step(penalty):
     options = {"penalty": penalty, "batch_size": 1, "max_iter": 4, "tol": None, "random_state": 0}
     doubled = GDRegressor(alpha=0.1, penalty_weights=np.full(6, 2.0), **options).fit(X, Y)
     plain = GDRegressor(alpha=0.2, learning_rate=doubled.learning_rate_, **options).fit(X, Y)
@@ -94,12 +94,12 @@ def test_shares_scale_the_penalty_of_each_row_by_row_step(penalty):
         (np.ones((6, 1)), r"penalty_weights has shape \(6, 1\); expected \(6,\)"),
     ],
 )
-def test_shares_that_do_not_fit_are_refused(bad, message):
+def test_penalty_weights_of_another_shape_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
         GDRegressor(penalty_weights=bad).fit(X, Y)
 
 
-def test_the_frequencies_of_a_wave_are_penalised_by_their_shares():
+def test_the_frequencies_of_a_wave_are_penalised_by_their_penalty_weights():
     rows, y = load_gabor(return_X_y=True)
     rows = np.column_stack([rows, np.random.default_rng(0).standard_normal(len(y))])
     model = GDGaborRegressor(
@@ -152,7 +152,7 @@ def test_limits_that_are_never_reached_change_nothing(batch_size):
     np.testing.assert_allclose(wide, plain, rtol=1e-12)
 
 
-def test_clipping_tames_a_rate_that_diverges():
+def test_clipping_stabilises_a_rate_that_diverges():
     model = GDRegressor(optimizer="gd", learning_rate=5.0, max_iter=200, tol=None, center=False)
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model.fit(X, Y)

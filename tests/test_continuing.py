@@ -88,7 +88,7 @@ def test_partial_fit_follows_one_descent_of_the_gabor_model():
     assert_calls_make(whole.fit(X, y), parts, calls)
 
 
-def test_sparse_rows_and_many_targets_go_on_as_well():
+def test_sparse_rows_and_many_targets_continue_as_well():
     X, y = make_regression()
     Y = np.column_stack([y, -2.0 * y])
     whole, parts = two_ways(GDRegressor(optimizer="gd", batch_size=1, record_path=False))
@@ -99,7 +99,7 @@ def test_sparse_rows_and_many_targets_go_on_as_well():
 
 
 @pytest.mark.parametrize("options", FORMS[:3], ids=str)
-def test_a_warm_start_goes_on_with_memory_and_count(options):
+def test_a_warm_start_continues_with_state_and_count(options):
     X, y = make_regression()
     whole, parts = two_ways(GDRegressor(**options))
     parts.set_params(warm_start=True, tol=None, max_iter=1)
@@ -110,7 +110,7 @@ def test_a_warm_start_goes_on_with_memory_and_count(options):
         assert (parts.n_iter_, len(parts.loss_curve_)) == (2, 3)
 
 
-def test_a_warm_start_leads_along_a_path_of_alphas_to_each_lasso():
+def test_warm_starts_along_a_path_of_alphas_find_each_lasso():
     X, y = make_regression(n=60, p=6, sparse_truth=True)
     model = GDRegressor(penalty="l1", warm_start=True, tol=1e-9, max_iter=10_000)
     for alpha in (1.0, 0.3, 0.1):
@@ -120,7 +120,7 @@ def test_a_warm_start_leads_along_a_path_of_alphas_to_each_lasso():
     assert len(model.loss_curve_) == model.n_iter_ + 1
 
 
-def test_another_rule_begins_anew_where_the_last_has_ended():
+def test_another_optimizer_starts_at_the_last_parameters_with_new_state():
     X, y = make_regression()
     model = GDRegressor(warm_start=True, tol=1e-8, alpha=0.1).fit(X, y)
     first = model.coef_.copy()
@@ -130,7 +130,7 @@ def test_another_rule_begins_anew_where_the_last_has_ended():
 
 
 @pytest.mark.parametrize("center", [True, False])
-def test_pieces_that_share_their_minimum_lead_to_it(center):
+def test_chunks_with_a_common_minimum_lead_to_it(center):
     X, _ = make_regression(n=600, p=4)
     truth, y = np.array([1.0, -2.0, 0.5, 0.0]), X @ [1.0, -2.0, 0.5, 0.0] + 3.0
     model = GDRegressor(optimizer="gd", penalty=None, center=center)
@@ -151,7 +151,7 @@ def test_an_automatic_rate_falls_for_rows_that_need_a_lower_one():
     assert model.partial_fit(X, y).learning_rate_ == low
 
 
-def test_without_warm_start_a_fit_begins_anew():
+def test_without_warm_start_a_fit_starts_from_the_beginning():
     X, y = make_regression()
     model = GDRegressor(random_state=0, batch_size=8).fit(X, y)
     first = record_of(model)
@@ -160,7 +160,7 @@ def test_without_warm_start_a_fit_begins_anew():
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
-def test_what_goes_on_must_have_the_same_columns_and_targets(call):
+def test_a_continued_fit_needs_the_same_columns_and_targets(call):
     X, y = make_regression()
     model = GDRegressor(warm_start=True).fit(X, y)
     with pytest.raises(ValueError, match="X has 3 features, but GDRegressor is expecting 5"):
@@ -169,7 +169,7 @@ def test_what_goes_on_must_have_the_same_columns_and_targets(call):
         getattr(model, call)(X, np.column_stack([y, y]))
 
 
-def test_a_failed_fit_is_not_gone_on_with():
+def test_a_failed_fit_is_not_continued():
     X, y = make_regression()
     model = GDRegressor(warm_start=True).fit(X, y)
     with pytest.raises(ValueError, match="diverged"):
@@ -178,14 +178,14 @@ def test_a_failed_fit_is_not_gone_on_with():
     assert_same(model, GDRegressor(optimizer="nesterov").fit(X, y))
 
 
-def test_partial_fit_says_nothing_of_epochs_to_come():
+def test_partial_fit_does_not_warn_of_missing_epochs():
     X, y = make_regression()
     assert GDRegressor(tol=1e-12).partial_fit(X, y).stop_reason_ == "max_iter"
     with pytest.warns(ConvergenceWarning, match="max_iter=1 epochs"):
         GDRegressor(optimizer="nesterov", tol=1e-12, max_iter=1).fit(X, y)
 
 
-def test_what_is_kept_to_go_on_does_not_hold_the_data():
+def test_the_state_of_a_fit_does_not_hold_the_data():
     X, y = make_regression(n=5000, p=5)
     model = GDRegressor().fit(X, y)
     assert len(pickle.dumps(model)) < 0.1 * X.nbytes

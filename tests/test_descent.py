@@ -250,7 +250,7 @@ def assert_same_descent(one, other):
 
 @pytest.mark.parametrize("pickled", [False, True])
 @pytest.mark.parametrize(("rule", "schedule", "size", "sampling", "form"), LONG)
-def test_to_go_on_equals_never_having_stopped(rule, schedule, size, sampling, form, pickled):
+def test_continuing_equals_never_having_stopped(rule, schedule, size, sampling, form, pickled):
     whole = begin(rule, schedule, size, sampling, form, tol=None)
     whole.minimize(7)
     parts = begin(rule, schedule, size, sampling, form, tol=None)
@@ -308,7 +308,7 @@ def test_the_curve_is_the_objective_of_the_path(batch_size, sampling):
         ("gd", 1, sparse.csr_array),
     ],
 )
-def test_to_record_the_path_does_not_change_the_answer(optimizer, batch_size, form):
+def test_recording_the_path_does_not_change_the_solution(optimizer, batch_size, form):
     X, y, weight = make_weighted()
     model = GDRegressor(
         optimizer=optimizer,
@@ -371,7 +371,7 @@ def test_nothing_that_is_given_is_written_to(batch_size, form):
     np.testing.assert_array_equal(path_of(X, y, weight, **options), writeable)
 
 
-def test_a_rule_that_looks_ahead_reports_the_points_that_have_the_zeros():
+def test_an_extrapolating_rule_returns_the_iterates_with_the_zeros():
     X, y = make_regression(n=40, p=6, seed=3, sparse_truth=True)
     lasso = Lasso(alpha=0.4, tol=1e-12, max_iter=100_000).fit(X, y)
     options = {"optimizer": "nesterov", "penalty": "l1", "alpha": 0.4, "init": np.ones(7)}

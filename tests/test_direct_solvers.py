@@ -63,7 +63,7 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("shape", [(60, 8), (12, 30)], ids=str)
 @pytest.mark.parametrize("name", WAYS)
-def test_every_way_of_a_smooth_problem_has_the_minimum_of_ridge(name, shape, storage):
+def test_every_solver_of_a_smooth_problem_finds_the_minimum_of_ridge(name, shape, storage):
     X, y, weight = make_rows(*shape)
     solver = solve(STORAGES[storage](X), y, weight, Tuning(smooth=WAYS[name]), L2(), 0.05)
     ridge = Ridge(alpha=0.05 * weight.sum(), tol=1e-12).fit(X, y, weight)
@@ -77,7 +77,7 @@ def test_every_way_of_a_smooth_problem_has_the_minimum_of_ridge(name, shape, sto
 
 
 @pytest.mark.parametrize("centred", [0.0, 5.0])
-def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_columns(centred):
+def test_dual_conjugate_gradients_find_the_solution_of_primal_ones(centred):
     X, y, weight = make_rows(15, 40)
     X = X + centred
     options = Tuning(smooth=Smooth(**NEVER)), L2(), 0.05
@@ -92,7 +92,7 @@ def test_conjugate_gradients_in_the_unknowns_of_the_rows_are_those_of_the_column
 
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("name", L1_WAYS)
-def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
+def test_every_solver_of_an_l1_problem_finds_the_minimum_of_lasso(name, storage):
     X, y, weight = make_rows(40, 90)
     solver = solve(STORAGES[storage](X), y, weight, Tuning(working=L1_WAYS[name]), L1(), 0.1)
     lasso = Lasso(alpha=0.1, tol=1e-13, max_iter=100_000).fit(X, y, weight)
@@ -105,7 +105,7 @@ def test_every_way_of_an_l1_problem_has_the_minimum_of_lasso(name, storage):
 
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("name", ["products", "residuals", "residuals, then products"])
-def test_every_way_on_sparse_columns_has_the_minimum_of_the_elastic_net(name, intercept):
+def test_every_solver_on_sparse_columns_finds_the_minimum_of_the_elastic_net(name, intercept):
     X, y, weight = make_rows(40, 90)
     tuning = Tuning(working=L1_WAYS[name])
     solver = solve(
@@ -118,7 +118,7 @@ def test_every_way_on_sparse_columns_has_the_minimum_of_the_elastic_net(name, in
     np.testing.assert_allclose(solver.theta, peer.coef_, atol=1e-7)
 
 
-def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():
+def test_a_descent_that_takes_over_starts_at_the_end_of_the_direct_solver():
     X, y, weight = make_rows(60, 8)
     given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).theta
     solver = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
@@ -128,7 +128,7 @@ def test_a_descent_that_takes_over_begins_where_the_direct_way_has_ended():
     np.testing.assert_allclose(solver.theta, given, atol=1e-7)
 
 
-def test_a_factor_that_does_not_resolve_its_columns_is_not_taken():
+def test_a_factor_that_does_not_resolve_its_columns_is_not_used():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((50, 3))
     X = np.c_[X, X[:, 0] + 1e-7 * rng.standard_normal(50)]
@@ -168,7 +168,7 @@ def test_a_gap_is_never_negative(alpha, seed):
 
 @pytest.mark.parametrize("storage", ["C", "CSR"])
 @pytest.mark.parametrize("alpha", [1e-3, 1.0])
-def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, storage):
+def test_float32_is_refined_to_the_solution_of_its_numbers_in_float64(alpha, storage):
     rng = np.random.default_rng(0)
     single = rng.standard_normal((200, 8)).astype(np.float32)
     X, y, weight = single.astype(float), rng.standard_normal(200), np.ones(200)
@@ -180,7 +180,9 @@ def test_float32_is_refined_to_the_answer_of_its_numbers_in_float64(alpha, stora
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", [(80, 6), (12, 30)], ids=str)
-def test_of_columns_far_from_zero_the_first_step_of_a_factor_is_the_answer(shape, dtype, weighted):
+def test_for_columns_far_from_zero_the_first_step_of_a_factor_is_the_solution(
+    shape, dtype, weighted
+):
     X, y, weight = make_rows(*shape)
     weight = weight if weighted else np.ones(len(y))
     shift, tuning = 2.0 ** (21 if dtype == np.float64 else 16), Tuning(smooth=WAYS["factor"])

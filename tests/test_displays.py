@@ -149,7 +149,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("make", [curve, fit_of_line, coefficients, rates, steps])
-def test_lines_stand_out_on_light_and_on_dark(make, style):
+def test_lines_have_contrast_on_light_and_dark_backgrounds(make, style):
     with plt.style.context(style):
         ax = make().ax_
         paper = luminance(ax.get_facecolor())
@@ -188,7 +188,7 @@ def test_importing_the_displays_does_not_import_matplotlib():
     assert (done.returncode, done.stdout.strip()) == (0, "False False False"), done.stderr
 
 
-def test_without_matplotlib_the_extra_that_brings_it_is_named(monkeypatch):
+def test_without_matplotlib_the_extra_that_installs_it_is_named(monkeypatch):
     display = steps()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
@@ -307,7 +307,7 @@ def test_an_objective_below_zero_has_a_linear_axis():
     assert display.plot().ax_.get_yscale() == "log"
 
 
-def test_pipelines_and_searches_stand_for_the_descent_in_them(problem):
+def test_pipelines_and_searches_are_replaced_by_the_descent_in_them(problem):
     X, y = problem
     pipe = make_pipeline(StandardScaler(), plain()).fit(X, y)
     search = GridSearchCV(plain(), {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
@@ -320,14 +320,14 @@ def test_pipelines_and_searches_stand_for_the_descent_in_them(problem):
     np.testing.assert_allclose(one.curves, other.curves, rtol=1e-9, atol=1e-12)
 
 
-def test_estimators_are_called_after_what_they_differ_in(problem):
+def test_estimators_are_named_by_the_parameters_in_which_they_differ(problem):
     one, other = plain(optimizer=Momentum(0.5)).fit(*problem), plain().fit(*problem)
     shown = LossCurveDisplay.from_estimators([one, ("mine", other), other])
     assert shown.names == ["optimizer=Momentum(beta=0.5)", "mine", "optimizer=gd"]
     assert LossCurveDisplay.from_estimators([one, one]).names == ["fit 1", "fit 2"]
 
 
-def test_what_makes_no_sense_is_refused(problem):
+def test_invalid_arguments_are_refused(problem):
     fit = plain().fit(*problem)
     with pytest.raises(ValueError, match="'by' parameter must be one of"):
         LossCurveDisplay.from_estimator(fit, by="hour")
@@ -342,7 +342,7 @@ def test_what_makes_no_sense_is_refused(problem):
 # Schedules
 
 
-def test_steps_are_what_schedules_say():
+def test_the_drawn_steps_are_those_of_the_schedules():
     t = np.arange(12)
     shown = StepDisplay.from_schedules(
         {

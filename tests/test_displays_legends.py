@@ -107,14 +107,14 @@ def test_start_end_and_minimum_stand_in_the_legend_and_kinds_of_ends_differ():
     assert bare.ax_.get_legend() is None
 
 
-def test_one_path_has_its_marks_explained_too():
+def test_the_legend_of_one_path_names_its_marks_too():
     X, y, fit = line_problem()
     shown = LossSurfaceDisplay.from_estimator(fit, X, y, grid_resolution=7)
     said = [text.get_text() for text in shown.ax_.get_legend().get_texts()]
     assert said == ["start", "end, not converged", "minimum"]
 
 
-def test_a_path_upon_another_is_dashed_and_its_marks_are_smaller():
+def test_a_path_over_another_is_dashed_and_its_marks_are_smaller():
     X, y, fit = line_problem()
     apart = plain(init=[3.0, -2.0]).fit(X, y)
     fits = {"one": fit, "again": fit, "a third time": fit, "apart": apart}
@@ -129,7 +129,7 @@ def test_a_path_upon_another_is_dashed_and_its_marks_are_smaller():
     assert ends[0] > ends[1] > ends[2]
 
 
-def test_curves_upon_each_other_are_told_apart_and_asked_dashes_are_kept():
+def test_overlapping_curves_are_dashed_and_given_dashes_are_kept():
     X, y, fit = line_problem()
     fits = {"one": fit, "again": fit, "other": plain(learning_rate=0.05).fit(X, y)}
     lines = LossCurveDisplay.from_estimators(fits).lines_
@@ -171,7 +171,7 @@ def test_the_touching_contour_is_never_cut_off(penalty, seed):
         np.testing.assert_allclose(ring[0], ring[-1], rtol=1e-9)  # closed
 
 
-def test_the_geometry_speaks_of_minima_and_the_constraint_set():
+def test_the_legend_of_the_geometry_names_minima_and_the_constraint_set():
     X, y = make_regression(20, 2)
     fit = GDRegressor(alpha=0.5, tol=1e-6).fit(X, y)
     shown = PenaltyGeometryDisplay.from_estimator(fit, X, y, grid_resolution=9)

@@ -66,7 +66,7 @@ def test_what_is_drawn_are_the_coefficients_and_the_counts_of_zeros(problem):
 
 
 @pytest.mark.slow
-def test_the_default_alphas_end_where_lasso_keeps_nothing(problem):
+def test_the_default_alphas_end_where_all_lasso_weights_are_zero(problem):
     X, y = problem
     shown = CoefficientPathDisplay.from_data(X, y, penalties=["l1"])
     highest = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
@@ -94,7 +94,7 @@ def test_panels_and_axes_are_as_many(problem):
         shown.plot(axes[0])
 
 
-def test_weights_that_may_not_be_negative_are_checked_against_the_like(problem):
+def test_nonnegative_weights_are_checked_against_nonnegative_peers(problem):
     X, y = problem
     model = GDRegressor(positive=True, tol=1e-8, max_iter=10_000)
     shown = CoefficientPathDisplay.from_data(X, y, alphas=[0.05, 0.5], estimator=model)

@@ -149,7 +149,7 @@ def test_everything_of_interest_is_in_the_picture(line):
     np.testing.assert_array_equal(drawn, shown.paths["wild"][: len(drawn)])
 
 
-def test_where_every_descent_diverges_the_first_steps_are_shown(line):
+def test_if_every_descent_diverges_the_first_steps_are_shown(line):
     X, y, _ = line
     wild = plain(100, learning_rate=2.5)
     with pytest.warns(ConvergenceWarning, match="diverged"):

@@ -91,7 +91,7 @@ def test_parameters_survive_a_round_trip():
         ("apha", r"Invalid parameter 'apha' for estimator GDRegressor\(.*'alpha'"),
     ],
 )
-def test_a_name_that_is_not_there_is_answered_with_those_that_are(name, message):
+def test_an_unknown_name_is_answered_with_the_known_ones(name, message):
     with pytest.raises(ValueError, match=message):
         GDRegressor(optimizer="nesterov").set_params(**{name: 0.5})
 
@@ -103,14 +103,14 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(name, message)
         ({"alpha": -1}, {"alpha": 1}),
     ],
 )
-def test_a_parameter_is_judged_when_it_is_fitted_with_and_can_be_mended(problem, bad, good):
+def test_a_parameter_is_validated_in_fit_and_can_be_corrected(problem, bad, good):
     model = GDRegressor().set_params(**bad)
     with pytest.raises(ValueError, match=f"The '{next(iter(good))}' parameter of GDRegressor"):
         model.fit(*problem)
     model.set_params(**good).fit(*problem)
 
 
-def test_the_text_of_a_model_tells_what_is_not_the_default():
+def test_the_repr_of_a_model_shows_what_is_not_the_default():
     assert repr(GDRegressor()) == "GDRegressor()"
     assert repr(GDRegressor(alpha=0.1, optimizer="adam")) == (
         "GDRegressor(alpha=0.1, optimizer='adam')"
@@ -170,7 +170,7 @@ def test_a_random_search_reaches_through_a_pipeline(problem):
 
 
 @pytest.mark.slow
-def test_two_processes_search_as_one_over_data_that_they_may_not_write_to():
+def test_two_processes_search_as_one_over_read_only_data():
     X, y = make_regression(n=30_000, p=10)  # large enough for joblib to map it, read-only
     grid = {"alpha": [0.1, 1.0], "optimizer": ["nesterov", Adam(0.5)]}
     model = GDRegressor(max_iter=5, tol=None)
@@ -204,7 +204,7 @@ def test_a_pipeline_scales_before_the_fit(problem):
     np.testing.assert_allclose(found, Ridge(40 * 0.2).fit(Z, y).predict(Z), atol=1e-8)
 
 
-def test_names_that_a_scaler_hands_on_are_kept(problem):
+def test_names_that_a_scaler_passes_on_are_kept(problem):
     X, y = problem
     chain = make_pipeline(StandardScaler(), GDRegressor()).set_output(transform="pandas")
     assert list(chain.fit(X, y)[-1].feature_names_in_) == ["x0", "x1", "x2", "x3", "x4"]
@@ -298,7 +298,7 @@ def test_the_picture_of_a_model_links_to_its_page(estimator):
 
 @pytest.mark.parametrize("rate", [5.0, 1e200], ids=["grown", "nonfinite"])
 @pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
-def test_a_candidate_that_diverges_scores_nan_and_alone_says_which_rate_would_not(rate, scoring):
+def test_a_candidate_that_diverges_scores_nan_and_alone_names_a_stable_rate(rate, scoring):
     X, y = make_regression()
     grid = {"learning_rate": [0.01, rate]}
     search = GridSearchCV(GDRegressor(optimizer="gd", max_iter=50, tol=None), grid, cv=2)
@@ -317,7 +317,7 @@ def test_a_candidate_that_diverges_scores_nan_and_alone_says_which_rate_would_no
             alone.fit(X, y)
 
 
-def test_a_diverged_model_says_so_when_it_is_asked_to_predict(problem):
+def test_predict_of_a_diverged_model_raises_an_error_that_says_so(problem):
     X, y = problem
     model = GDRegressor(optimizer="gd", learning_rate=5.0, max_iter=500, record_path=True)
     with pytest.warns(ConvergenceWarning, match="diverged"):

@@ -33,7 +33,7 @@ def refusal_of(model, X, y):
 @pytest.mark.parametrize("optimizer", ["auto", "nesterov", "adam"])
 @pytest.mark.parametrize(("penalty", "power"), [("l1", 1), ("l2", 2), (None, 0)])
 @pytest.mark.parametrize(("dtype", "scales"), [(np.float64, DOUBLE), (np.float32, SINGLE)])
-def test_data_of_any_size_have_the_fit_of_their_size_or_none(
+def test_data_of_any_scale_have_the_fit_of_their_scale_or_none(
     dtype, scales, penalty, power, optimizer, form
 ):
     X, y = make_problem()
@@ -77,7 +77,7 @@ def test_a_single_column_of_another_size_is_fitted_or_refused(scale, penalty, fo
 
 @pytest.mark.parametrize("penalty", ["l1", "l2", "elasticnet"])
 @pytest.mark.parametrize("scale", [1e-100, 1.0, 1e38, 1e100])
-def test_the_least_alpha_is_none(scale, penalty):
+def test_the_smallest_alpha_acts_like_none(scale, penalty):
     X, y = make_problem()
     found = GDRegressor(penalty=penalty, alpha=5e-324).fit(X * scale, y)
     plain = GDRegressor(penalty=None).fit(X, y)
@@ -122,7 +122,7 @@ def test_columns_far_from_zero_are_fitted_without_an_intercept(centre, form, pen
 
 
 @pytest.mark.parametrize("options", [{"optimizer": "nesterov"}, {"penalty": "l1"}], ids=str)
-def test_what_has_not_arrived_far_from_zero_does_not_claim_so(options):
+def test_an_unconverged_fit_far_from_zero_does_not_claim_convergence(options):
     X, y = make_problem()
     model = GDRegressor(fit_intercept=False, max_iter=50, **options)
     with pytest.warns(ConvergenceWarning, match="scale the"):
@@ -150,7 +150,7 @@ def test_what_has_not_arrived_far_from_zero_does_not_claim_so(options):
     ],
     ids=str,
 )
-def test_what_no_curve_resolves_is_refused_with_the_cure(options):
+def test_data_that_no_curve_resolves_are_refused_with_the_cure(options):
     X, y = load_gabor(return_X_y=True)
     refusal = refusal_of(GDGaborRegressor(random_state=0, **options), X, y)
     assert "Lower the learning rate" in refusal or "Give smaller values" in refusal

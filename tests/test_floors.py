@@ -98,11 +98,11 @@ def test_a_file_imports_only_from_floors_below(module):
     assert [name for name in imports(module) if not is_allowed(module, name)] == []
 
 
-def test_every_row_of_the_table_speaks_of_a_file():
+def test_every_row_of_the_table_names_a_file():
     assert set(FLOORS) <= set(FILES)
 
 
-def test_the_walk_sees_imports_wherever_they_stand():
+def test_the_walk_finds_imports_everywhere_in_a_file():
     found = imports("skgd.estimators._sklearn")
     assert "sklearn.base._fit_context" in found
     assert "skgd.kernels.rows" in imports("skgd.kernels.compiling")
@@ -127,7 +127,7 @@ def test_only_one_file_uses_names_that_scikit_learn_does_not_promise():
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_matplotlib_waits_until_something_is_drawn(module):
+def test_matplotlib_is_imported_only_when_something_is_drawn(module):
     drawn_with = {"PIL", "matplotlib", "mpl_toolkits"}
     anywhere = {name.split(".")[0] for name in imports(module)}
     at_once = {name.split(".")[0] for name in imports(module, inside_functions=False)}

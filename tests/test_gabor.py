@@ -145,13 +145,13 @@ def test_stochastic_descent_escapes_from_the_bad_start_as_often_as_its_slow_twin
     np.testing.assert_array_equal(again, ends[:3])
 
 
-def test_what_the_default_finds_from_nowhere_is_the_global_minimum(packet):
+def test_without_a_start_the_default_finds_the_global_minimum(packet):
     model = GDGaborRegressor(random_state=0).fit(*packet)
     np.testing.assert_allclose(model.theta_, stationary_near(GLOBAL, *packet), atol=1e-8)
     assert model.kind_ == "minimum"
 
 
-def test_an_unpolished_descent_that_runs_out_of_epochs_says_so(packet):
+def test_an_unpolished_descent_that_reaches_max_iter_warns(packet):
     model = GDGaborRegressor(init=BAD, max_iter=3)
     with pytest.warns(ConvergenceWarning, match="has not converged in max_iter=3 epochs"):
         model.fit(*packet)
@@ -218,7 +218,7 @@ def test_with_all_extras_the_automatic_rate_does_not_diverge(
     assert model.loss_curve_[-1] <= highest * (1.0 + 1e-12)
 
 
-def test_starts_whose_descents_have_diverged_are_no_ends(packet):
+def test_diverged_descents_are_not_listed_as_ends(packet):
     model = GDGaborRegressor(optimizer="gd", learning_rate=50.0, max_iter=3, tol=None)
     model.set_params(n_init=8, n_screen=300, polish=False, random_state=0).fit(*packet)
     alone = [quiet(clone(model).set_params(init=start), *packet) for start in model.starts_]
@@ -323,7 +323,7 @@ class Bridge(Penalty):
         return 3.0 * w * abs(w)
 
 
-def test_a_penalty_of_ones_own_is_taken(packet):
+def test_a_custom_penalty_is_used(packet):
     model = GDGaborRegressor(
         penalty=Bridge(), alpha=1e-6, init=GOOD, optimizer="gd", learning_rate=4.0, max_iter=3000
     )
@@ -424,6 +424,6 @@ def test_nested_names_work_in_a_grid(packet):
         ({"n_jobs": 1.5}, "'n_jobs' parameter of GDGaborRegressor must be"),
     ],
 )
-def test_what_makes_no_sense_is_refused(packet, wrong, sentence):
+def test_invalid_arguments_are_refused(packet, wrong, sentence):
     with pytest.raises(ValueError, match=sentence):
         GDGaborRegressor(**wrong).fit(*packet)

@@ -73,7 +73,7 @@ def test_frequencies_are_one_for_each_column():
         ({"coef": "zeros", "intercept": 2.0}, r"init\['coef'\]"),
     ],
 )
-def test_other_names_and_shapes_are_refused_in_words(init, said):
+def test_other_names_and_shapes_are_refused_with_a_message(init, said):
     X, y = make_regression(20, 3)
     with pytest.raises(ValueError, match=said):
         path(init, X, y)

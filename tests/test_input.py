@@ -363,7 +363,7 @@ def test_one_row_is_met_exactly(batch_size):
     ids=["constant X", "zero X", "constant y", "zero y"],
 )
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
-def test_where_nothing_is_to_be_explained_the_mean_is_predicted(X, y, kind):
+def test_without_variance_in_y_the_mean_is_predicted(X, y, kind):
     model = GDRegressor().fit(kind(X), y)
     np.testing.assert_array_equal(model.coef_, 0.0)
     np.testing.assert_allclose(model.predict(kind(X)), y.mean(), rtol=1e-14)

@@ -82,7 +82,7 @@ def test_the_lazy_form_follows_schedules_and_samplings(schedule, sampling):
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.02, 0.1])
-def test_the_lazy_form_outlives_restarts_of_its_clock(l1_ratio):
+def test_the_lazy_form_survives_resets_of_its_scale_and_threshold(l1_ratio):
     X, y, weight = make_sparse()
     rate, alpha = 0.1, 4.8
     shrinkage = 1.0 - rate * alpha * (1.0 - l1_ratio)
@@ -93,7 +93,7 @@ def test_the_lazy_form_outlives_restarts_of_its_clock(l1_ratio):
     assert both[0][0].any()
 
 
-def test_the_lazy_form_outlives_an_epoch_that_shrinks_by_more_than_a_float_can_hold():
+def test_the_lazy_form_survives_an_epoch_that_shrinks_by_more_than_a_float_can_hold():
     X, y, weight = make_sparse(n=1300, density=0.1)
     options = {"alpha": 4.8, "l1_ratio": 0.001, "learning_rate": 0.1, "max_iter": 2}
     assert (1.0 - 0.1 * 4.8 * 0.999) ** 1300 == 0.0
@@ -103,7 +103,7 @@ def test_the_lazy_form_outlives_an_epoch_that_shrinks_by_more_than_a_float_can_h
 
 
 @pytest.mark.parametrize("shrinkage", [0.6, 1.0, 1.5])
-def test_a_penalty_too_strong_to_wait_for_is_applied_at_once(shrinkage):
+def test_a_penalty_too_strong_for_lazy_updates_is_applied_at_once(shrinkage):
     X, y, weight = make_sparse()
     options = {"alpha": 25.0 * shrinkage, "l1_ratio": 0.2, "learning_rate": 0.05, "max_iter": 20}
     assert options["learning_rate"] * options["alpha"] * 0.8 == pytest.approx(shrinkage)
@@ -122,7 +122,7 @@ def test_a_penalty_too_strong_to_wait_for_is_applied_at_once(shrinkage):
     ],
     ids=lambda asked: next(iter(asked.items()))[0],
 )
-def test_whatever_is_asked_sparse_rows_descend_like_dense_ones(asked):
+def test_under_all_options_sparse_rows_descend_like_dense_ones(asked):
     X, y, weight = make_sparse()
     options = {"alpha": 0.1, "l1_ratio": 0.5, "learning_rate": 0.01, "batch_size": 5}
     both = fit_both(X, y, weight, max_iter=10, **(options | asked))
@@ -159,7 +159,7 @@ def test_a_column_without_entries_keeps_its_start_or_shrinks_by_the_penalty_alon
     np.testing.assert_allclose(model.coef_[7], w, rtol=1e-12)
 
 
-def test_only_plain_descent_on_sparse_rows_waits():
+def test_only_plain_descent_on_sparse_rows_is_lazy():
     assert make_descent()._loop_variant(np.array([0.1])).batch == "lazy"
     assert make_descent(batch_size=5)._loop_variant(np.array([0.1])).batch == "lazy"
     assert make_descent(batch_size=None)._loop_variant(np.array([0.1])).batch == "full"

@@ -177,14 +177,14 @@ def test_one_target_is_reported_as_numbers_and_many_as_arrays(problem, intercept
 # Where a descent starts
 
 
-def test_the_path_begins_at_init_and_ends_at_the_answer(problem):
+def test_the_path_starts_at_init_and_ends_at_the_solution(problem):
     start = [3, 0, -1, 2, 0, 4]
     model = GDRegressor(init=start, record_path=True).fit(*problem)
     np.testing.assert_array_equal(model.path_[0], start)
     np.testing.assert_array_equal(model.path_[-1], theta(model)[0])
 
 
-def test_whoever_starts_at_the_minimum_stays_there(problem):
+def test_a_fit_that_starts_at_the_minimum_stays_there(problem):
     minimum = solve(*problem, alpha=0.1)
     model = GDRegressor(alpha=0.1, init=minimum, tol=1e-12, record_path=True).fit(*problem)
     assert model.n_iter_ == 1
@@ -233,7 +233,7 @@ def test_a_start_that_is_no_number_is_refused(problem, entry, message):
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_answers_have_the_precision_of_the_data(problem, dtype, kind):
+def test_coefficients_have_the_precision_of_the_data(problem, dtype, kind):
     X, y = problem
     model = GDRegressor().fit(kind(X.astype(dtype)), y)
     assert model.coef_.dtype == model.intercept_.dtype == dtype
@@ -272,7 +272,7 @@ def test_the_objective_is_the_formula(problem, penalty):
 
 
 @pytest.mark.parametrize("center", [True, False])
-def test_the_curve_ends_at_the_objective_of_the_answer(problem, center):
+def test_the_curve_ends_at_the_objective_of_the_solution(problem, center):
     X, y = problem
     Y = np.column_stack([y, y[::-1]])
     model = GDRegressor(alpha=0.2, center=center).fit(X, Y, WEIGHT)
@@ -289,7 +289,7 @@ def test_asking_for_the_objective_leaves_a_fit_as_it_was(problem):
     assert all(vars(model).get(name) is value for name, value in before.items())
 
 
-def test_verbose_says_the_objective_now_and_then(problem, capsys):
+def test_verbose_prints_the_objective_after_some_epochs(problem, capsys):
     model = GDRegressor(verbose=1, max_iter=35, tol=None).fit(*problem)
     lines = re.findall(r"epoch +(\d+) +objective (\S+)\n", capsys.readouterr().out)
     epochs = [int(epoch) for epoch, _ in lines]
@@ -299,7 +299,7 @@ def test_verbose_says_the_objective_now_and_then(problem, capsys):
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_watching_a_descent_does_not_change_it(problem, batch_size, capsys):
+def test_monitoring_a_descent_does_not_change_it(problem, batch_size, capsys):
     silent = GDRegressor(batch_size=batch_size, random_state=0).fit(*problem)
     assert capsys.readouterr().out == ""
     watched = GDRegressor(batch_size=batch_size, random_state=0, verbose=True).fit(*problem)

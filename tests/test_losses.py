@@ -102,7 +102,7 @@ def pseudo_huber_objective(X, y, weight, alpha):
 
 
 @pytest.mark.parametrize("options", [{}, {"center": False}], ids=["automatic", "not centred"])
-def test_a_loss_of_ones_own_is_brought_to_its_minimum(options):
+def test_a_custom_loss_is_minimised(options):
     X, y = skewed_problem()
     weight = np.random.default_rng(4).uniform(0.5, 2.0, len(y))
     function = pseudo_huber_objective(X, y, weight, alpha=0.1)
@@ -176,9 +176,7 @@ def test_a_falling_rate_leads_to_the_quantile_regression_of_scikit_learn(quantil
 
 @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
 @pytest.mark.parametrize("batch_size", [None, 7])
-def test_under_a_loss_of_straight_pieces_another_unit_of_the_target_changes_nothing(
-    loss, batch_size
-):
+def test_under_a_piecewise_linear_loss_the_unit_of_the_target_changes_nothing(loss, batch_size):
     X, y = skewed_problem()
     model = GDRegressor(loss=loss, penalty=None, batch_size=batch_size, random_state=0)
     model.set_params(max_iter=20, tol=None)
@@ -187,7 +185,7 @@ def test_under_a_loss_of_straight_pieces_another_unit_of_the_target_changes_noth
     np.testing.assert_allclose(other, 2.0**10 * plain, rtol=1e-12)
 
 
-def test_the_automatic_rate_of_poisson_rests_on_the_curvature_at_the_largest_count():
+def test_the_automatic_rate_of_poisson_uses_the_curvature_at_the_largest_count():
     X, _ = make_regression(n=40, p=3)
     y = np.random.default_rng(0).poisson(4.0, 40).astype(float)
     A = np.column_stack([X, np.ones(40)])
@@ -199,7 +197,7 @@ def test_the_automatic_rate_of_poisson_rests_on_the_curvature_at_the_largest_cou
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["huber", "squared_epsilon_insensitive"])
-def test_smooth_losses_arrive_where_lbfgs_does(loss):
+def test_smooth_losses_converge_to_the_minimum_of_lbfgs(loss):
     X, y = skewed_problem()
     model = GDRegressor(loss=loss, alpha=0.1, tol=1e-9, max_iter=100_000).fit(X, y)
     found = lbfgs(model.objective(X, y))
@@ -235,7 +233,7 @@ def test_huber_is_the_huber_regression_of_scikit_learn_at_its_scale():
     ],
     ids=["absolute", "squared"],
 )
-def test_what_costs_nothing_within_epsilon_is_the_support_vector_regression(loss, theirs, half):
+def test_the_epsilon_insensitive_loss_is_support_vector_regression(loss, theirs, half):
     X, y = skewed_problem()
     C = 1.0 / (half * 0.05 * len(y))
     peer = LinearSVR(epsilon=0.3, loss=theirs, C=C, fit_intercept=False, tol=1e-10, dual=True)

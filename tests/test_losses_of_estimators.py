@@ -213,7 +213,7 @@ def test_a_loss_without_a_second_derivative_gets_it_by_differences():
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 / scale)
 
 
-def test_a_mean_of_ones_own_is_applied_and_never_passes_for_the_identity():
+def test_a_custom_inverse_link_is_applied_and_is_not_the_identity():
     X, y, _ = make_rows()
     assert Bare.link == "custom"
     assert (Loss.link, Huber.link, Poisson.link) == ("identity", "identity", "log")
@@ -223,7 +223,7 @@ def test_a_mean_of_ones_own_is_applied_and_never_passes_for_the_identity():
 
 
 @pytest.mark.parametrize("loss", [cls() for cls in LOSSES.values()], ids=repr)
-def test_the_kernel_says_of_many_rows_what_the_loss_says_of_one(loss):
+def test_the_kernel_of_many_rows_equals_the_loss_of_each_row(loss):
     f, y = np.random.default_rng(0).uniform(0.1, 3.0, (2, 3, 4))
     methods = loss.value, loss.slope, loss.second_derivative
     expected = [[[m(*pair) for pair in zip(*rows)] for rows in zip(f, y)] for m in methods]
@@ -250,7 +250,7 @@ def test_coefficients_of_counts_are_linear_in_the_logarithm_of_predictions(n_tar
 
 
 @every_loss
-def test_a_client_is_told_the_link_and_the_targets_of_a_loss(loss):
+def test_a_client_can_read_the_link_and_the_valid_targets_of_a_loss(loss):
     model = GDRegressor(loss)
     f = np.array([-1.0, 0.5])
     inverse = model._base_loss.link.inverse(f.copy())
@@ -260,7 +260,7 @@ def test_a_client_is_told_the_link_and_the_targets_of_a_loss(loss):
     assert model.__sklearn_tags__().target_tags.positive_only is (loss == "poisson")
 
 
-def test_a_link_of_ones_own_is_told_as_such():
+def test_a_custom_link_is_named_custom():
     link = GDRegressor(Bare())._base_loss.link
     assert type(link).__name__ == "CustomLink"
     np.testing.assert_allclose(link.inverse(np.array([0.5])), np.exp([0.5]), rtol=1e-15)
@@ -307,7 +307,7 @@ WAYS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("level", CONSTANTS[:3])
 @pytest.mark.parametrize(("loss", "way"), WAYS)
-def test_descents_to_a_constant_target_leave_little_of_what_there_is_to_gain(loss, way, level):
+def test_descents_to_a_constant_target_end_close_to_the_minimum(loss, way, level):
     X, _, weight = make_rows()
     y, options = np.full(N, level), DESCENTS[way]
     schedule = "adaptive" if LOSSES[loss].nonsmooth else "constant"
@@ -319,7 +319,7 @@ def test_descents_to_a_constant_target_leave_little_of_what_there_is_to_gain(los
 
 
 @pytest.mark.parametrize("options", [{"learning_rate": 0.01}, {"batch_size": 8}])
-def test_a_descent_that_cannot_arrive_at_a_far_constant_does_not_say_it_has(options):
+def test_a_descent_that_cannot_reach_a_far_constant_does_not_claim_convergence(options):
     X, _, _ = make_rows()
     model = GDRegressor("huber", max_iter=20, random_state=0, **options)
     with pytest.warns(ConvergenceWarning, match="has not converged"):
@@ -359,7 +359,7 @@ def test_the_best_constant_is_that_of_a_bounded_search(loss, weighted):
 @every_loss
 @pytest.mark.parametrize("level", [*CONSTANTS, 0.0, 1.0, 1.0 + 1e-9])
 @pytest.mark.parametrize("fitted", [True, False])
-def test_the_unit_of_gains_is_positive_and_no_rounding(loss, level, fitted):
+def test_the_unit_of_gains_is_positive_and_above_rounding(loss, level, fitted):
     part = LOSSES[loss]()
     unit = fit_constant(part, np.full(7, level), np.ones(7), fitted).unit
     blank = part.value(0.0, level)

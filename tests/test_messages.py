@@ -74,28 +74,26 @@ GUESSES = [
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(("name", "value", "meant"), GUESSES, ids=str)
-def test_a_value_that_can_be_guessed_is_answered_with_what_was_meant(
-    estimator, name, value, meant
-):
+def test_a_misspelled_value_is_answered_with_the_likely_one(estimator, name, value, meant):
     said = refusal(estimator(**{name: value}))
     assert said.startswith(f"The {name!r} parameter of {estimator.__name__} must be")
     assert f" Did you mean {meant}" in said
 
 
 @pytest.mark.parametrize("value", ["quantum", 3.5, b"adam", np.array, object], ids=str)
-def test_nothing_is_guessed_where_nothing_is_near(value):
+def test_nothing_is_suggested_if_nothing_is_similar(value):
     assert "Did you mean" not in refusal(GDRegressor(optimizer=value))
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_names_are_told_in_the_order_of_their_table(kind):
+def test_names_are_listed_in_the_order_of_their_table(kind):
     said = refusal(GDRegressor(**{kind: "quantum"}))
     listed = re.search(r"\{(.*?)\}", said)[1]
     assert listed == ", ".join(repr(name) for name in known_names(kind) if name is not None)
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_every_name_is_found_again_however_it_is_written(kind):
+def test_every_name_is_recognised_in_every_spelling(kind):
     for name in [name for name in known_names(kind) if name is not None]:
         identity = name.upper().replace("_", "-") + " "
         assert f" Did you mean {kind}={name!r}?" in refusal(GDRegressor(**{kind: identity}))
@@ -105,7 +103,7 @@ def known_names(kind):
     return ["auto"] * (kind == "optimizer") + [*TABLES[kind]]
 
 
-def test_the_tables_of_words_are_spelled_plainly_once_and_lead_to_what_there_is():
+def test_the_tables_of_suggestions_have_unique_keys_and_existing_targets():
     parameters = inspect.signature(GDRegressor).parameters.keys() | {"n_init"}
     for table in (*VALUES.values(), PARAMETERS, ATTRIBUTES):
         words = [word for entry in table for word in entry.split()]
@@ -174,7 +172,7 @@ def test_the_signature_is_what_scikit_learn_reads(estimator):
     assert is_regressor(model)
 
 
-def test_a_subclass_has_parameters_of_its_own():
+def test_a_subclass_may_have_its_own_parameters():
     class Named(GDRegressor):
         def __init__(self, *, eta0=1.0):
             super().__init__(learning_rate=eta0)
@@ -206,7 +204,7 @@ def test_a_subclass_has_parameters_of_its_own():
         ({"optimizer": "adam"}, "optimizer__gamma", "'optimizer__bias_correction']"),
     ],
 )
-def test_a_field_that_is_not_there_is_answered_with_those_that_are(options, change, said):
+def test_an_unknown_field_is_answered_with_the_known_ones(options, change, said):
     model = GDRegressor(**options)
     with pytest.raises(ValueError, match="Invalid parameter") as caught:
         model.set_params(**{change: 0.5})
@@ -223,7 +221,7 @@ def test_a_name_and_its_field_are_set_in_one_call_in_any_order():
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_an_attribute_that_is_not_there_says_what_makes_it(estimator):
+def test_the_error_of_a_missing_attribute_says_what_sets_it(estimator):
     model = estimator(max_iter=2, tol=None, optimizer="gd", random_state=0)
     for name in ("path_", "feature_names_in_", "loss_curve_", "history_"):
         with pytest.raises(AttributeError, match=f"no attribute '{name}'. It is not fitted yet"):
@@ -243,7 +241,7 @@ def test_an_attribute_that_is_not_there_says_what_makes_it(estimator):
     assert model.set_params(record_path=True).fit(X[:, :1], Y).path_ is not None
 
 
-def test_an_attribute_of_the_other_estimator_is_told_to_be_its_own():
+def test_the_error_of_another_estimators_attribute_names_that_estimator():
     with pytest.raises(AttributeError, match="GDGaborRegressor has it"):
         GDRegressor().fit(X, Y).minima_
     with pytest.raises(AttributeError, match=r"GDRegressor, whose .* has dual_gap_"):
@@ -252,7 +250,7 @@ def test_an_attribute_of_the_other_estimator_is_told_to_be_its_own():
         GDRegressor().dual_gap_
 
 
-def test_an_attribute_that_a_failed_fit_has_not_set_says_so():
+def test_the_error_of_an_attribute_after_a_failed_fit_says_so():
     model = GDRegressor(optimizer="gd", learning_rate=1e200)
     with pytest.raises(ValueError, match="diverged"):
         model.fit(X, Y)
@@ -261,7 +259,7 @@ def test_an_attribute_that_a_failed_fit_has_not_set_says_so():
 
 
 @pytest.mark.parametrize("fitted", [False, True])
-def test_copies_and_pickles_ask_for_nothing_that_is_not_there(fitted):
+def test_copies_and_pickles_use_no_missing_attribute(fitted):
     model = GDRegressor(optimizer=Nesterov(0.5))
     model = model.fit(X, Y) if fitted else model
     for one in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -360,7 +358,7 @@ def test_momentum_on_batches_is_stable_in_the_mean_square_up_to_the_rate_that_is
         assert abs(np.linalg.eigvals(moments)).max() < 1.0
 
 
-def test_of_rules_without_such_a_rate_something_else_is_said():
+def test_optimizers_without_a_largest_stable_rate_have_another_message():
     said = what_is_said(optimizer="adam", learning_rate=1e200)
     automatic = GDRegressor(optimizer="adam", penalty=None, center=False, tol=None, max_iter=1)
     rate = automatic.fit(X, Y).learning_rate_
@@ -369,7 +367,7 @@ def test_of_rules_without_such_a_rate_something_else_is_said():
 
 
 @pytest.mark.slow
-def test_nothing_is_said_of_a_rule_of_which_nothing_is_known():
+def test_the_message_of_an_unknown_rule_names_no_rate():
     said = what_is_said(optimizer=Unknown(), learning_rate=50.0)
     assert "Nothing is known of the stability of Unknown on this data." in said
 
@@ -397,7 +395,7 @@ def test_a_loss_whose_curvature_has_no_bound_has_no_largest_stable_rate():
 # Parameters that a part has as a field
 
 
-def test_l1_ratio_may_be_none_where_it_is_not_used_and_else_is_refused_in_words():
+def test_l1_ratio_may_be_none_if_unused_and_is_otherwise_refused():
     for penalty in ("l1", "l2", None, L1(), ElasticNet(0.3)):
         with_none = GDRegressor(penalty=penalty, l1_ratio=None).fit(X, Y)
         np.testing.assert_array_equal(
@@ -443,7 +441,7 @@ def test_a_field_that_is_set_sets_the_parameter_of_its_name():
     ],
     ids=str,
 )
-def test_a_fit_that_leaves_nothing_to_chance_leaves_the_global_generator_alone(options, random):
+def test_a_fit_without_randomness_leaves_the_global_generator_alone(options, random):
     np.random.seed(7)
     before = np.random.get_state()[1:3]
     model = GDRegressor(max_iter=2, tol=None if "penalty" not in options else 1e-4, **options)

@@ -62,7 +62,7 @@ def test_slope_equals_differences(model, z):
 @every_model
 @reproducibly
 @given(z=projections, r=numbers)
-def test_pull_adds_the_differences_in_the_other_parameters(model, z, r):
+def test_add_parameter_gradient_adds_the_differences_in_the_extra_parameters(model, z, r):
     theta = parameters(model)
     g = np.arange(1.0, len(theta) + 1.0)
     change = differences(lambda v: np.asarray(model.value(z, v, P)), theta)
@@ -73,7 +73,7 @@ def test_pull_adds_the_differences_in_the_other_parameters(model, z, r):
 
 
 @every_model
-def test_second_equals_differences_of_slope_and_pull(model):
+def test_second_derivative_equals_differences_of_slope_and_parameter_gradient(model):
     z = np.linspace(-150.0, 150.0, 31)
     theta = parameters(model)
 
@@ -95,7 +95,7 @@ def test_second_equals_differences_of_slope_and_pull(model):
 
 
 @every_model
-def test_the_kernels_say_of_many_rows_what_the_methods_say_of_one(model):
+def test_the_kernels_of_many_rows_equal_the_methods_of_each_row(model):
     z, theta = np.linspace(-50.0, 50.0, 7), parameters(model)
     slopes = np.zeros((len(z), len(theta) + 1))
     for i in range(len(z)):
@@ -139,7 +139,7 @@ def test_the_gabor_model_of_two_parameters_is_that_of_the_textbook():
 
 
 @every_gabor
-def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline(model):
+def test_the_extra_parameters_are_in_the_order_offset_amplitude_width_baseline(model):
     z, offset = np.linspace(-150.0, 150.0, 7), 0.3
     extra = {"amplitude": (-1.7, 1.0), "width": (2.5, 4.0), "baseline": (0.6, 0.0)}
     fitted = model.get_params()
@@ -153,7 +153,7 @@ def test_the_other_parameters_stand_in_the_order_offset_amplitude_width_baseline
 @every_gabor
 @reproducibly
 @given(signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=8, max_size=8))
-def test_upright_parameters_have_the_same_curve_and_neither_is_negative(model, signs):
+def test_canonical_parameters_have_the_same_curve_and_none_is_negative(model, signs):
     theta = parameters(model) * signs[: P + model.n_extra_parameters()]
     X = np.random.default_rng(5).uniform(-15.0, 15.0, (9, P))
     found, before = model.canonical(theta, P), theta.copy()
@@ -188,7 +188,7 @@ def draw_in_region(model, p, y, rng):
 @every_gabor
 @reproducibly
 @given(seed=st.integers(0, 2**32), size=st.sampled_from([1e-3, 0.5, 3.0, 1e3]))
-def test_no_row_bends_more_than_the_bound_of_the_curvature(model, seed, size):
+def test_no_row_exceeds_the_bound_of_the_curvature(model, seed, size):
     rng = np.random.default_rng(seed)
     n, y = 40, size * rng.standard_normal(40)
     theta = draw_in_region(model, 0, y, rng)
@@ -266,7 +266,7 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     np.testing.assert_allclose(g[P], pulls, rtol=1e-12)
 
 
-def test_rows_are_read_where_they_lie_and_never_written():
+def test_rows_are_read_in_place_and_never_written():
     X = holey_matrix()
     matrix = sparse.csr_matrix(X)
     dense, csr = rows_of(X), rows_of(matrix)
@@ -280,7 +280,7 @@ def test_rows_are_read_where_they_lie_and_never_written():
 
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
-def test_csr_rows_know_both_widths_of_indices(index):
+def test_csr_rows_accept_both_widths_of_indices(index):
     matrix = sparse.csr_matrix(holey_matrix())
     matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
     rows = rows_of(matrix)

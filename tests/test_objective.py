@@ -118,7 +118,7 @@ def test_without_intercept_the_objective_has_one_parameter_less():
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("penalty_factor", [None, np.array([1.0, 0.0, 2.0, 0.5])])
-def test_an_objective_turned_to_another_alpha_is_that_of_the_alpha(form, penalty_factor):
+def test_an_objective_with_another_alpha_is_that_of_the_alpha(form, penalty_factor):
     X, y, weight = make_weighted()
     known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
     known |= {
@@ -209,7 +209,7 @@ def test_curvature_along_a_direction_is_the_second_difference(form):
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("max_iter", [1, 2000])
 @pytest.mark.parametrize(("alpha", "share"), [(0.0, 0.5), (0.1, 0.0), (0.1, 0.3), (0.1, 1.0)])
-def test_the_gap_of_a_fit_is_between_what_is_left_and_that_of_its_residual(
+def test_the_gap_of_a_fit_is_between_the_suboptimality_and_the_gap_of_its_residual(
     alpha, share, max_iter, centred, form
 ):
     X, y, weight = make_weighted()
@@ -249,7 +249,7 @@ def test_the_gap_of_a_constant_target_is_zero(share):
 
 
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
-def test_where_the_penalty_kills_all_weights_the_gap_is_zero_at_zero(penalty):
+def test_if_the_penalty_sets_all_weights_to_zero_the_gap_is_zero_at_zero(penalty):
     X, y, weight = make_weighted()
     s = weight / weight.sum()
     largest = np.abs((X - s @ X).T @ (s * (y - s @ y))).max()
@@ -278,7 +278,7 @@ def draw_problem(seed, n, p, decades):
     share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     form=st.sampled_from(FORMS),
 )
-def test_the_gap_is_at_least_what_is_left_to_gain(seed, n, p, alpha, share, form):
+def test_the_gap_is_at_least_the_suboptimality(seed, n, p, alpha, share, form):
     X, y, weight, theta = draw_problem(seed, n, p, 0.5)
     a, b = alpha * share, alpha * (1.0 - share)
     s = weight * (n / weight.sum())

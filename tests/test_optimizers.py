@@ -77,7 +77,7 @@ def test_an_entry_of_the_table_keeps_the_laws_before_it_is_resolved(cls):
 
 
 @every_rule
-def test_a_rule_may_wait_exactly_where_its_step_is_the_gradient(rule):
+def test_a_rule_may_be_lazy_exactly_if_its_step_is_the_gradient(rule):
     gradients = np.random.default_rng(0).standard_normal((5, 3))
     d, s = direction_and_scale(rule, gradients)
     plain = np.array_equal(d, gradients) and bool(np.all(s == 1.0))
@@ -106,7 +106,9 @@ def growth_on_a_parabola(rule, rate):
 
 
 @pytest.mark.parametrize("rule", ENDURING, ids=repr)
-def test_endurance_is_the_largest_rate_that_does_not_grow_over_two_by_the_curvature(rule):
+def test_the_stability_limit_is_the_largest_rate_without_growth_in_units_of_two_over_the_curvature(
+    rule,
+):
     limit = 2.0 * rule.stability_limit()
     assert (
         growth_on_a_parabola(rule, 0.999 * limit) < 1.0 < growth_on_a_parabola(rule, 1.001 * limit)
@@ -231,7 +233,7 @@ SETTLING = sorted(set(OPTIMIZERS) - {"sgd", "saga", "svrg", "normalized", "lion"
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SETTLING)
-def test_every_rule_that_settles_finds_the_support_of_lasso(name, seed):
+def test_every_rule_that_converges_finds_the_support_of_lasso(name, seed):
     X, y = make_regression(n=120, p=12, seed=seed, sparse_truth=True)
     Z = X - X.mean(axis=0)
     alpha = 0.1 * np.abs(Z.T @ (y - y.mean())).max() / len(y)
@@ -247,7 +249,7 @@ def test_every_rule_that_settles_finds_the_support_of_lasso(name, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SETTLING if name != "adamw"])
-def test_every_rule_that_settles_has_ridge_for_its_fixed_point(name):
+def test_every_rule_that_converges_has_ridge_for_its_fixed_point(name):
     X, y = make_regression(n=120, p=6, seed=1)
     schedule = Adaptive(wait=50) if OPTIMIZERS[name].newton_fraction else "constant"
     model = GDRegressor(
@@ -268,7 +270,7 @@ class Halving(Optimizer):
         return g, self.share
 
 
-def test_a_rule_of_ones_own_needs_no_registration(problem):
+def test_a_custom_optimizer_needs_no_registration(problem):
     np.testing.assert_allclose(
         descend(Halving(), 0.1, *problem), descend(GD(), 0.05, *problem), rtol=1e-13, atol=1e-13
     )

@@ -83,7 +83,7 @@ def test_a_field_without_default_is_asked_for():
         Asking()
 
 
-def test_a_shared_field_that_cannot_be_hashed_is_refused_in_the_parts_own_words():
+def test_an_unhashable_shared_field_is_refused_with_the_message_of_the_part():
     model = GDRegressor(penalty="elasticnet", l1_ratio=[0.5])
     with pytest.raises((TypeError, ValueError), match="'l1_ratio' parameter of ElasticNet"):
         model.set_params(penalty__l1_ratio=0.3)

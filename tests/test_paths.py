@@ -61,7 +61,7 @@ def test_every_point_of_a_path_is_a_fit():
 
 
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
-def test_the_gaps_of_a_path_bound_what_is_left_to_gain(penalty):
+def test_the_gaps_of_a_path_bound_the_suboptimality(penalty):
     X, y = make_wide()
     share = {"l1": 1.0, "elasticnet": 0.5}[penalty]
     found = skgd.path(X, y, penalty=penalty, n_alphas=6, eps=0.01, tol=3e-2)
@@ -87,7 +87,7 @@ def test_a_path_of_ridges_needs_its_alphas():
         skgd.path(X, y, penalty="l2")
 
 
-def test_at_the_largest_alpha_nothing_is_in_and_below_it_something():
+def test_at_the_largest_alpha_all_weights_are_zero_and_below_it_not():
     X, y = make_wide()
     found = skgd.path(X, y, n_alphas=3, eps=0.9, tol=1e-8)
     assert not found.coefs[:, 0].any()
@@ -115,7 +115,7 @@ def test_the_path_of_columns_without_a_product_with_y_is_zeros():
     np.testing.assert_array_equal(skgd.path(X, y, fit_intercept=False).coefs, 0.0)
 
 
-def test_where_looks_run_out_the_path_says_at_which_alpha():
+def test_if_max_iter_is_reached_the_path_says_at_which_alpha():
     X, y = make_wide()
     with pytest.warns(ConvergenceWarning, match="At alpha=0.01 the path has not converged"):
         skgd.path(X, y, alphas=[0.01], max_iter=1, tol=1e-9)
@@ -137,7 +137,7 @@ def test_more_targets_than_one_are_refused():
     ],
     ids=["negative", "table", "nan", "empty"],
 )
-def test_alphas_that_make_no_sense_are_refused(y, given, message):
+def test_invalid_alphas_are_refused(y, given, message):
     X, target = make_wide()
     with pytest.raises(ValueError, match=message):
         skgd.path(X, target if y is None else y, **given)

@@ -51,7 +51,7 @@ def test_a_penalty_keeps_its_laws(penalty):
 
 
 @every_penalty
-def test_a_prox_hands_on_what_is_not_finite(penalty):
+def test_a_prox_passes_on_nonfinite_numbers(penalty):
     assert math.isnan(penalty.prox(math.nan, 0.5))
     assert penalty.prox(math.inf, 0.5) == math.inf
     assert penalty.prox(-math.inf, 0.5) == -math.inf
@@ -60,7 +60,7 @@ def test_a_prox_hands_on_what_is_not_finite(penalty):
 @pytest.mark.parametrize("penalty", WITH_L1, ids=repr)
 @reproducibly
 @given(step=steps, share=st.floats(-1.0, 1.0))
-def test_the_prox_is_exactly_zero_where_l1_outweighs_and_nowhere_else(penalty, step, share):
+def test_the_prox_is_zero_exactly_up_to_the_l1_threshold(penalty, step, share):
     threshold = step * penalty.elastic()[0]
     beyond = np.nextafter(threshold, math.inf)
     assert penalty.prox(share * threshold, step) == 0.0
@@ -100,7 +100,7 @@ def lopsided_descent(X, y, rate, alpha, steps):
     return np.array(path), np.array(curve)
 
 
-def test_a_penalty_of_ones_own_needs_no_registration(problem):
+def test_a_custom_penalty_needs_no_registration(problem):
     path, curve = lopsided_descent(*problem, rate=0.1, alpha=0.2, steps=60)
     model = GDRegressor(
         penalty=Lopsided(),
@@ -117,7 +117,7 @@ def test_a_penalty_of_ones_own_needs_no_registration(problem):
     np.testing.assert_allclose(model.loss_curve_, curve, rtol=1e-12)
 
 
-def test_a_penalty_of_ones_own_has_second_derivatives_by_differences(problem):
+def test_a_custom_penalty_has_second_derivatives_by_differences(problem):
     shares, theta, h = np.array([0.0, 1.0, 2.0, 0.5, 1.0]), np.linspace(-1.0, 2.0, 6), 1e-6
     model = GDRegressor(penalty=Lopsided(), alpha=0.7, penalty_weights=shares)
     objective = model.objective(*problem)

@@ -159,7 +159,7 @@ EQUIVARIANT = [
 
 @pytest.mark.parametrize("optimizer", EQUIVARIANT, ids=str)
 @pytest.mark.parametrize(("batch_size", "penalty"), [(None, "l1"), (1, "elasticnet")])
-def test_to_rescale_the_data_rescales_the_fit_and_nothing_else(optimizer, batch_size, penalty):
+def test_rescaling_the_data_rescales_the_fit_and_nothing_else(optimizer, batch_size, penalty):
     X, y = make_regression()
     options = {"batch_size": batch_size, "fit_intercept": batch_size is None, "random_state": 0}
     options |= {"penalty": penalty, "l1_ratio": 1.0, "max_iter": 25}
@@ -174,7 +174,7 @@ def test_to_rescale_the_data_rescales_the_fit_and_nothing_else(optimizer, batch_
 
 
 @pytest.mark.parametrize("optimizer", EQUIVARIANT, ids=str)
-def test_no_power_of_ten_of_the_data_moves_an_eps(optimizer):
+def test_eps_scales_with_the_data_over_all_powers_of_ten(optimizer):
     X, y = make_regression()
     model = GDRegressor(optimizer=optimizer, penalty="l1", tol=None, max_iter=5)
     fit = model.set_params(alpha=0.1).fit(X, y)
@@ -263,7 +263,7 @@ def test_no_rule_at_its_automatic_rate_diverges_on_single_rows(optimizer, data):
 
 
 @pytest.mark.parametrize("optimizer", RULES)
-def test_no_rule_climbs_out_of_the_valley_of_two_columns_that_are_almost_the_same(optimizer):
+def test_no_rule_leaves_the_valley_of_two_almost_equal_columns(optimizer):
     rng = np.random.default_rng(0)
     both, apart = np.linalg.qr(rng.standard_normal((40, 2)))[0].T * np.sqrt(40)
     X = np.column_stack([both + 0.01 * apart, both - 0.01 * apart])
@@ -273,7 +273,7 @@ def test_no_rule_climbs_out_of_the_valley_of_two_columns_that_are_almost_the_sam
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
-def test_where_the_start_has_no_slope_the_step_still_has_the_unit_of_the_data(unit):
+def test_if_the_start_has_no_gradient_the_step_still_has_the_unit_of_the_data(unit):
     X, y = np.array([[unit], [-unit]]), np.array([1.0, 1.0])  # each row pulls, both do not
     options = {"fit_intercept": False, "batch_size": 1, "sampling": "cyclic"}
     model = GDRegressor(penalty=None, optimizer="adam", max_iter=50, tol=None, **options)
@@ -282,7 +282,7 @@ def test_where_the_start_has_no_slope_the_step_still_has_the_unit_of_the_data(un
     assert curve.max() < 2.0 * curve[0]
 
 
-def test_decay_beside_the_step_does_not_overshoot():
+def test_decoupled_decay_does_not_overshoot():
     X, y = make_regression()
     model = GDRegressor(optimizer="adamw", alpha=1.0, max_iter=50, tol=None).fit(X, 1e4 * y)
     assert model.loss_curve_.max() <= model.loss_curve_[0] * (1 + 1e-12)
@@ -301,7 +301,7 @@ def soft(g, t):
 
 @pytest.mark.parametrize(("penalty", "share"), [("l2", 0.0), ("l1", 1.0)])
 @pytest.mark.parametrize("name", NORMALISING)
-def test_rules_that_normalise_begin_with_a_fraction_of_the_best_step_along_the_signs(
+def test_normalising_rules_start_with_a_fraction_of_the_newton_step_along_the_signs(
     name, penalty, share
 ):
     X, y = make_regression()

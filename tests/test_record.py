@@ -133,7 +133,7 @@ def force(monkeypatch, tuning):
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
-def test_the_record_of_the_default_optimizer_is_whole(storage, penalty, weight):
+def test_the_record_of_the_default_optimizer_is_complete(storage, penalty, weight):
     rows = STORAGES[storage](X)
     model = GDRegressor(penalty=penalty, alpha=0.1).fit(rows, Y, weight)
     assert_whole(model.history_, model.loss_curve_, direct=True)
@@ -151,7 +151,7 @@ def test_the_record_of_the_default_optimizer_is_whole(storage, penalty, weight):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60)], ids=["tall", "wide"])
-def test_every_way_of_the_direct_solver_records_where_it_went(way, shape, monkeypatch):
+def test_every_direct_solver_records_its_iterates(way, shape, monkeypatch):
     force(monkeypatch, WAYS[way])
     rows, y = make_regression(*shape, noise=1.0)
     model = GDRegressor(alpha=0.01, tol=1e-9).fit(rows, y)
@@ -163,7 +163,7 @@ def test_every_way_of_the_direct_solver_records_where_it_went(way, shape, monkey
 
 @pytest.mark.parametrize("verbose", [0, 1], ids=["silent", "watched"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_a_descent_that_takes_over_from_the_direct_solver_goes_on_with_its_record(
+def test_a_descent_that_takes_over_from_the_direct_solver_continues_its_record(
     penalty, verbose, monkeypatch, capsys
 ):
     force(monkeypatch, NO_WAY)
@@ -178,7 +178,7 @@ def test_a_descent_that_takes_over_from_the_direct_solver_goes_on_with_its_recor
     assert_drawn(model, rows, y)
 
 
-def test_the_default_optimizer_without_epochs_enough_has_a_record_too():
+def test_the_default_optimizer_at_max_iter_has_a_record_too():
     rows, y = make_regression(60, 20, noise=1.0)
     model = GDRegressor(penalty="l1", alpha=1e-3, max_iter=1, tol=1e-14)
     with warnings.catch_warnings():
@@ -193,7 +193,7 @@ def test_the_default_optimizer_without_epochs_enough_has_a_record_too():
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
 @pytest.mark.parametrize("optimizer", sorted({"auto", *OPTIMIZERS} - {"sgd"}))
-def test_the_record_of_every_rule_is_whole(optimizer, batch_size):
+def test_the_record_of_every_rule_is_complete(optimizer, batch_size):
     model = GDRegressor(optimizer=optimizer, alpha=0.1, batch_size=batch_size, **EXACT).fit(X, Y)
     assert_whole(model.history_, model.loss_curve_, full=batch_size is None)
     assert len(model.loss_curve_) == 5
@@ -216,7 +216,7 @@ def test_the_record_of_every_rule_is_whole(optimizer, batch_size):
     ids=str,
 )
 @pytest.mark.parametrize("form", ["C", "csr"])
-def test_the_record_is_whole_whatever_is_asked_of_the_descent(options, form, capsys):
+def test_the_record_is_complete_under_all_options_of_the_descent(options, form, capsys):
     rows = STORAGES[form](X)
     model = GDRegressor(**{"optimizer": "gd", **EXACT, **options}).fit(rows, Y)
     scored = model.history_.pop("validation_score", None)
@@ -228,7 +228,7 @@ def test_the_record_is_whole_whatever_is_asked_of_the_descent(options, form, cap
 
 @pytest.mark.parametrize("batch_size", [None, 7])
 @pytest.mark.parametrize("again", ["partial_fit", "fit"])
-def test_the_record_of_a_descent_that_goes_on_is_whole(again, batch_size):
+def test_the_record_of_a_continued_descent_is_complete(again, batch_size):
     model = GDRegressor(optimizer="gd", batch_size=batch_size, warm_start=True, **EXACT)
     for _ in range(3):
         getattr(model, again)(X, Y)
@@ -250,7 +250,7 @@ def test_each_target_has_a_record_of_its_own(options):
 
 
 @pytest.mark.parametrize("options", [{}, {"init": [1.5, 8.5], "batch_size": 7}])
-def test_the_record_of_a_wave_is_whole(options):
+def test_the_record_of_a_wave_is_complete(options):
     rows, y = load_gabor(return_X_y=True)
     model = GDGaborRegressor(**options, **EXACT).fit(rows, y)
     assert_whole(model.history_, model.loss_curve_, full="batch_size" not in options)
@@ -261,7 +261,7 @@ def test_the_record_of_a_wave_is_whole(options):
     assert_drawn(model, rows, y)
 
 
-def test_a_record_of_a_descent_that_leaves_the_numbers_is_kept_and_drawn():
+def test_the_record_of_a_descent_that_overflows_is_kept_and_drawn():
     model = GDRegressor(optimizer="gd", learning_rate=1e200)
     with pytest.raises(ValueError, match="diverged"):
         model.fit(X, Y)
@@ -306,7 +306,7 @@ class Fresh(Optimizer):
 @pytest.mark.slow
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 @pytest.mark.parametrize("options", [{}, {"batch_size": 7}, {"verbose": 1}], ids=str)
-def test_the_seconds_of_a_descent_are_without_those_of_compiling_it(options, monkeypatch, capsys):
+def test_the_seconds_of_a_descent_exclude_compilation(options, monkeypatch, capsys):
     class Fresher(Fresh):
         """Made anew for every test."""
 
@@ -330,7 +330,7 @@ def test_the_seconds_of_a_descent_are_without_those_of_compiling_it(options, mon
     np.testing.assert_array_equal(again.history_["compile_seconds"], np.zeros(5))
 
 
-def test_seconds_stand_still_between_two_calls(monkeypatch):
+def test_seconds_do_not_count_the_time_between_two_calls(monkeypatch):
     now = [0]
 
     def tick():

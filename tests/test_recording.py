@@ -106,7 +106,7 @@ def test_the_average_is_the_mean_of_the_iterates(first, options):
     np.testing.assert_allclose(model.parameters(), iterates.mean(axis=0), rtol=1e-10)
 
 
-def test_the_averaged_answer_under_l1_has_the_zeros_of_lasso():
+def test_the_averaged_solution_under_l1_has_the_zeros_of_lasso():
     rows, y = make_regression(n=200, p=8, sparse_truth=True, noise=1.0)
     options = {"penalty": "l1", "alpha": 0.1, "batch_size": 1, "tol": None, "random_state": 0}
     model = GDRegressor(**options, max_iter=50, record_path=True).fit(rows, y)

@@ -68,7 +68,7 @@ def test_every_iterate_equals_that_of_the_formula(rule, batch, form):
 
 @pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
 @pytest.mark.parametrize("rule", ["saga", "svrg"])
-def test_at_a_constant_rate_the_minimum_is_reached_where_plain_descent_hovers(rule, sampling):
+def test_at_a_constant_rate_the_minimum_is_reached_and_by_plain_descent_not(rule, sampling):
     X, y = make_regression(n=60, p=5)
     options = {"batch_size": 4, "sampling": sampling, "max_iter": 300, "tol": None}
     lasso = Lasso(alpha=0.3, tol=1e-12).fit(X, y)
@@ -94,7 +94,7 @@ def test_centred_rows_lead_to_the_same_minimum(rule):
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("rule", [SAGA(), SVRG()], ids=repr)
-def test_rows_seen_from_a_centre_that_is_not_their_mean_are_rows_less_the_centre(rule, form):
+def test_rows_centred_at_another_point_than_their_mean_are_rows_less_this_point(rule, form):
     X, y = make_regression()
     weight, centre = np.random.default_rng(0).uniform(0.2, 2.0, len(y)), np.linspace(-3.0, 4.0, 5)
     parts = {"loss": SquaredError(), "penalty": L1(), "alpha": ALPHA, "model": Linear(False)}
@@ -119,7 +119,7 @@ def test_calls_of_one_epoch_each_equal_one_fit(rule):
     np.testing.assert_allclose(parts.coef_, whole.coef_, rtol=1e-12)
 
 
-def test_of_other_rows_nothing_is_remembered():
+def test_gradients_of_other_rows_are_not_reused():
     X, y = make_regression(n=60, p=5)
     model = GDRegressor(optimizer="saga", batch_size=4, random_state=0, warm_start=True)
     model.set_params(max_iter=300, tol=None).fit(X, y).fit(X[::-1] + 1.0, 2.0 * y)

@@ -130,7 +130,7 @@ def test_lbfgs_finds_the_elastic_net(intercept, weight, l1_ratio):
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2", "elasticnet"])
-def test_lbfgs_arrives_from_wherever_it_starts(problem, penalty):
+def test_lbfgs_converges_from_every_start(problem, penalty):
     objective = GDRegressor(penalty=penalty, alpha=0.2).objective(*problem)
     start = np.array([5.0, -3.0, 0.0, 20.0, -1.0, 7.0])
     far, near = lbfgs(objective, start), lbfgs(objective)
@@ -168,7 +168,7 @@ def wave(x, frequency, offset, amplitude=1.0, width=4.0, baseline=0.0):
 
 @packets
 @pytest.mark.parametrize("weighted", [False, True])
-def test_levenberg_and_marquardt_arrive_where_curve_fit_does(packet, weighted):
+def test_levenberg_and_marquardt_converge_to_the_minimum_of_curve_fit(packet, weighted):
     (fitted, start), (X, y) = PACKETS[packet], load_gabor(return_X_y=True)
     weight = WEIGHT[:30] if weighted else np.ones(30)
     objective = GDGaborRegressor(**fitted).objective(X, y, weight)
@@ -273,7 +273,7 @@ def test_a_comparison_holds_what_the_objective_allows(problem, penalty, methods)
         ({"learning_rate": 0.1}, "descent (auto)"),
     ],
 )
-def test_a_row_is_called_after_what_was_done(problem, options, name):
+def test_a_row_is_named_by_its_method(problem, options, name):
     model = GDRegressor(tol=1e-2, **options).fit(*problem)
     assert compare(model, *problem)[0].method == name
 

@@ -100,7 +100,7 @@ def test_cosine_per_update_asks_for_a_horizon():
 
 
 @every_name
-def test_a_warm_up_stands_in_front_of_any_other(name):
+def test_a_warm_up_precedes_any_other_schedule(name):
     then = SCHEDULES[name]()
     schedule = WarmUp(8, then).for_horizon(EPOCHS)
     rise = [k / 8.0 for k in range(1, 9)]
@@ -178,7 +178,7 @@ def test_time_is_counted_in_epochs_or_in_updates(per):
     np.testing.assert_allclose(found, path, rtol=1e-12, atol=1e-13)
 
 
-def test_the_rate_stays_outside_the_memory_of_momentum(problem):
+def test_the_rate_is_not_part_of_the_memory_of_momentum(problem):
     X, y = problem
     theta, v = np.zeros(6), np.zeros(6)
     path = [theta]

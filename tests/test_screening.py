@@ -105,7 +105,7 @@ def test_more_points_give_a_better_first_start():
     assert max(many) < np.median(few)
 
 
-def test_amplitude_and_baseline_begin_where_they_suit_best():
+def test_amplitude_and_baseline_start_at_their_least_squares_fit():
     X, y = make_gabor(40, random_state=2)
     weight = np.random.default_rng(0).uniform(0.1, 2.0, 40)
     y = 3.0 * y - 7.0
@@ -163,7 +163,7 @@ def test_the_fastest_wave_has_half_a_period_between_neighbours():
     np.testing.assert_allclose(shared, np.append(fastest, 0.1 * fastest) / np.sqrt(2.0))
 
 
-def test_the_box_knows_no_storage_and_survives_constant_columns():
+def test_the_box_does_not_depend_on_storage_and_allows_constant_columns():
     X = np.column_stack([np.linspace(-1.0, 2.0, 9), np.zeros(9), np.full(9, 7.0)])
     X[::2, 0] = 0.0
     for dense, other in zip(default_bounds(X), default_bounds(sparse.csr_array(X))):
@@ -171,7 +171,7 @@ def test_the_box_knows_no_storage_and_survives_constant_columns():
         assert np.isfinite(dense).all()
 
 
-def test_bounds_are_where_the_starts_lie_in_the_order_of_init():
+def test_the_starts_lie_within_bounds_in_the_order_of_init():
     X, y = make_gabor(30, 2, random_state=0)
     bounds = [[-1.0, 1.0], [5.0, 6.0], [-9.0, -8.0], [2.0, 3.0], [1.5, 1.5], [-0.2, 0.1]]
     model = GDGaborRegressor(
@@ -184,7 +184,7 @@ def test_bounds_are_where_the_starts_lie_in_the_order_of_init():
     assert (np.ptp(model.starts_, axis=0) > 0.0).tolist() == [True] * 4 + [False, True]
 
 
-def test_bounds_about_a_local_minimum_lead_to_it_and_do_not_bind():
+def test_bounds_around_a_local_minimum_lead_to_it_and_are_no_constraints():
     data = load_gabor()
     local = data.minima[4, :2]
     box = np.column_stack([local - [0.2, 0.5], local - [0.1, 0.2]])

@@ -97,7 +97,7 @@ def start_of(model, name):
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_plain_descent_under_other_settings_steps_as_if_begun_with_them_there(kind, name):
+def test_plain_descent_under_new_settings_steps_as_if_started_with_them(kind, name):
     model, changes, X, y = begun(kind)
     (value, what), before = changes[name], getattr(model, name)
     start, descent = start_of(model, name), model._descents[0]
@@ -131,7 +131,7 @@ def test_a_changed_parameter_is_taken_over_by_a_warm_start_and_back(kind, name):
         assert np.isfinite(model.predict(X)).all()
 
 
-def test_the_centre_may_come_and_go():
+def test_centring_may_be_switched_on_and_off():
     rng = np.random.default_rng(0)
     model = GDRegressor(optimizer="gd")
     for change in ({"fit_intercept": False}, {"batch_size": 8}, {"center": False}, {"init": None}):
@@ -142,7 +142,7 @@ def test_the_centre_may_come_and_go():
             assert model.stop_reason_ == "max_iter"
 
 
-def test_a_rate_that_becomes_automatic_is_worked_out_anew():
+def test_a_rate_that_becomes_automatic_is_computed_from_the_current_rows():
     for rate in (1e-9, 1e-1):
         model = GDRegressor(optimizer="gd", center=False, learning_rate=rate).partial_fit(X, Y)
         model.set_params(learning_rate="auto").partial_fit(X, Y)
@@ -173,7 +173,7 @@ def test_fields_of_parts_count_as_settings():
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": None, "loss": "absolute_error"}])
-def test_a_warm_start_has_its_whole_patience(changes):
+def test_a_warm_start_starts_with_full_patience(changes):
     options = {"optimizer": "gd", "batch_size": 8, "n_iter_no_change": 4, "random_state": 0}
     model = GDRegressor(**options | changes, learning_rate=1e-7, tol=0.1, warm_start=True)
     for _ in range(3):

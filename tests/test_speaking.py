@@ -92,7 +92,7 @@ def assert_points_here(caught, count=1):
 
 @pytest.mark.parametrize("call", EVERYWHERE)
 @pytest.mark.parametrize(("case", "options"), UNFINISHED)
-def test_a_warning_of_epochs_that_were_not_enough_points_to_the_users_line(call, case, options):
+def test_a_convergence_warning_points_to_the_users_line(call, case, options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(*case(**options))
@@ -115,7 +115,7 @@ def test_a_warning_of_a_path_points_to_the_users_line():
     assert_points_here(caught)
 
 
-def test_a_class_of_the_users_is_where_a_warning_of_its_own_fit_points():
+def test_a_warning_in_a_users_subclass_points_to_its_fit():
     class Mine(GDRegressor):
         def fit(self, X, y):
             return super().fit(X, y)  # here
@@ -136,7 +136,7 @@ SCORES = [None, "neg_mean_absolute_error", ["r2", "neg_mean_absolute_error"]]
 
 
 @pytest.mark.parametrize("scoring", SCORES, ids=str)
-def test_a_search_speaks_once_of_all_candidates_that_have_diverged(scoring):
+def test_a_search_gives_one_warning_for_all_diverged_candidates(scoring):
     model = GDRegressor(optimizer="gd", max_iter=60, tol=None)
     several = isinstance(scoring, list)
     search = GridSearchCV(model, GRID, scoring=scoring, cv=3, refit="r2" if several else True)
@@ -154,13 +154,13 @@ def test_a_search_speaks_once_of_all_candidates_that_have_diverged(scoring):
     np.testing.assert_array_equal(np.isnan(mean), rates > 1.0)
 
 
-def test_a_search_that_is_told_to_stops_at_a_candidate_that_has_diverged():
+def test_a_search_with_error_score_raise_stops_at_a_diverged_candidate():
     model = GDRegressor(**LEAPING)
     with pytest.raises(ValueError, match="GDRegressor diverged and has no score"):
         cross_validate(model, X, Y, error_score="raise")
 
 
-def test_a_class_of_the_users_within_a_search_may_try_again():
+def test_a_users_subclass_in_a_search_may_fit_again():
     class Patient(GDRegressor):
         def fit(self, X, y):
             with warnings.catch_warnings():
@@ -177,7 +177,7 @@ def test_a_class_of_the_users_within_a_search_may_try_again():
 
 
 @pytest.mark.slow
-def test_a_search_in_two_processes_speaks_once_too():
+def test_a_search_in_two_processes_gives_one_warning_too():
     model = GDRegressor(optimizer="gd", max_iter=60, tol=None)
     search = GridSearchCV(model, {"learning_rate": [0.01, 5.0, 1e200]}, cv=2, n_jobs=2)
     with warnings.catch_warnings(record=True) as caught:

@@ -112,7 +112,9 @@ def stationary(kind, low=(-8.0, 3.0), high=(8.0, 22.0)):
 
 @pytest.mark.parametrize("kind", ["saddle", "maximum"])
 @pytest.mark.parametrize("optimizer", ["gd", "nesterov"])
-def test_a_descent_that_begins_on_a_saddle_or_a_maximum_stays_there_and_says_so(kind, optimizer):
+def test_a_descent_that_starts_at_a_saddle_or_a_maximum_stays_there_and_reports_its_kind(
+    kind, optimizer
+):
     theta, eigenvalues_scaled = stationary(kind)
     model = GDGaborRegressor(init=theta, optimizer=optimizer)
     with pytest.warns(
@@ -147,14 +149,14 @@ def test_polishing_does_not_cross_a_kink_of_the_penalty():
         np.testing.assert_array_equal(polish(objective, wrong), wrong)
 
 
-def test_a_minimum_found_by_newton_is_known_as_one():
+def test_a_minimum_found_by_newton_is_classified_as_one():
     theta, eigenvalues_scaled = stationary("minimum")
     model = GDGaborRegressor(init=theta).fit(*load_gabor(return_X_y=True))
     assert model.kind_ == "minimum"
     np.testing.assert_allclose(model.hessian_eigenvalues_, eigenvalues_scaled, rtol=1e-6)
 
 
-def test_where_no_row_meets_the_packet_the_objective_is_flat():
+def test_if_no_row_overlaps_the_packet_the_objective_is_flat():
     model = GDGaborRegressor(init=[1000.0, 1.0]).fit(*load_gabor(return_X_y=True))
     assert model.kind_ == "flat"
     np.testing.assert_array_equal(model.hessian_eigenvalues_, [0.0, 0.0])
@@ -237,7 +239,7 @@ def test_covariance_and_standard_errors_are_those_of_curve_fit(fitted, weighted)
     np.testing.assert_allclose(model.standard_errors_, np.sqrt(np.diag(expected)), rtol=1e-5)
 
 
-def test_without_a_row_to_spare_the_covariance_is_infinite():
+def test_without_more_rows_than_parameters_the_covariance_is_infinite():
     X, y = make_gabor(2, random_state=0)
     objective = GDGaborRegressor().objective(X, y)
     np.testing.assert_array_equal(covariance(objective, np.ones(2)), np.full((2, 2), np.inf))

@@ -73,7 +73,7 @@ def assert_consistent(model, n, max_iter):
 
 
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
-def test_without_tol_every_epoch_is_run_and_nothing_is_said(batch_size):
+def test_without_tol_every_epoch_is_run_and_there_is_no_warning(batch_size):
     X, y = make_regression()
     model = GDRegressor(optimizer="gd", batch_size=batch_size, max_iter=13, tol=None).fit(X, y)
     assert (model.n_iter_, model.stop_reason_, model.converged_) == (13, "max_iter", False)
@@ -111,7 +111,7 @@ def test_a_full_batch_ends_at_the_first_point_whose_scaled_residual_is_within_to
     assert_consistent(model, 40, 1000)
 
 
-def test_what_an_accelerated_descent_reports_is_itself_within_tol():
+def test_the_iterate_that_an_accelerated_descent_returns_is_within_tol():
     X, y, weight = make_weighted()
     options = {"penalty": "l1", "alpha": 0.2, "optimizer": "nesterov"}
     for tol in (1e-1, 1e-2, 1e-3, 1e-4, 1e-6):
@@ -156,7 +156,7 @@ def test_small_batches_end_on_a_plateau_of_the_curve(tol, epochs, sampling):
     assert_consistent(model, 40, 1000)
 
 
-def test_out_of_epochs_the_warning_tells_the_residual_and_tol():
+def test_at_max_iter_the_warning_names_the_residual_and_tol():
     X, y, weight = make_weighted()
     model = GDRegressor(penalty="l1", alpha=0.2, optimizer="gd", max_iter=7, tol=1e-9)
     with pytest.warns(ConvergenceWarning, match="max_iter=7 epochs") as caught:
@@ -168,7 +168,7 @@ def test_out_of_epochs_the_warning_tells_the_residual_and_tol():
     assert_consistent(model, 40, 7)
 
 
-def test_out_of_epochs_on_small_batches_the_warning_tells_the_last_gain():
+def test_at_max_iter_on_small_batches_the_warning_names_the_last_gain():
     X, y, weight = make_weighted()
     options = {"optimizer": "gd", "batch_size": 7, "max_iter": 3, "random_state": 0}
     model = GDRegressor(tol=1e-5, **options)
@@ -179,7 +179,7 @@ def test_out_of_epochs_on_small_batches_the_warning_tells_the_last_gain():
     assert_consistent(model, 40, 3)
 
 
-def test_the_lectures_example_arrives_at_a_rate_of_a_tenth_of_the_sum():
+def test_the_lectures_example_converges_at_a_rate_of_a_tenth_of_the_sum():
     model = GDRegressor(
         penalty=None, optimizer="gd", learning_rate=0.3, init=[1.0, 0.0], tol=1e-10
     )
@@ -258,7 +258,7 @@ def test_no_rule_returns_parameters_that_are_not_finite(optimizer):
         GDRegressor(optimizer=optimizer, learning_rate=1e200).fit(X, y)
 
 
-def test_an_error_forgets_the_fit_before():
+def test_an_error_removes_the_results_of_the_fit_before():
     X, y = make_regression()
     model = GDRegressor(optimizer="gd").fit(X, y)
     with pytest.raises(ValueError, match="diverged"):
@@ -310,7 +310,7 @@ def test_unscaled_features_diverge_at_a_rate_that_suits_scaled_ones_and_not_at_a
 
 
 @pytest.mark.parametrize("batch_size", [None, 7])
-def test_a_descent_that_begins_far_away_has_not_grown(batch_size):
+def test_a_descent_that_starts_far_away_has_not_grown(batch_size):
     X, y = make_regression()
     model = GDRegressor(optimizer="gd", init=np.full(6, 1e9), batch_size=batch_size, max_iter=30)
     model.set_params(tol=None, random_state=0).fit(X, y)

@@ -69,9 +69,7 @@ def assert_one(model, other):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
 @pytest.mark.parametrize("optimizer", ["auto", "momentum", "nesterov", "adam", "saga", "svrg"])
-def test_to_go_on_from_a_stored_fit_equals_never_having_stopped(
-    optimizer, batch_size, way, tmp_path
-):
+def test_continuing_a_stored_fit_equals_never_having_stopped(optimizer, batch_size, way, tmp_path):
     options = {"batch_size": batch_size, "schedule": "adaptive", "random_state": 0}
     model = GDRegressor(optimizer=optimizer, **options).partial_fit(X, Y).partial_fit(X, Y)
     again = WAYS[way](model, tmp_path)
@@ -86,7 +84,7 @@ def test_to_go_on_from_a_stored_fit_equals_never_having_stopped(
 
 
 @pytest.mark.parametrize("optimizer", RULES)
-def test_every_rule_goes_on_from_plain_data(optimizer):
+def test_every_rule_continues_from_plain_data(optimizer):
     model = GDRegressor(optimizer=optimizer, batch_size=7, random_state=0).partial_fit(X, Y)
     again = clone(model)
     again.__setstate__(model.__getstate__())
@@ -170,7 +168,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE)
-def test_a_state_that_is_not_whole_is_refused(change):
+def test_an_incomplete_state_is_refused(change):
     model = GDRegressor(optimizer="adam", batch_size=7).partial_fit(X, Y)
     with pytest.raises(ValueError, match="The stored GDRegressor is damaged, or of another"):
         GDRegressor().__setstate__(damaged(model.__getstate__(), change))
@@ -195,12 +193,12 @@ def size(model):
     return len(pickle.dumps(model))
 
 
-def test_where_nobody_goes_on_the_fit_is_little_more_than_its_coefficients(wide):
+def test_a_fit_that_is_not_to_continue_stores_little_more_than_its_coefficients(wide):
     least = size(SGDRegressor(max_iter=1, tol=None).fit(*wide))
     assert size(GDRegressor().fit(*wide)) < 1.1 * least
 
 
-def test_to_forget_leaves_the_coefficients_and_what_predicts(wide):
+def test_forget_keeps_the_coefficients_and_the_predictions(wide):
     least = size(SGDRegressor(max_iter=1, tol=None).fit(*wide))
     model = GDRegressor(optimizer="adam", max_iter=2, tol=None).fit(*wide)
     before = model.predict(wide[0])
@@ -211,7 +209,7 @@ def test_to_forget_leaves_the_coefficients_and_what_predicts(wide):
 
 
 @pytest.mark.parametrize("optimizer", ["auto", "adam"])
-def test_after_forgetting_a_stream_begins_at_the_parameters(optimizer):
+def test_after_forget_a_stream_starts_at_the_parameters(optimizer):
     model = GDRegressor(optimizer=optimizer).fit(X, Y).forget().forget()
     t, value = model.t_, model.objective(X, Y).value(model.parameters())
     model.partial_fit(X, Y)
@@ -223,7 +221,7 @@ def test_after_forgetting_a_stream_begins_at_the_parameters(optimizer):
     assert model.score(X, Y) > 0.9
 
 
-def test_a_fit_that_has_forgotten_goes_on_with_one_row_without_a_leap():
+def test_after_forget_a_fit_continues_with_one_row_without_a_jump():
     model = GDRegressor().fit(X, Y)
     before = model.predict(X)
     model.partial_fit(X[:1], Y[:1])

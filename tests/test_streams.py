@@ -54,7 +54,7 @@ def test_one_row_at_a_time_of_a_line_every_rule_learns_it(optimizer, center):
 @pytest.mark.parametrize(
     ("optimizer", "batch_size"), [*((rule, None) for rule in RULES), ("gd", 8), ("adam", 8)]
 )
-def test_a_first_chunk_that_is_nearly_constant_sets_no_rate_for_the_rest(optimizer, batch_size):
+def test_a_nearly_constant_first_chunk_does_not_fix_the_rate(optimizer, batch_size):
     rng = np.random.default_rng(1)
     chunks = [line(rng, 40, 1e-3), *[line(rng, 40) for _ in range(150)]]
     model = GDRegressor(optimizer=optimizer, batch_size=batch_size, alpha=1e-6)
@@ -62,7 +62,7 @@ def test_a_first_chunk_that_is_nearly_constant_sets_no_rate_for_the_rest(optimiz
     assert error(model) < 0.5
 
 
-def test_a_first_call_that_tells_nothing_leaves_the_rate_to_the_next():
+def test_a_first_call_without_information_leaves_the_rate_to_the_next():
     X, y = make_regression(n=40, p=3)
     for optimizer in ("gd", "lion"):
         for unit in (1e-6, 1e6):
@@ -90,7 +90,7 @@ STREAMS = {
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=15)
 @given(**STREAMS)
-def test_a_stream_at_the_automatic_rate_is_never_called_diverged(
+def test_a_stream_at_the_automatic_rate_is_never_reported_as_diverged(
     n, noise, unit, batch_size, weighing, form, optimizer, seed
 ):
     rng = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ def test_a_stream_at_the_automatic_rate_is_never_called_diverged(
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_several_targets_are_judged_each_on_its_own():
+def test_each_of_several_targets_is_tested_for_divergence_separately():
     rng = np.random.default_rng(2)
     model = GDRegressor(optimizer="gd")
     for _ in range(200):
@@ -119,7 +119,7 @@ def test_several_targets_are_judged_each_on_its_own():
 
 
 @pytest.mark.slow
-def test_a_stream_of_the_gabor_model_goes_on_where_chunks_differ():
+def test_a_stream_of_the_gabor_model_continues_when_chunks_differ():
     X, y = load_gabor(return_X_y=True)
     rng, model = np.random.default_rng(0), GDGaborRegressor(random_state=0, polish=False)
     start = model.partial_fit(X, y).score(X, y)
@@ -133,7 +133,7 @@ def test_a_stream_of_the_gabor_model_goes_on_where_chunks_differ():
 @pytest.mark.parametrize("n", [1, 40])
 @pytest.mark.parametrize("batch_size", [None, 8])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_stream_at_ten_over_l_is_called_diverged_and_predicts_nothing(n, batch_size):
+def test_a_stream_at_ten_over_l_is_reported_as_diverged_and_refuses_to_predict(n, batch_size):
     rng = np.random.default_rng(3)
     X, _ = line(rng, 2000)
     rows = np.column_stack([X, np.ones(len(X))])
@@ -146,7 +146,7 @@ def test_a_stream_at_ten_over_l_is_called_diverged_and_predicts_nothing(n, batch
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_growth_of_many_calls_is_seen_where_that_of_each_is_small():
+def test_small_growth_over_many_calls_is_detected():
     X, y = make_regression()
     rows = np.column_stack([X, np.ones(40)])
     limit = 2.0 / np.linalg.eigvalsh(rows.T @ rows / 40)[-1]
@@ -156,7 +156,7 @@ def test_the_growth_of_many_calls_is_seen_where_that_of_each_is_small():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_model_that_has_diverged_predicts_again_when_it_has_come_back():
+def test_a_diverged_model_predicts_again_after_its_objective_has_fallen():
     rng, model = np.random.default_rng(4), GDRegressor(optimizer="gd", learning_rate=10.0)
     assert first_divergence(model, [line(rng, 40) for _ in range(9)]) is not None
     model.set_params(learning_rate="auto", center=False)
@@ -168,7 +168,7 @@ def test_a_model_that_has_diverged_predicts_again_when_it_has_come_back():
     assert GDRegressor(optimizer="gd").fit(*line(rng, 40)).stop_reason_ == "converged"
 
 
-def test_growth_is_told_of_the_rows_of_the_call():
+def test_growth_is_reported_on_the_rows_of_the_call():
     X, y = make_regression()
     model = GDRegressor(optimizer="gd", center=False, learning_rate=0.01)
     model.partial_fit(X, 1e-3 * y).partial_fit(X, y)

@@ -82,7 +82,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("case", OPTIMIZERS)
-def test_a_broken_optimizer_is_told_its_law(case):
+def test_the_law_that_a_broken_optimizer_breaks_is_named(case):
     law, parent, members = OPTIMIZERS[case]
     with pytest.raises(AssertionError, match=f"^Broken.* breaks the law of {law}: "):
         check_optimizer(variant(parent, **members), compiled=False)
@@ -133,7 +133,7 @@ def soft(w, t):
 
 
 @pytest.mark.parametrize("case", PENALTIES)
-def test_a_broken_penalty_is_told_its_law(case):
+def test_the_law_that_a_broken_penalty_breaks_is_named(case):
     law, parent, members = PENALTIES[case]
     if law not in ("elastic", "the value"):
         members = {"elastic": lambda self: None} | members
@@ -175,7 +175,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("case", LOSSES)
-def test_a_broken_loss_is_told_its_law(case):
+def test_the_law_that_a_broken_loss_breaks_is_named(case):
     law, parent, members = LOSSES[case]
     with pytest.raises(AssertionError, match=f"^Broken.* breaks the law of {law}: "):
         check_loss(variant(parent, **members), compiled=False)
@@ -225,7 +225,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_a_broken_model_is_told_its_law(case):
+def test_the_law_that_a_broken_model_breaks_is_named(case):
     law, members = MODELS[case]
     with pytest.raises(AssertionError, match=f"^Broken.* breaks the law of {law}: "):
         check_model(variant(Linear, **members), compiled=False)
@@ -288,7 +288,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("case", SCHEDULES)
-def test_a_broken_schedule_is_told_its_law(case):
+def test_the_law_that_a_broken_schedule_breaks_is_named(case):
     law, parent, multiplier = SCHEDULES[case]
     with pytest.raises(AssertionError, match=f"^Broken.* breaks the law of {law}: "):
         check_schedule(variant(parent, multiplier=multiplier))

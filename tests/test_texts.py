@@ -54,7 +54,7 @@ def test_a_part_lists_every_name_of_its_table(cls, kind):
 
 
 @estimators
-def test_nothing_is_left_to_another_page(cls):
+def test_no_text_refers_to_another_page(cls):
     assert "As in" not in cls.__doc__
     assert "as in `GD" not in cls.__doc__
     assert not re.search(r"^ *\{\w+\}", cls.__doc__, flags=re.MULTILINE)

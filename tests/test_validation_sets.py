@@ -137,7 +137,7 @@ def test_a_scorer_that_takes_no_weights_is_given_none(scorer):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("split", ["held out", "given", "given as an array"])
 @pytest.mark.parametrize("kind", [GDRegressor, GDGaborRegressor])
-def test_a_frame_reaches_the_scorer_with_its_names_and_nobody_warns(library, split, kind):
+def test_a_frame_reaches_the_scorer_with_its_names_and_without_warnings(library, split, kind):
     frames = pytest.importorskip(library)
     X, y = make_regression(n=30, p=2)
     frame = frames.DataFrame(dict(zip(("left", "right"), X.T)))

@@ -88,7 +88,7 @@ def test_a_field_holds_its_declared_kind_whatever_it_was_given(cls, field):
 
 
 @pytest.mark.parametrize("value", [None, 0, 1, "no", "True", {}, [], [True], np.array([True])])
-def test_true_and_false_are_not_guessed(value):
+def test_true_and_false_are_not_suggested(value):
     with pytest.raises(TypeError, match="'averaged' parameter of Momentum must be True or False"):
         Momentum(averaged=value)
 
@@ -116,7 +116,7 @@ def parameters(cls):
 @pytest.mark.parametrize(
     ("cls", "name"), [*parameters(GDRegressor), *parameters(GDGaborRegressor)]
 )
-def test_every_parameter_of_an_estimator_is_of_use_or_refused_by_name(cls, name, capsys):
+def test_every_parameter_of_an_estimator_is_valid_or_refused_by_name(cls, name, capsys):
     few = {"max_iter": 2, "n_screen": 5, "n_init": 2}
     kept = few.keys() & cls().get_params().keys() - {name}
 
@@ -132,7 +132,7 @@ def test_every_parameter_of_an_estimator_is_of_use_or_refused_by_name(cls, name,
     "name",
     ["penalty", "l1_ratio", "alphas", "n_alphas", "eps", "fit_intercept", "tol", "max_iter"],
 )
-def test_every_argument_of_a_path_is_of_use_or_refused_by_name(name):
+def test_every_argument_of_a_path_is_valid_or_refused_by_name(name):
     few = {"n_alphas": 3, "max_iter": 2}
     assert mistakes(name, lambda value: skgd.path(X, Y, **few | {name: value})) == []
 
@@ -185,7 +185,7 @@ def arguments(functions):
 
 
 @pytest.mark.parametrize(("function", "name"), arguments(FUNCTIONS))
-def test_every_argument_of_a_function_is_of_use_or_refused_by_name(function, name):
+def test_every_argument_of_a_function_is_valid_or_refused_by_name(function, name):
     given = FUNCTIONS[function]
     assert mistakes(name, lambda value: function(**given | {name: value}), FEW_VALUES) == []
 
@@ -232,7 +232,7 @@ MAKERS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("cls", "maker", "name"), MAKERS)
-def test_every_argument_of_a_display_is_of_use_or_refused_by_name(shown, cls, maker, name):
+def test_every_argument_of_a_display_is_valid_or_refused_by_name(shown, cls, maker, name):
     make, given = getattr(getattr(displays, cls), maker), shown[cls, maker]
 
     def call(value):

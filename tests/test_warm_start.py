@@ -94,7 +94,7 @@ def test_a_warm_start_on_other_rows_finds_their_minimum():
         np.testing.assert_allclose(model.coef_, peer.coef_, atol=1e-6)
 
 
-def test_every_target_of_a_warm_start_begins_at_its_own_answer():
+def test_every_target_of_a_warm_start_starts_at_its_own_solution():
     X, Y = make_rows(targets=3)
     model = GDRegressor(penalty="l1", alpha=0.05, tol=1e-8, warm_start=True).fit(X, Y)
     ends, before = [curve[-1] for curve in model.loss_curve_], model.coef_.copy()
@@ -117,7 +117,7 @@ def test_a_stored_estimator_starts_warm_and_a_clone_cold():
     assert cold.fit(X, y).loss_curve_[0] == pytest.approx(0.5 * y.var())
 
 
-def test_a_warm_start_is_not_held_to_the_sign_of_the_last_answer():
+def test_a_warm_start_is_not_bound_to_the_signs_of_the_last_solution():
     X, y = make_rows()
     model = GDRegressor(penalty="l1", alpha=0.05, tol=1e-8, warm_start=True).fit(X, y)
     first = model.coef_.copy()

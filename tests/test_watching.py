@@ -118,7 +118,7 @@ def test_scoring_chooses_the_measure(scoring, measure):
     assert model.history_["validation_score"].max() == pytest.approx(measure(model.predict(X_VAL)))
 
 
-def test_watching_changes_nothing_about_the_descent():
+def test_monitoring_does_not_change_the_descent():
     for options in ({}, {"batch_size": 4, "optimizer": "adam"}):
         alone = GDRegressor(**options, **EXACT, record_path=True).fit(X, Y)
         watched = clone(alone).fit(X, Y, **validation_set())
@@ -263,7 +263,7 @@ def callback_module():
 
 
 @pytest.mark.parametrize("options", FORMS[:4])
-def test_a_callback_hears_of_every_epoch_and_of_no_batch(callback_module, options):
+def test_a_callback_is_called_every_epoch_and_for_no_batch(callback_module, options):
     counting = Counting()
     model = GDRegressor(**options, **EXACT).set_callbacks(counting).fit(X, Y)
     assert counting.begun == ["fit", *["epoch"] * 12]
@@ -289,7 +289,7 @@ def test_a_callback_stops_a_fit_within_a_pipeline(callback_module):
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2", None])
-def test_a_callback_follows_the_fastest_way_and_does_not_change_it(callback_module, penalty):
+def test_a_callback_follows_a_direct_solver_and_does_not_change_it(callback_module, penalty):
     counting = Counting()
     alone = GDRegressor(penalty=penalty, alpha=0.1, tol=1e-8).fit(X, Y)
     watched = clone(alone).set_callbacks(counting).fit(X, Y)
@@ -343,7 +343,7 @@ def test_callbacks_survive_a_clone_and_leave_nothing_in_the_pickle_of_a_fit(call
     assert not [name for name in vars(again) if "callback" in name and name != "_skl_callbacks"]
 
 
-def test_a_score_that_still_rises_at_the_last_epoch_is_said():
+def test_a_score_that_still_rises_at_the_last_epoch_gives_a_warning():
     model = GDRegressor(early_stopping=True, max_iter=2, learning_rate=1e-3)
     with pytest.warns(ConvergenceWarning, match="the validation score was still rising"):
         model.fit(X, Y, **validation_set())
@@ -352,7 +352,7 @@ def test_a_score_that_still_rises_at_the_last_epoch_is_said():
 # Lines
 
 
-def test_verbose_prints_a_line_an_epoch_ever_more_rarely(capsys):
+def test_verbose_prints_lines_at_growing_distances(capsys):
     GDRegressor(verbose=1, max_iter=60, tol=None).fit(X, Y, **validation_set())
     lines = capsys.readouterr().out.splitlines()
     assert [int(line.split()[1]) for line in lines] == [1, 2, 3, 5, 10, 20, 30, 50]

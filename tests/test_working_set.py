@@ -41,7 +41,7 @@ def lasso(X, y, share, tol=1e-4):
 
 
 @pytest.mark.parametrize("tol", 10.0 ** -np.arange(4, 10))
-def test_columns_at_odds_after_all_others_are_settled_are_let_in(tol):
+def test_columns_that_violate_optimality_after_a_solve_are_added(tol):
     X, y = make_correlated(60, 600, 20)
     model = lasso(X, y, 0.01, tol).fit(X, y)
     assert model.converged_
@@ -49,7 +49,7 @@ def test_columns_at_odds_after_all_others_are_settled_are_let_in(tol):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_products_kept_are_those_of_the_columns_in_the_set(weighted, monkeypatch):
+def test_the_stored_gram_matrix_is_that_of_the_working_set(weighted, monkeypatch):
     sets, sizes, extend = [], [], WorkingSet._extend
 
     def extended(self, new):
@@ -90,7 +90,7 @@ def test_a_path_through_a_set_that_drops_columns_is_that_of_single_fits(monkeypa
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
-def test_a_set_settled_by_glides_has_lassos_minimum(form, monkeypatch):
+def test_a_working_set_solved_by_conjugate_gradients_has_lassos_minimum(form, monkeypatch):
     glides = []
     monkeypatch.setattr(settle, "MANY", 20)
     monkeypatch.setattr(settle, "FIXED", 0.3)
@@ -120,7 +120,7 @@ def value(gram, q, w, limits):
     return 0.5 * w @ gram.G @ w - q @ w + limits[0] @ np.abs(w) + 0.5 * limits[1] @ w**2
 
 
-def test_a_glide_ends_where_the_equations_are_solved():
+def test_active_set_conjugate_gradients_end_at_the_solution_of_the_equations():
     gram, q, w, limits = equations(0)
     signs = np.sign(w)
     kept = signs != 0.0
@@ -138,7 +138,7 @@ def test_a_glide_ends_where_the_equations_are_solved():
 
 @pytest.mark.parametrize("step", [active_set_newton, lambda *args: active_set_cg(*args, tol=1e-9)])
 @pytest.mark.parametrize("seed", range(10))
-def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
+def test_subspace_steps_descend_and_no_weight_changes_its_sign(step, seed):
     gram, q, w, limits = equations(seed)
     v = w.copy()
     step(gram, v, q - gram.product(v), v != 0.0, limits)
@@ -148,7 +148,7 @@ def test_steps_descend_and_no_weight_changes_its_sign(step, seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_leap_that_may_drop_all_weights_ends_where_no_slope_is_left(seed):
+def test_an_active_set_step_that_may_drop_all_weights_ends_at_gradient_zero(seed):
     gram, q, w, limits = equations(seed, rows=20)
     few, v = w.copy(), w.copy()
     assert not active_set_newton(gram, few, q - gram.product(few), few != 0.0, limits, drops=4)
@@ -159,7 +159,7 @@ def test_a_leap_that_may_drop_all_weights_ends_where_no_slope_is_left(seed):
     np.testing.assert_allclose(slopes[v != 0.0], 0.0, atol=1e-9)
 
 
-def test_many_columns_that_depend_on_each_other_are_settled():
+def test_many_dependent_columns_are_solved():
     rng = np.random.default_rng(0)
     t = np.linspace(-1.0, 1.0, 80)
     X = np.cos(np.arange(1, 13) * np.arccos(t)[:, None]) + 1e-3 * rng.standard_normal((80, 12))
