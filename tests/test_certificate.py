@@ -16,7 +16,7 @@ from sklearn.linear_model import lasso_path
 
 import skgd
 from skgd import GDRegressor
-from skgd.objective.duality import Slack, Tuning, improved_bound
+from skgd.objective.duality import Slack, Tuning, certify, improved_bound
 
 SHARES = np.array([0.0, 1.0, 2.0, 0.0, 0.5, 1.0])
 STORAGES = {
@@ -262,3 +262,23 @@ def test_the_gap_includes_the_rounding_of_gradients(penalty):
     objective = model.objective(X, y)
     left = objective.value(model.coef_) - objective.value(truth)
     assert model.dual_gap_ >= left - 1e-12 * objective.null_objective
+
+
+def test_the_gap_at_a_point_does_not_depend_on_points_seen_before():
+    X, y = load_diabetes(return_X_y=True)
+    model = GDRegressor(penalty="l1", alpha=0.5, tol=1e-10).fit(X, y)
+    objective, start = model.objective(X, y), np.zeros(11)
+    before = objective.dual_gap(start)
+    assert objective.dual_gap(model.parameters()) < 1e-6 * y.var()
+    assert objective.dual_gap(start) == before
+
+
+def test_a_lower_bound_that_is_known_certifies_other_points():
+    X, y = load_diabetes(return_X_y=True)
+    model = GDRegressor(penalty="l1", alpha=0.5, tol=1e-10).fit(X, y)
+    objective, other = model.objective(X, y), 1.01 * model.parameters()
+    found = certify(objective, model.parameters())
+    left = objective.value(other) - objective.value(model.parameters())
+    gap = objective.dual_gap(other, found)
+    np.testing.assert_allclose(gap, objective.value(other) - found.lower_bound, rtol=1e-9)
+    assert left <= gap <= left + found.gap + 1e-12 * y.var()

@@ -140,7 +140,7 @@ def test_a_factor_that_does_not_resolve_its_columns_is_not_used():
     np.testing.assert_allclose(solver.theta, coef, rtol=1e-5)
     # a prediction is a sum of terms ten thousand times as large, whose rounding no gap is below
     rounding = 32.0 * np.finfo(float).eps * (np.abs(X) @ np.abs(coef)).max()
-    gap = solver.objective.dual_gap(solver.theta)
+    gap = solver.objective.dual_gap(solver.theta, solver.certificate)
     assert 0.0 <= gap <= 1e-9 * least + rounding * np.sqrt(2.0 * least)
 
 
@@ -163,7 +163,7 @@ def test_a_gap_is_never_negative(alpha, seed):
     for penalty in (L1(), L2()):
         solver = solve(X, y, weight, Tuning(), penalty, alpha, tol=1e-13)
         for shift in (0.0, 1e-9):
-            assert solver.objective.dual_gap(solver.theta + shift) >= 0.0
+            assert solver.objective.dual_gap(solver.theta + shift, solver.certificate) >= 0.0
 
 
 @pytest.mark.parametrize("storage", ["C", "CSR"])

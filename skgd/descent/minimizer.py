@@ -37,11 +37,14 @@ class Minimizer(abc.ABC):
         What the schedule multiplies; NaN where no step is taken.
     update_rule : UpdateRule or None
         None where no step is taken.
+    certificate : Certificate or None
+        A lower bound of the minimum that the way there has shown, with its point; None for none.
     resumable : bool
         Whether the run can be resumed by a later fit.
     """
 
-    outcome, selected, last, resumable = Outcome.RUNNING, None, 0, False
+    outcome, selected, last = Outcome.RUNNING, None, 0
+    certificate, resumable = None, False
 
     @property
     def theta(self):

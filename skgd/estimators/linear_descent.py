@@ -162,7 +162,8 @@ def _whole(descent, theta, offset):
 
 def _gap(descent, final):
     """Return the duality gap of the parameters as they are reported."""
-    return descent.objective.dual_gap(final.astype(float)[: descent.objective.d])
+    theta = final.astype(float)[: descent.objective.d]
+    return descent.objective.dual_gap(theta, descent.certificate)
 
 
 def _only(values):

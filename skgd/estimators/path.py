@@ -145,7 +145,8 @@ def path(
     for k, alpha in enumerate(alphas):
         solver.set_alpha(alpha)
         solver.minimize(max_iter)
-        coefs[:, k], gaps[k] = solver.theta, solver.objective.dual_gap(solver.theta)
+        coefs[:, k] = solver.theta
+        gaps[k] = solver.objective.dual_gap(solver.theta, solver.certificate)
         n_iters.append(solver.record.n_epochs)
         if not solver.outcome.settled:
             warn(

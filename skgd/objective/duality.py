@@ -1,10 +1,10 @@
-"""Lower bounds of the least value of a squared error with elastic costs, by duality.
+"""Lower bounds of the minimum of a squared error with an elastic penalty, by duality.
 
-With costs ``a |w| + b w^2 / 2`` every vector v over the rows gives the lower bound
+With the penalty ``a |w| + b w^2 / 2`` every vector v over the rows gives the lower bound
 ``mean(v y) - mean(v^2) / 2 - sum (|X^T S v / n| - a)_+^2 / (2 b)``, where b = 0 asks that no slope
 ``X^T S v / n`` exceeds a, and an intercept that v has mean zero. `dual_value` tries multiples of a
 residual; `improved_bound` first projects it, so that the slopes of unpenalised columns vanish and
-those of columns in use are what they are at the minimum.
+those of the active columns are what they are at the minimum.
 
 References
 ----------
@@ -20,22 +20,45 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 from skgd.objective.least_squares import newton_step, triangle
 
 EPS = np.finfo(float).eps
-HUGE = 1e150  # a share whose products are numbers
+ROUNDING = 8.0 * EPS  # of the length of a column times that of the terms of the residual
+MAX_MULTIPLE = 1e150  # of a residual, whose square is a number
 
 
 class Tuning(NamedTuple):
-    """How much a better bound may cost."""
+    """How much a better bound may cost. Worked out, not measured."""
 
-    flops: float = 1e9  # multiply-adds of a factor of the columns in use: about 0.1 s
+    flops: float = 1e9  # multiply-adds of a factor of the active columns: about 0.1 s
     rounds: int = 4  # in which columns join those whose slopes are set
     products: int = 1000  # with the data, where unpenalised columns are too many for a factor
+    negligible_gap: float = 1e-6  # of the best constant's objective: not worth another factor
 
 
 TUNING = Tuning()
 
 
+class Certificate(NamedTuple):
+    """What proves how far a point can be from the minimum."""
+
+    theta: np.ndarray | None  # (d,), None for no point
+    value: float  # F there
+    lower_bound: float  # of F everywhere
+
+    @property
+    def gap(self):
+        """How far F at the point can be above its minimum."""
+        return max(0.0, self.value - self.lower_bound)
+
+
+class DualPoint(NamedTuple):
+    """What the dual objective needs to know of a residual: means of its products."""
+
+    target: float  # with y
+    square: float  # with itself
+    slopes: np.ndarray  # (p,), with the columns
+
+
 class Slack(NamedTuple):
-    """By how much slopes may exceed their bounds, as rounding makes them, and what that costs.
+    """By how much rounding lets slopes exceed their bounds, and what the excess costs.
 
     A slope beyond its bound lowers the dual value by its excess times the size of the weight at
     the minimum. There ``sum a |w|`` is at most F at any point; of weights that are not penalised,
@@ -53,31 +76,77 @@ class Slack(NamedTuple):
         told = (a > 0.0) & (a * largest >= EPS * self.objective)  # what a weight costs is seen
         bounded, free = hard & told, hard & ~told
         with np.errstate(over="ignore"):
-            excess = np.minimum(sizes[bounded] / a[bounded] - 1.0, HUGE).max(initial=0.0)
+            excess = sizes[bounded] / a[bounded] - 1.0
+        excess = np.minimum(excess, MAX_MULTIPLE).max(initial=0.0)
         return excess * self.objective + abs(slopes[free] @ self.weights[free])
 
 
-def dual_value(target, square, slopes, strengths, positive, slack):
+def slack_at(objective, w, value):
+    """Return the slack at weights w, where F is ``value``."""
+    squares = objective.column_curvature[: objective.p]
+    centre = 0.0 if objective.centre is None else objective.centre
+    lengths = np.sqrt(squares + centre**2)  # of the columns, as they are stored
+    target_length = np.sqrt(objective.weight @ objective.y**2 / objective.n)
+    return Slack(ROUNDING * lengths * (target_length + lengths @ np.abs(w)), w, value)
+
+
+def certify(objective, theta, known=None, tuning=TUNING):
+    """Return the certificate of a point.
+
+    The lower bound is the best of the one that is known, that of the residual at the point, scaled
+    into the dual's feasible set, and, where these leave a gap that is not negligible, that of
+    `improved_bound`.
+
+    Parameters
+    ----------
+    objective : Objective
+        With a squared error and an elastic penalty.
+    theta : ndarray of shape (d,)
+    known : Certificate or None
+        Of this point, or of another.
+    tuning : Tuning
+    """
+    if known is not None and np.array_equal(theta, known.theta):
+        return known
+    y, weight, n = objective.y, objective.weight, objective.n
+    bound = 0.0 if known is None else known.lower_bound
+    negligible = tuning.negligible_gap * objective.null_objective
+    residual = y - objective.predict(theta)
+    square = weight @ residual**2 / n
+    value = 0.5 * square + objective.penalty_term(theta)
+    if value - bound <= negligible:
+        return Certificate(theta, value, bound)
+    if objective.d > objective.p:
+        residual -= weight @ residual / n
+        y = y - weight @ y / n
+        square = weight @ residual**2 / n
+    point = DualPoint(weight @ (residual * y) / n, square, objective.rmatvec(residual))
+    slack = slack_at(objective, theta[: objective.p], value)
+    bound = max(bound, dual_value(objective, point, slack))
+    if value - bound > negligible:
+        improved = improved_bound(objective, residual, y, point.slopes, slack, tuning)
+        bound = max(bound, improved)
+    return Certificate(theta, value, bound)
+
+
+def dual_value(objective, point, slack):
     """Return the dual objective at the best multiple c of a residual that is tried.
 
     Parameters
     ----------
-    target, square : float
-        The means of the residual's products with y and with itself.
-    slopes : ndarray of shape (p,)
-    costs : (ndarray of shape (p,), ndarray of shape (p,))
-        a and b.
-    positive : bool
-        Whether weights are not negative, and slopes may be.
+    objective : Objective
+    point : DualPoint
+        Of the residual.
     slack : Slack
     """
+    (a, b), positive = objective.resolved_strengths, objective.positive
+    target, square, slopes = point
     if square == 0.0:
         return 0.0
-    (a, b), rounding = strengths, slack.rounding
     slopes = np.maximum(slopes, 0.0) if positive else slopes
     sizes, soft = np.abs(slopes), b > 0.0
     steep = sizes > 0.0
-    reach = (a + rounding)[steep] / np.maximum(sizes, rounding)[steep]
+    reach = (a + slack.rounding)[steep] / np.maximum(sizes, slack.rounding)[steep]
     inside = reach.min(initial=np.inf)
     feasible = reach[~soft[steep]].min(initial=np.inf) if soft.any() else inside
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
@@ -86,7 +155,7 @@ def dual_value(target, square, slopes, strengths, positive, slack):
     def dual(c):
         value, excess = c * target - 0.5 * c**2 * square, np.maximum(abs(c) * sizes - a, 0.0)
         value -= 0.5 * (excess[soft] ** 2 / b[soft]).sum()
-        return value - slack.cost(c * slopes, strengths)
+        return value - slack.cost(c * slopes, (a, b))
 
     return max(map(dual, candidates))
 
@@ -94,9 +163,9 @@ def dual_value(target, square, slopes, strengths, positive, slack):
 def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     """Return a lower bound from what is left of a residual when some columns explain their part.
 
-    These are first the unpenalised columns, then the columns in use, by a Newton step: those with
-    a weight and those whose slope is beyond its cost. Where that sends other slopes beyond their
-    costs, their columns join.
+    These are first the unpenalised columns, then the active columns, by a Newton step: those with
+    a weight and those whose slope exceeds a. Where that sends other slopes beyond their bounds,
+    their columns join.
 
     Parameters
     ----------
@@ -115,20 +184,20 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     (a, b), weight, n, best = objective.resolved_strengths, objective.weight, objective.n, 0.0
     w = slack.weights
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
-    used = (w != 0.0) | (_size(slopes, objective.positive) > a)
-    unpenalised = used & (a == 0.0) & (b == 0.0)
-    first = [unpenalised] if unpenalised.any() and (unpenalised != used).any() else []
-    for columns in (*first, *[used] * tuning.rounds):
+    active = (w != 0.0) | (_size(slopes, objective.positive) > a)
+    unpenalised = active & (a == 0.0) & (b == 0.0)
+    first = [unpenalised] if unpenalised.any() and (unpenalised != active).any() else []
+    for columns in (*first, *[active] * tuning.rounds):
         v = _unexplained(objective, np.flatnonzero(columns), w, residual, signs, tuning)
         if v is None:
             break
         g = objective.rmatvec(v)
-        point = weight @ (v * y) / n, weight @ (v * v) / n, g
-        best = max(best, dual_value(*point, (a, b), objective.positive, slack))
-        joining = (_size(g, objective.positive) > a + slack.rounding) & ~used
-        if columns is used and not joining.any():
+        point = DualPoint(weight @ (v * y) / n, weight @ (v * v) / n, g)
+        best = max(best, dual_value(objective, point, slack))
+        joining = (_size(g, objective.positive) > a + slack.rounding) & ~active
+        if columns is active and not joining.any():
             break
-        used |= joining & (columns is used)
+        active |= joining & (columns is active)
         signs = np.where(joining, np.sign(g), signs)
     return best
 

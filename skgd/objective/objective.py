@@ -15,12 +15,11 @@ from skgd.kernels.problem import Data, Parts, State
 from skgd.kernels.row_kernels import loss_terms
 from skgd.kernels.rows import rows_of
 from skgd.kernels.sums import column_means, column_squares, in_range, matvec, rmatvec, row_squares
-from skgd.objective.duality import Slack, dual_value, improved_bound
+from skgd.objective.duality import certify
 from skgd.objective.matrix import lanczos_bound
 from skgd.objective.second_order import RowDerivatives
 
 ROUNDING = 8.0 * np.finfo(float).eps  # of the lengths of a column and of the residual's terms
-CLOSE = 1e-6  # of the best constant's objective: a gap that is not worth another factor
 NOTICED = 1e-18  # of the square of a column: an l2 part that changes it
 FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
@@ -90,12 +89,11 @@ class Objective(RowDerivatives):
         self.data = Data(
             rows_of(X), y, weight, shift, self._penalty_strength(), floor, held, self.p
         )
-        self._known, self._bound = (None, np.inf), 0.0
 
     def with_alpha(self, alpha):
         """Return the objective for another alpha, with all that is known of the data term."""
         other = Objective.__new__(Objective)
-        vars(other).update(vars(self), alpha=float(alpha), _known=(None, np.inf), _bound=0.0)
+        vars(other).update(vars(self), alpha=float(alpha))
         other.data = self.data._replace(penalty_strength=other._penalty_strength())
         for known in ("elastic_strengths", "resolved_strengths"):
             vars(other).pop(known, None)
@@ -331,80 +329,21 @@ class Objective(RowDerivatives):
         smooth = self.data.penalty_strength * self.penalty.curvature()
         return v @ self._hessian_vector_product(v) + smooth @ (v * v)
 
-    def dual_gap(self, theta):
+    def dual_gap(self, theta, certificate=None):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
 
-        For the squared error with elastic costs; infinite otherwise. The bound is the best of
-        that of the residual at theta, scaled into the dual's feasible set, of those of the points
-        seen before and, where these leave more than `CLOSE` of the best constant's objective,
-        of the residual less what the columns in use would explain of it.
+        For the squared error with an elastic penalty; infinite otherwise.
+
+        Parameters
+        ----------
+        theta : array-like of shape (d,)
+        certificate : Certificate or None
+            What a solver has found out about the minimum.
         """
         theta = self.as_parameters(theta)
         if not self.quadratic or self.elastic_strengths is None:
             return np.inf
-        known, primal, *point = self._known
-        if known is not theta and not (known is not None and np.array_equal(theta, known)):
-            primal = self._measure(np.asarray(theta, dtype=float))
-        elif point:
-            primal += self.penalty_term(theta)
-            self._bound_from(self._slack(theta, primal), *point)
-            self._known = known, primal
-        return max(0.0, primal - self._bound)
-
-    def _measure(self, theta):
-        """Return F at some parameters, and learn what can be of its minimum."""
-        w, y, weight, n = theta[: self.p], self.y, self.weight, self.n
-        residual = y - self.predict(theta)
-        square = weight @ residual**2 / n
-        primal = 0.5 * square + self.penalty_term(theta)
-        if primal - self._bound <= CLOSE * self.null_objective:
-            return primal
-        if self.d > self.p:
-            residual -= weight @ residual / n
-            y = y - weight @ y / n
-            square = weight @ residual**2 / n
-        slopes = self.rmatvec(residual)
-        slack = self._slack(w, primal)
-        self._bound_from(slack, weight @ (residual * y) / n, square, slopes)
-        if primal - self._bound > CLOSE * self.null_objective:
-            bound = improved_bound(self, residual, y, slopes, slack)
-            self._bound = max(self._bound, bound)
-        return primal
-
-    def remember(self, theta, target, square, slopes):
-        """Keep what the duality gap of some parameters needs of the rows.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (d,)
-            With d = p.
-        target, square : float
-            The mean products of the residual with y, and with itself.
-        slopes : ndarray of shape (p,)
-            Its mean products with the columns.
-        """
-        self._known = theta, 0.5 * square, target, square, slopes
-
-    def _bound_from(self, slack, target, square, slopes):
-        """Keep the highest lower bound of the minimum."""
-        bound = dual_value(target, square, slopes, self.resolved_strengths, self.positive, slack)
-        self._bound = max(self._bound, bound)
-
-    def _slack(self, w, value):
-        """Return what rounding of the residual makes of the slope of each weight."""
-        size = self._target_length + self._lengths @ np.abs(w)
-        return Slack(ROUNDING * self._lengths * size, w, value)
-
-    @cached_property
-    def _target_length(self):
-        """The root of the mean square of y."""
-        return float(np.sqrt(self.weight @ self.y**2 / self.n))
-
-    @cached_property
-    def _lengths(self):
-        """The root of every column's mean square, seen from zero."""
-        squares = self.column_curvature[: self.p]
-        return np.sqrt(squares if self.centre is None else squares + self.centre**2)
+        return certify(self, theta, certificate).gap
 
     @cached_property
     def column_means(self):

@@ -18,6 +18,7 @@ import numpy as np
 from skgd.descent.minimizer import Minimizer
 from skgd.descent.outcome import Outcome
 from skgd.descent.record import Record
+from skgd.objective.duality import Certificate, DualPoint, dual_value, slack_at
 from skgd.solvers.conjugate_gradient import Tuning as SmoothTuning
 from skgd.solvers.quadratic import Quadratic
 from skgd.solvers.smooth import smooth
@@ -113,6 +114,7 @@ class AutoSolver(Minimizer):
         self.problem, self._working_set = Quadratic(objective, tol), None
 
     def _begin_record(self):
+        self._certificate, self._uncertified = Certificate(None, math.inf, 0.0), None
         self.record, self.outcome = Record(), Outcome.RUNNING
         self.learning_rate, self.update_rule = math.nan, None
 
@@ -120,6 +122,17 @@ class AutoSolver(Minimizer):
     def n_updates(self):
         """How often the gradient of the data has been computed."""
         return self.record.n_epochs
+
+    @property
+    def certificate(self):
+        """The latest point of the direct solvers, with the best lower bound of the minimum."""
+        if self._uncertified is not None:
+            (w, point), self._uncertified = self._uncertified, None
+            value = 0.5 * point.square + self.objective.penalty_term(w)
+            bound = dual_value(self.objective, point, slack_at(self.objective, w, value))
+            bound = max(bound, self._certificate.lower_bound)
+            self._certificate = Certificate(w, value, bound)
+        return self._certificate
 
     def set_alpha(self, alpha):
         """Begin anew for another alpha, at the iterate; columns and their products are kept."""
@@ -130,6 +143,7 @@ class AutoSolver(Minimizer):
     def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
         self.objective = self.slopes = self.problem = self._working_set = self._monitor = None
+        self._uncertified = None
 
     def minimize(self, n_epochs, monitor=None):
         """Go to the minimum, by at most so many passes over the data."""
@@ -173,10 +187,10 @@ class AutoSolver(Minimizer):
         measures = problem.measures(w, slopes, residual)
         total, worst = 0.5 * measures[1] + omega, max(0.0, float(scaled_residual.max()))
         step, slope, point = w - self.iterate, slopes - problem.l2_strength * w, w.copy()
-        self.objective.remember(point, *measures, slopes)
+        self._uncertified = point, DualPoint(*measures, slopes)
         if not math.isfinite(total):
             self.outcome = Outcome.NONFINITE
-        elif worst <= self.tol and self.objective.dual_gap(point) <= self.gap_goal:
+        elif worst <= self.tol and self.certificate.gap <= self.gap_goal:
             self.stop(Outcome.CONVERGED)
         elif worst <= problem.goal:
             problem.goal = TIGHTER * worst
