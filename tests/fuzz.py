@@ -223,7 +223,7 @@ def sparse_cases(seed):
 
 
 class Foreign:
-    """What only numpy can read."""
+    """Arrays that only numpy can read."""
 
     def __init__(self, a):
         self.a = a
@@ -359,7 +359,7 @@ def dense_cases(seed):
 
 
 def is_sensible(place, wrong):
-    """Whether there is a meaning in what is wrong elsewhere."""
+    """Whether an invalid value of other arrays is valid here."""
     return (
         wrong in ("dates", "records")  # which numpy reads as numbers
         or (place.startswith("X") and wrong == "sparse")

@@ -1,4 +1,4 @@
-"""What alpha means: that of Lasso, and how to go from there to the neighbours."""
+"""What alpha means: the same as in Lasso, with the factors of other estimators."""
 
 import numpy as np
 import pytest

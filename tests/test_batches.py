@@ -1,4 +1,4 @@
-"""Laws of smaller batches: what a centred one adds up, and the rates of ragged and heavy ones."""
+"""Smaller batches: centring, and the automatic rates of momentum and of unequal batches."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_on_batches_momentum_moves_as_far_as_plain_descent_over_many_steps(rule)
 
 @pytest.mark.parametrize("beta", [0.9, 0.99])
 def test_momentum_on_batches_has_no_more_noise_than_plain_descent(beta):
-    """With targets of noise alone, at rates such that both move as far in the long run."""
+    """The targets are noise; the rates are such that both move as far over many steps."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((400, 2)), rng.standard_normal(400)
     options = {"batch_size": 4, "penalty": None, "fit_intercept": False, "random_state": 0}

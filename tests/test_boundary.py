@@ -1,6 +1,6 @@
-"""Nothing that a user passes ends the process: a fuzz of what compiled code reads.
+"""No input of a user crashes the process: a fuzz test of the arrays that compiled code reads.
 
-Each group of cases runs in a process of its own, whose last line names the case that it died in.
+Each group of cases runs in its own process, whose last line names the case of a crash.
 """
 
 import subprocess

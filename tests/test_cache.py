@@ -1,6 +1,6 @@
-"""Compiled loops on disk: found again, never stale, and nothing allocated while they run.
+"""Compiled loops on disk: they are found again, are never stale, and allocate nothing.
 
-Every test looks at processes of their own, whose cache is a directory of the test's.
+Every test starts its own processes, whose cache is a directory of the test.
 """
 
 import json
@@ -52,7 +52,7 @@ ONE_FIT = "from fitting import *; from rule import Share; show(weight_and_hits(S
 
 
 class Place:
-    """A directory with modules, and the processes that run in it on a cache of their own."""
+    """A directory with modules, and processes that run in it with their own cache."""
 
     def __init__(self, folder, package=PACKAGE):
         self.folder, self.cache = folder, folder / "cache"

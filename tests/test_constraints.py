@@ -1,4 +1,4 @@
-"""What a descent is held to: signs, penalties of unequal strength, gradients of limited size."""
+"""Constraints of a descent: signs, penalty weights per feature, and clipped gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""To go on: partial_fit and warm_start continue a descent, rather than begin another."""
+"""partial_fit and warm_start continue a descent."""
 
 import pickle
 from itertools import pairwise

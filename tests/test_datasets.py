@@ -1,4 +1,4 @@
-"""The data whose truth is known, against scipy's search of the whole box."""
+"""The data with known truth, against scipy's search of the whole box."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""The loop: every iterate against a slow twin, and the laws of batches, seeds and pauses."""
+"""The loop: every iterate against a slow reference, and laws of batches, seeds and pauses."""
 
 import pickle
 from itertools import pairwise, permutations

@@ -1,4 +1,4 @@
-"""Each way of the direct solver, forced by its tuning, leads to the minimum of scikit-learn's."""
+"""Each direct solver, forced by its tuning, finds the minimum of scikit-learn."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The displays' contract, and curves over the time of a descent."""
+"""The API of the displays, and loss curves."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Legends stay off the data and name what is drawn; lines and marks that coincide stay visible."""
+"""Legends are outside of the data; overlapping lines and marks stay visible."""
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -48,7 +48,7 @@ KINDS = ["surface", "surface in three dimensions", "curves", "fits", "steps"]
 
 
 def assert_clear(display):
-    """Assert that the legend lies in the figure, and on nothing of the axes."""
+    """Assert that the legend is inside of the figure and outside of the axes."""
     display.figure_.canvas.draw()
     legend = display.ax_.get_legend()
     box, room = legend.get_window_extent(), display.ax_.get_window_extent()

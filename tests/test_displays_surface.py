@@ -1,4 +1,4 @@
-"""Loss surfaces, the fits that stand for their points, and both in motion."""
+"""Loss surfaces, fitted curves, and their animation."""
 
 import base64
 

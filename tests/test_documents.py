@@ -1,4 +1,4 @@
-"""What README.md and the examples say is true."""
+"""README.md and the examples are true."""
 
 import ast
 import contextlib

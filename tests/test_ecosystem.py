@@ -1,4 +1,4 @@
-"""GDRegressor among scikit-learn's tools: cloned, searched over, stored, and in a chain."""
+"""GDRegressor with scikit-learn's tools: clone, searches, storage and pipelines."""
 
 import pickle
 

@@ -48,7 +48,7 @@ def expected_failures(estimator):
 
 
 def cases():
-    """Yield every estimator with every check; those that are to fail must."""
+    """Yield every estimator with every check; expected failures must fail."""
     for estimator in [*WHOLE, *PACKETS, *BATCHES]:
         failures = expected_failures(estimator)
         for model, check in estimator_checks_generator(estimator, mark=None):

@@ -1,4 +1,4 @@
-"""Numbers of any size are fitted as others are, or refused with the cure, without a warning."""
+"""Data of any scale are fitted, or refused with advice, without a warning."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def make_problem(dtype=np.float64):
 
 
 def refusal_of(model, X, y):
-    """Fit; return what is said where that is refused, else None."""
+    """Fit; return the message of a refusal, otherwise None."""
     try:
         model.fit(X, y)
     except ValueError as refusal:

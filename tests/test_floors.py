@@ -1,7 +1,7 @@
-"""Who may import whom: the floors of the package, read off its sources.
+"""Which file may import which: the layers of the package, checked in its sources.
 
-A file may import the standard library (the parts: `math` alone), files of its own package,
-and what stands beside its name in `FLOORS`. A file that is added must be put there.
+A file may import the standard library (the parts only `math`), files of its own package, and the
+entries for its name in `FLOORS`. A new file needs an entry there.
 """
 
 import ast

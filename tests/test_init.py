@@ -1,4 +1,4 @@
-"""A start that names its parameters is the start of the same numbers in order."""
+"""A start with named parameters equals the array of the same numbers."""
 
 import pickle
 

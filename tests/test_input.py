@@ -1,4 +1,4 @@
-"""The kinds of data that a fit reads, in place where it can, and those that it refuses."""
+"""The kinds of data that a fit reads, if possible in place, and those that it refuses."""
 
 import re
 import tracemalloc

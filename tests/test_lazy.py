@@ -1,4 +1,4 @@
-"""The lazy form for sparse rows: the same descent, at the cost of the non-zeros."""
+"""Lazy updates for sparse rows: the same descent, at the cost of the nonzero entries."""
 
 from types import FunctionType
 

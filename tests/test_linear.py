@@ -1,4 +1,4 @@
-"""What a fit of GDRegressor finds, and what must not make a difference to it."""
+"""The solutions of GDRegressor, and their invariances."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The laws of the table of losses, and losses of a user's own."""
+"""The laws of the table of losses, and custom losses."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is said of words, values and attributes that are not there, and of rates too high."""
+"""Messages about unknown names, values and attributes, and about rates that are too high."""
 
 import copy
 import inspect
@@ -276,7 +276,7 @@ def test_copies_and_pickles_use_no_missing_attribute(fitted):
 
 
 class Unknown(Optimizer):
-    """Plain descent, of whose stability nothing is said."""
+    """Plain descent that declares no stability limit."""
 
     def step(self, g, memory, j, shared):
         return g, 1.0
@@ -381,7 +381,7 @@ class Steep(Loss):
     def slope(self, f, y):
         return 4.0 * (f - y) ** 3
 
-    def second(self, f, y):
+    def second_derivative(self, f, y):
         return 12.0 * (f - y) ** 2
 
 

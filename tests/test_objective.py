@@ -1,4 +1,4 @@
-"""The objective: value and slope against differences, and a dual gap that is an upper bound."""
+"""The objective: value and gradient against differences, and the dual gap as an upper bound."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Paths of coefficients, held against scikit-learn's and against single fits."""
+"""Paths of coefficients, compared with scikit-learn and with single fits."""
 
 import numpy as np
 import pytest

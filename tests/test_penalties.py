@@ -1,4 +1,4 @@
-"""The laws of the table of penalties, and a penalty of a user's own."""
+"""The laws of the table of penalties, and a custom penalty."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The automatic rate: bounds of the curvature against eigenvalues, and what it promises."""
+"""The automatic rate: curvature bounds against eigenvalues, and its guarantees."""
 
 import math
 from itertools import combinations, product

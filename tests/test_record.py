@@ -1,6 +1,6 @@
-"""What is promised of the record, of every minimizer: the direct solvers, every rule, every model.
+"""The record of every minimizer: the direct solvers, every optimizer and every model.
 
-The record is read as a user reads it: by name, as a frame, and by the displays.
+The tests read the record as users do: by name, as a frame, and through the displays.
 """
 
 import warnings
@@ -63,7 +63,7 @@ def objective_at(model, rows, y, weight=None):
 
 
 def assert_whole(history, curve, direct=False, full=True, called=1):
-    """Check what the entries of one record say about each other."""
+    """Check that the entries of one record agree with each other."""
     n = len(curve)
     assert n >= 2
     assert {name: np.shape(values) for name, values in history.items()} == dict.fromkeys(
@@ -88,7 +88,7 @@ def assert_whole(history, curve, direct=False, full=True, called=1):
 
 
 def assert_drawn(model, rows, y):
-    """Let everything that reads a record read it."""
+    """Read the record in all public ways."""
     by = {by: LossCurveDisplay.from_estimator(model, by=by) for by in ("epoch", "seconds")}
     n = len(model.loss_curve_)
     np.testing.assert_array_equal(by["epoch"].times[0], np.arange(n))

@@ -1,4 +1,4 @@
-"""What is kept of a descent: its history by epochs, every k-th update, and the mean of all."""
+"""The record of a descent: history by epochs, every k-th update, and the average."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Variance reduction: SAGA and SVRG, iterate by iterate, and that they arrive."""
+"""Variance reduction: SAGA and SVRG, iterate by iterate, and their convergence."""
 
 import numpy as np
 import pytest

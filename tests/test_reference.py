@@ -1,4 +1,4 @@
-"""The other roads to the minimum, against numpy's and scikit-learn's."""
+"""The reference solutions, against numpy and scikit-learn."""
 
 import numpy as np
 import pytest

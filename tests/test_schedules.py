@@ -1,4 +1,4 @@
-"""The laws of the table of schedules, and what a schedule does to a descent."""
+"""The laws of the table of schedules, and their effect on a descent."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Where descents begin, and that the best of them ends in the best minimum there is."""
+"""The starts of descents; the best of them ends in the global minimum."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Settings that change between two calls: every parameter goes on, begins anew or is refused."""
+"""Parameters that change between two calls: each continues, starts anew or is refused."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The check of the built site sees what readers would see: on pages with one fault each."""
+"""The check of the built site finds faults, on pages with one fault each."""
 
 import sys
 from pathlib import Path

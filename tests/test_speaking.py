@@ -1,4 +1,4 @@
-"""Where a warning points, and how often a search speaks of what has diverged."""
+"""The line that a warning points to, and the number of warnings in a search."""
 
 import linecache
 import warnings

@@ -1,4 +1,4 @@
-"""Slopes and bends of the whole data against differences, and what is said of where it ends."""
+"""Derivatives on all rows against differences, and the classification of stationary points."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""How a descent ends: converged, on a plateau, out of epochs, or diverged, and what it says."""
+"""The end of a descent: converged, plateau, max_iter or diverged, and its messages."""
 
 import re
 
@@ -63,7 +63,7 @@ def named_rate(text):
 
 
 def assert_consistent(model, n, max_iter):
-    """Check what the attributes of the record say about each other."""
+    """Check that the attributes of the record agree with each other."""
     assert model.converged_ == (model.stop_reason_ in ("converged", "plateau"))
     assert 1 <= model.n_iter_ <= max_iter
     assert model.t_ == model.n_iter_ * -(-n // (model.batch_size or n))

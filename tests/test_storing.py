@@ -1,4 +1,4 @@
-"""Stored estimators: plain data that go on, are checked when they are read, and can be small."""
+"""Stored estimators: plain data that continue, are validated when loaded, and can be small."""
 
 import copy
 import pickle
@@ -59,7 +59,7 @@ WAYS = {
 
 
 def assert_one(model, other):
-    """Check that two fits are one, in all that they tell."""
+    """Check that two fits have equal attributes."""
     names = [name for name in vars(model) if name.endswith("_") and name != "history_"]
     assert {*names, "history_"} <= set(vars(other))
     for name in names:

@@ -1,4 +1,4 @@
-"""Streams: growth is judged on the rows of a call, and rates fit what has come by."""
+"""Streams: divergence is measured on the rows of a call, and rates fit all rows so far."""
 
 from contextlib import suppress
 

@@ -1,7 +1,6 @@
-"""Sums over rows are those of float64, whatever the data are stored in and how large their means.
+"""Sums over rows have float64 precision for every storage of the data and for large means.
 
-References are computed in extended precision where that is more than float64, and by centring the
-data first where it is not.
+References use extended precision if it is more than float64; otherwise they centre the data first.
 """
 
 import numpy as np

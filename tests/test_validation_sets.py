@@ -1,4 +1,4 @@
-"""What is held out for validation, and what those who score it are given."""
+"""The held-out rows of a validation, and the arguments of scorers."""
 
 import warnings
 
@@ -15,7 +15,7 @@ FAST = {"optimizer": "nesterov", "max_iter": 5, "tol": None, "random_state": 0}
 
 
 class Scores:
-    """A scorer of one's own that keeps what it was given, and has a mean error of least size."""
+    """A custom scorer that stores its arguments and returns minus the mean absolute error."""
 
     def __init__(self):
         self.calls = []
@@ -87,7 +87,7 @@ def test_the_weights_of_the_rows_that_a_hold_out_leaves_are_theirs():
 @pytest.mark.filterwarnings("ignore:GDRegressor diverged")  # of rows that are not the first
 @pytest.mark.parametrize("scale", [1.0, 5.0])
 def test_the_sum_of_weights_after_a_hold_out_is_that_of_the_rows_left(scale):
-    """Constant columns and targets, so that the running mean of y is the whole answer."""
+    """Constant columns and targets, so that the running mean of y is the whole solution."""
     X, ones = np.zeros((20, 1)), np.ones(20)
     model = early(Scores(), validation_fraction=0.25).fit(X, 2.0 * ones, scale * ones)
     model.set_params(early_stopping=False).partial_fit(X[:10], -1.0 * ones[:10])

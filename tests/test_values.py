@@ -1,6 +1,6 @@
-"""Values that make no sense, for every field of every part and every argument of the surface.
+"""Unusual values for every field of every part and every public argument.
 
-Each is either of use or refused by a TypeError or a ValueError that names the parameter.
+Each is either valid, or refused by a TypeError or a ValueError that names the parameter.
 """
 
 import inspect
@@ -142,7 +142,7 @@ def test_every_argument_of_a_path_is_valid_or_refused_by_name(name):
     "name", ["average", "record_path", "batch_size", "max_iter", "n_iter_no_change"]
 )
 def test_the_largest_numbers_are_infinity_to_a_descent(name, size):
-    """An average, a record or a cut that never comes changes nothing."""
+    """An average, a record or a cut that never happens changes nothing."""
     plain = GDRegressor(optimizer="gd", learning_rate=0.1, max_iter=5000, tol=1e-8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -1,4 +1,4 @@
-"""A warm start of the default optimizer begins at the last answer and ends as a cold fit does."""
+"""A warm start of the default optimizer starts at the last solution and ends like a cold fit."""
 
 import pickle
 

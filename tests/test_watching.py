@@ -1,4 +1,4 @@
-"""Who looks on: validation sets, scikit-learn's callbacks, and lines on the screen."""
+"""Monitoring: validation sets, scikit-learn's callbacks, and printed lines."""
 
 import pickle
 import warnings

@@ -1,4 +1,4 @@
-"""The working set and the steps within it: what is kept, what is let in, and that both descend."""
+"""The working set and its subspace steps: stored columns, added columns, and descent."""
 
 import numpy as np
 import pytest
