@@ -24,6 +24,7 @@ import json
 from skgd import GDRegressor
 from skgd.descent.loop import build
 from skgd.kernels.problem import LoopVariant
+from skgd.kernels.accumulate import RowKernel
 from skgd.kernels.rows import DenseRows
 from skgd.losses import SquaredError
 from skgd.models import Linear
@@ -33,7 +34,8 @@ def weight_and_hits(rule):
     model = GDRegressor(penalty=None, optimizer=rule, fit_intercept=False, learning_rate=3.0)
     model.set_params(max_iter=1, tol=None)
     weight = model.fit([[0.0], [1.0], [3.0]], [-1.0, 1.0, 5.0]).coef_[0]
-    loop = build(Linear, SquaredError, type(rule), NoPenalty, DenseRows, LoopVariant("full"))
+    kernel = RowKernel(Linear, SquaredError, DenseRows)
+    loop = build(kernel, type(rule), NoPenalty, LoopVariant("full"))
     return float(weight), sum(loop.stats.cache_hits.values())
 
 def show(answer):
@@ -123,6 +125,31 @@ def test_an_edit_gives_the_new_numbers(place, what):
         for module, text in ({edited: "C = {}\n"} | texts).items():
             place.write(module, text.format(share))
         assert place.run() == [weight, 0]
+
+
+NOT_COMPILED = ["descent/growth.py", "estimators/regressor.py", "solvers/auto.py"]
+COVERED = ["kernels/rows.py", "kernels/problem.py"]
+
+
+def test_an_edit_of_the_package_recompiles_what_it_concerns_and_nothing_else(tmp_path):
+    package = tmp_path / "library" / "skgd"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    place = Place(tmp_path, package)
+    place.write("rule", RULE.format(share=0.5, above=""))
+    assert place.run() == [8.0, 0]
+    for name in NOT_COMPILED:
+        with (package / name).open("a", encoding="utf-8") as file:
+            file.write("\n\nEDITED = True\n")
+        assert place.run() == [8.0, 1], name
+    step = package / "descent" / "step.py"
+    text = step.read_text(encoding="utf-8")
+    step.write_text(text.replace("w - rate * s * d", "w - 2.0 * rate * s * d"), encoding="utf-8")
+    assert place.run() == [16.0, 0]
+    assert place.run() == [16.0, 1]
+    for name in COVERED:
+        with (package / name).open("a", encoding="utf-8") as file:
+            file.write("\n\nEDITED = True\n")
+        assert place.run() == [16.0, 0], name
 
 
 def test_a_process_that_imported_the_old_source_does_not_store_its_code_as_the_new(place):

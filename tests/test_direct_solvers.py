@@ -50,7 +50,7 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
     weight, centre, level = weight / weight.mean(), None, 0.0
     if options.pop("intercept", True):
         centre, level = column_means(X, weight), weight @ y / len(y)
-    objective = Objective(
+    objective = Objective.of_rows(
         X, y - level, weight, model=Linear(False), loss=SquaredError(), penalty=penalty,
         alpha=alpha, centre=centre, null_objective=0.5 * (weight @ (y - level) ** 2) / len(y),
         **options,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skgd.descent.loop import build_accumulate
-from skgd.kernels.problem import Data, Parts, State
+from skgd.kernels.accumulate import build_accumulate
+from skgd.kernels.problem import NO_STATE, Parts, RowData
 from skgd.kernels.row_kernels import model_predictions, prediction_gradients, prediction_hessians
 from skgd.kernels.rows import CsrRows, DenseRows, rows_of
 from skgd.losses import SquaredError
@@ -210,7 +210,7 @@ def test_the_hessian_never_exceeds_the_curvature_of_the_objective(model, seed, p
     X, y = rng.uniform(-15.0, 15.0, (20, p)), size * rng.standard_normal(20)
     weight = rng.exponential(size=20)
     parts = {"model": model, "loss": SquaredError(), "penalty": NoPenalty(), "alpha": 0.0}
-    objective = Objective(X, y, weight / weight.mean(), **parts)
+    objective = Objective.of_rows(X, y, weight / weight.mean(), **parts)
     for _ in range(5):
         H = objective.hessian(draw_in_region(model, p, y, rng))
         assert np.abs(np.linalg.eigvalsh(H)).max() <= objective.curvature
@@ -247,15 +247,12 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     n = len(X)
     rng = np.random.default_rng(4)
     y, weight, theta = rng.standard_normal(n), rng.uniform(0.5, 2.0, n), rng.standard_normal(P + 1)
-    rows, g, held = rows_of(store(X)), np.zeros(P + 1), np.zeros(0, dtype=np.int64)
+    rows, g = rows_of(store(X)), np.zeros(P + 1)
     accumulate = build_accumulate(Linear, SquaredError, type(rows))
     total, pulls = accumulate(
         Parts(Linear(), SquaredError(), (), ()),
-        Data(rows, y, weight, np.zeros(0), np.zeros(P + 1), np.full(P + 1, -np.inf), held, P),
-        State(*((),) * len(State._fields)),
-        theta,
-        theta,
-        g,
+        RowData(rows, y, weight, np.zeros(0), P),
+        NO_STATE._replace(theta=theta, iterate=theta, g=g),
         0,
         n,
     )

@@ -125,11 +125,11 @@ def test_an_objective_with_another_alpha_is_that_of_the_alpha(form, penalty_fact
         "penalty_factor": penalty_factor,
         "centre": column_means(form(X), weight / weight.mean()),
     }
-    first = Objective(form(X), y, weight / weight.mean(), alpha=0.2, **known)
+    first = Objective.of_rows(form(X), y, weight / weight.mean(), alpha=0.2, **known)
     w = np.array([0.3, 0.0, -1.0, 2.0])
     before = first.value(w), first.dual_gap(w), first.column_curvature
     with_alpha = first.with_alpha(1.5)
-    fresh = Objective(form(X), y, weight / weight.mean(), alpha=1.5, **known)
+    fresh = Objective.of_rows(form(X), y, weight / weight.mean(), alpha=1.5, **known)
     np.testing.assert_allclose(with_alpha.value(w), fresh.value(w), rtol=1e-13)
     np.testing.assert_allclose(with_alpha.dual_gap(w), fresh.dual_gap(w), rtol=1e-12)
     assert with_alpha.column_curvature is first.column_curvature
@@ -144,7 +144,7 @@ def test_rows_seen_from_a_centre_are_rows_less_the_centre(form):
     X, s = X + np.array([0.0, 0.0, 50.0, -3.0]), weight / weight.mean()
     centre = np.array([1.0, -2.0, 40.0, 0.0])
     known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
-    seen = Objective(form(X), y, s, alpha=0.2, centre=centre, **known)
+    seen = Objective.of_rows(form(X), y, s, alpha=0.2, centre=centre, **known)
     moved = Objective(form(X - centre), y, s, alpha=0.2, **known)
     w, v = np.array([0.3, 0.0, -1.0, 2.0]), np.array([1.0, -2.0, 0.5, 0.0])
     for one, other in (
@@ -283,7 +283,7 @@ def test_the_gap_is_at_least_the_suboptimality(seed, n, p, alpha, share, form):
     a, b = alpha * share, alpha * (1.0 - share)
     s = weight * (n / weight.sum())
     parts = {"loss": SquaredError(), "penalty": ElasticNet(share), "alpha": alpha}
-    target = Objective(form(X), y, s, model=Linear(True), **parts)
+    target = Objective.of_rows(form(X), y, s, model=Linear(True), **parts)
     lowest = minimum(X, y, weight, a, b)
     left = f_of(theta, X, y, weight, a, b) - lowest
     rounding = 1e-9 * (lowest + abs(left)) + 1e-12

@@ -30,7 +30,7 @@ def make_objective(X, y, weight, centred=False, intercept=True, form=np.asarray,
     centre = column_means(X, weight) if centred else None
     parts = {"loss": SquaredError(), "penalty": ElasticNet(0.5), "alpha": alpha}
     model = Linear(intercept and not centred)
-    return Objective(form(X), y, weight, model=model, centre=centre, **parts)
+    return Objective.of_rows(form(X), y, weight, model=model, centre=centre, **parts)
 
 
 def rows_of(X, weight, centred, intercept):

@@ -98,8 +98,8 @@ def test_rows_centred_at_another_point_than_their_mean_are_rows_less_this_point(
     X, y = make_regression()
     weight, centre = np.random.default_rng(0).uniform(0.2, 2.0, len(y)), np.linspace(-3.0, 4.0, 5)
     parts = {"loss": SquaredError(), "penalty": L1(), "alpha": ALPHA, "model": Linear(False)}
-    seen = Objective(form(X), y, weight / weight.mean(), centre=centre, **parts)
-    moved = Objective(form(X - centre), y, weight / weight.mean(), **parts)
+    seen = Objective.of_rows(form(X), y, weight / weight.mean(), centre=centre, **parts)
+    moved = Objective.of_rows(form(X - centre), y, weight / weight.mean(), **parts)
     paths = []
     for objective in (seen, moved):
         setup, options = Setup(7, "cyclic"), Options(0.003, tol=None, record_path=1)

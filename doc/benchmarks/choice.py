@@ -81,7 +81,7 @@ def objective_of(X, y, penalty, share):
     centre, level = column_means(X, weight), y.mean()
     steepest = np.abs(X.T @ (y - level) / len(y) - centre * (y - level).mean()).max()
     scale = steepest if penalty is L1 else 1.0
-    return Objective(
+    return Objective.of_rows(
         X,
         y - level,
         weight,

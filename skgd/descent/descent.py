@@ -11,11 +11,13 @@ from skgd.descent.minimizer import Minimizer, UpdateRule
 from skgd.descent.new_state import are_same, carried_over, fixed_settings, identity, new_state
 from skgd.descent.options import OPTIONS, SETUP
 from skgd.descent.outcome import Outcome
-from skgd.descent.rates import extended, gradient_unit, is_told
+from skgd.descent.rates import extended, is_told
 from skgd.descent.record import Record
-from skgd.descent.stopping import stopping_rule, thresholded_average
+from skgd.descent.stopping import stopping_rule
 from skgd.kernels.compiling import compiled_code
-from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Parts
+from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs, Parts
+from skgd.objective.data_term import PythonKernel
+from skgd.objective.residual import gradient_unit, thresholded_average
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
@@ -124,7 +126,7 @@ class Descent(Minimizer):
             curve = record.curve
             sums = self.growth.with_call(curve[first], curve[-1], self.objective.null_objective)
             self.growth = sums
-            if sums.diverged(self.full and not self.objective.loss.nonsmooth):
+            if sums.diverged(self.full and not self.objective.term.nonsmooth):
                 self.outcome = Outcome.DIVERGED
         return self.outcome
 
@@ -259,36 +261,32 @@ class Descent(Minimizer):
         sampling, average = SAMPLINGS[self.setup.sampling], self.setup.average
         bests, every = (self.best, self.stale, self.ceiling), max(1, record.every)
         cursor = Cursor(self.batch, sampling, self.t + 1, *bests, average, every)
-        parts = Parts(objective.model, objective.loss, self.optimizer, objective.penalty)
-        classes = (*map(type, parts), type(objective.data.rows))
-        columns = np.empty((6, epochs))
+        term, rule, penalty = objective.term, self.optimizer, objective.penalty
+        parts = Parts(*term.parts, rule, penalty)
         path = np.empty((record.n_kept(self.t, rates.size), objective.d))
-        began, data = record.read(), (objective.data, self.state, self.limits, cursor)
+        call, began = Epochs(draws, rates, np.empty((6, epochs)), path), record.read()
         with compiled_code():
-            run = build(*classes, self._loop_variant(rates))
-            code, done, *bests = run(parts, *data, draws, rates, columns, path)
-        self.best, self.stale, self.ceiling = bests
+            kernel = term.kernel or PythonKernel()
+            run = build(kernel, type(rule), type(penalty), self._loop_variant(rates))
+            ends = run(parts, objective.problem, self.state, self.limits, cursor, call)
+        code, done, self.best, self.stale, self.ceiling = ends
         if step_norm is not None:
-            columns[STEP_NORM, 0] = step_norm
-        ends = rates[updates - 1 :: updates][:done]
-        record.extend(columns[:, :done].T, ends, began, self.full and rates.size > 0)
+            call.record[STEP_NORM, 0] = step_norm
+        last = rates[updates - 1 :: updates][:done]
+        record.extend(call.record[:, :done].T, last, began, self.full and rates.size > 0)
         record.extend_path(path[: record.n_kept(self.t, rates.size and done * updates)])
         return done, Outcome(code)
 
     def _loop_variant(self, rates):
-        """Return the form of the loop."""
-        form = {
-            "averages": self.setup.average > 0,
-            "bounded": bool(np.isfinite(self.objective.data.floor).any()),
-            "clips": min(self.options.clip_norm, self.options.clip_value) < math.inf,
-            "variance_reduced": self.optimizer.variance_reduced and not self.full,
-        }
+        """Return the variant of the loop."""
+        clips = min(self.options.clip_norm, self.options.clip_value) < math.inf
+        wanted = {"averages": self.setup.average > 0, "clips": clips}
         recorded = self.record.every > 0
-        return loop_variant(self.objective, self.optimizer, self._size, form, rates, recorded)
+        return loop_variant(self.objective, self.optimizer, self._size, wanted, rates, recorded)
 
     def _stride(self, monitored):
         """How many epochs to do in one call."""
         if monitored or self.schedule.patience():
             return 1
-        most = ENTRIES_AT_ONCE // max(1, self.objective.X.size)
+        most = ENTRIES_AT_ONCE // max(1, self.objective.n * self.objective.d)
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))

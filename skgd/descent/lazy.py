@@ -1,11 +1,11 @@
-"""The lazy form for sparse data: weights that a batch does not touch are left for later.
+"""The lazy step for sparse data: weights that a batch does not touch are updated when needed.
 
 A weight with a zero gradient only shrinks: under the penalty ``a |w| + b w^2 / 2`` an update
-takes ``w`` to ``soft(q w, c)`` with ``q = 1 - rate b``, ``c = rate a``. With Q the product of all
-q so far, the scaled weight ``v = w / Q`` is only ever cut, by ``c / Q``; and cuts add up, because
-what has reached zero stays there. So the array of weights holds v, a clock ``(Q, C)`` runs
-for all, C the sum of the cuts, and a weight is cut by what it has missed when a row needs
-it. A step on v is a row added to it.
+takes ``w`` to ``soft(q w, c)`` with ``q = 1 - rate b``, ``c = rate a``. Let Q be the product of
+all q so far. The scaled weight ``v = w / Q`` is only ever thresholded, by ``c / Q``, and
+thresholds add up, because what has reached zero stays there. So the array of weights holds v; the
+pair ``(Q, C)``, with C the sum of all thresholds, serves all weights, and a weight is thresholded
+by what it has missed when a row needs it. A step on v adds a row to it.
 
 References
 ----------
@@ -14,56 +14,60 @@ Langford, Li and Zhang, "Sparse online learning via truncated gradient" (2009); 
 (2008).
 """
 
-MIN_SCALE = 1e-4  # of Q, before all is brought up to date and the clock restarts
+MIN_SCALE = 1e-4  # of Q, below which all weights are brought up to date and (Q, C) starts anew
 
-elastic = axpy = None  # filled in by `build`
+elastic = axpy = None
 
 
 def apply_pending(theta, lazy_state, j):
-    """Cut one scaled weight by what it has missed."""
-    v, t = theta[j], lazy_state.scale_and_threshold[1] - lazy_state.applied[j]
+    """Threshold one scaled weight by what it has missed."""
+    threshold = lazy_state.scale_and_threshold[1]
+    v, t = theta[j], threshold - lazy_state.applied[j]
     clipped = v if v < t else t
     clipped = clipped if clipped > -t else -t
     theta[j] = v - clipped
-    lazy_state.applied[j] = lazy_state.scale_and_threshold[1]
+    lazy_state.applied[j] = threshold
 
 
-def refresh_rows(rows, theta, order, lazy_state, start, stop):
+def refresh_rows(rows, state, start, stop):
     """Bring the weights that some rows touch up to date."""
-    if lazy_state.scale_and_threshold[1] > 0.0:
+    if state.lazy_state.scale_and_threshold[1] > 0.0:
         for k in range(start, stop):
-            for place in range(rows.indptr[order[k]], rows.indptr[order[k] + 1]):
-                apply_pending(theta, lazy_state, rows.indices[place])
+            i = state.order[k]
+            for place in range(rows.indptr[i], rows.indptr[i + 1]):
+                apply_pending(state.theta, state.lazy_state, rows.indices[place])
 
 
-def lazy_step(parts, data, theta, g, order, lazy_state, start, stop, rate):
-    """Take one step of plain descent with the batch's pulls, and let the clock run on."""
+def lazy_step(parts, problem, state, start, stop, rate):
+    """Take one step of plain descent with the slopes of a batch, and update (Q, C)."""
+    theta, g, pair = state.theta, state.g, state.lazy_state.scale_and_threshold
+    strength = problem.strengths[0]
     a, b = elastic(parts.penalty)
-    lazy_state.scale_and_threshold[0] *= 1.0 - rate * data.penalty_strength[0] * b
-    lazy_state.scale_and_threshold[1] += (
-        rate * data.penalty_strength[0] * a / lazy_state.scale_and_threshold[0]
-    )
+    pair[0] *= 1.0 - rate * strength * b
+    pair[1] += rate * strength * a / pair[0]
     for k in range(start, stop):
-        axpy(
-            data.rows,
-            -rate * lazy_state.slopes[k - start] / lazy_state.scale_and_threshold[0],
-            order[k],
-            theta,
-        )
-    for j in range(data.width, theta.size):
+        c = -rate * state.lazy_state.slopes[k - start] / pair[0]
+        axpy(problem.data.rows, c, state.order[k], theta)
+    for j in range(problem.data.width, theta.size):
         theta[j] -= rate * g[j]
         g[j] = 0.0
 
 
 def flush(theta, lazy_state, p, due):
-    """Where it is due, bring every weight up to date and restart the clock."""
-    if due or lazy_state.scale_and_threshold[0] < MIN_SCALE:
+    """Where it is due, bring every weight up to date and start (Q, C) anew."""
+    pair = lazy_state.scale_and_threshold
+    if due or pair[0] < MIN_SCALE:
         for j in range(p):
             apply_pending(theta, lazy_state, j)
-            theta[j] *= lazy_state.scale_and_threshold[0]
+            theta[j] *= pair[0]
             lazy_state.applied[j] = 0.0
-        lazy_state.scale_and_threshold[0] = 1.0
-        lazy_state.scale_and_threshold[1] = 0.0
+        pair[0] = 1.0
+        pair[1] = 0.0
 
 
-LAZY_VERBS = (apply_pending, refresh_rows, lazy_step, flush)
+LAZY_FUNCTIONS = {
+    "apply_pending": apply_pending,
+    "refresh_rows": refresh_rows,
+    "lazy_step": lazy_step,
+    "flush": flush,
+}

@@ -1,16 +1,18 @@
 """The loop of every descent, written once and compiled for each combination of parts.
 
-`run` is the loop; in it `accumulate` adds up loss and gradient over some rows, and
-`advance` takes one step. The names below are slots, which `build` fills with the plain
-methods of the parts. Nothing here allocates.
+`run` is the loop. `build` fills the slots below: with the plain methods of the parts, with what
+the data term contributes, and with the functions of a `LoopVariant`; a slot that is None is left
+out. A term without a kernel descends in plain Python, through the same loop. Nothing here
+allocates.
 """
 
 import math
 from functools import cache
 
-from skgd.descent.lazy import LAZY_VERBS
-from skgd.descent.variance_reduction import VARIANCE_REDUCED_VERBS
-from skgd.kernels.compiling import bind, compilation, compile_cached, fuse
+from skgd.descent.lazy import LAZY_FUNCTIONS
+from skgd.descent.step import step_functions
+from skgd.descent.variance_reduction import CORRECTIONS
+from skgd.kernels.compiling import bind, compilation, compile_cached
 from skgd.kernels.problem import (
     CONVERGED,
     DIVERGED,
@@ -26,105 +28,17 @@ from skgd.kernels.problem import (
     SHUFFLE,
     STEP_NORM,
 )
-from skgd.kernels.rows import prefetch
 
-# How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
-# at their turn. Long ones are asked for piece by piece, several rows at a time, which keeps more
-# of the memory busy; and all once more, as a busy processor drops requests.
-NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
-GROWTH = 1e10  # of the objective, over the larger of its start and the constant prediction's
+MAX_GROWTH = 1e10  # of the objective, over the larger of its start and the null objective
 
-FULL = SINGLE = LAZY = AVERAGES = BOUNDED = CLIPS = EXTRAPOLATES = DECOUPLED = NEEDS_NORM = False
-VARIANCE_REDUCED = SNAPSHOTS = False
-dot = dot_pair = axpy = prefetch_row = chunks_of = entry = None
-predict = model_derivative = add_parameter_gradient = value = slope = None
-prepare = step = extrapolate = None
-omega_of = smooth = prox = None
-apply_pending = refresh_rows = lazy_step = flush = elastic = None
-take_snapshot = gradient_correction = add_mean_gradient = None
+accumulate = mean_loss = begin_correction = add_mean_gradient = None
+dense_step = single_step = zero_constant = refresh_rows = lazy_step = flush = None
+begin_epoch = put_in_order = look_ahead = keep_average = None
+measure = progress = smooth = prox = bound = omega_of = None
 
 
-@cache
-def build(model, loss, optimizer, penalty, rows, mode):
-    """Return `run`, compiled for these classes.
-
-    Parameters
-    ----------
-    model, loss, optimizer, penalty, rows : type
-    mode : LoopVariant
-        Whose batch is "full"; "batch" for smaller ones; "single" for batches of one dense row,
-        whose gradient is the row itself and need not be stored; "lazy" for sparse ones that
-        move the weights they touch.
-    """
-    with compilation:
-        return _build(model, loss, optimizer, penalty, rows, mode)
-
-
-def _build(model, loss, optimizer, penalty, rows, mode):
-    slots = {
-        **_slots_of_data(model, loss, rows),
-        "prepare": fuse(optimizer.prepare),
-        "step": fuse(optimizer.step),
-        "extrapolate": fuse(optimizer.extrapolate),
-        "omega_of": fuse(penalty.value),
-        "smooth": fuse(penalty.gradient),
-        "prox": fuse(penalty.prox),
-        "elastic": fuse(penalty.elastic),
-        "FULL": mode.batch == "full",
-        "SINGLE": mode.batch == "single",
-        "LAZY": mode.batch == "lazy",
-        "AVERAGES": mode.averages,
-        "BOUNDED": mode.bounded,
-        "CLIPS": mode.clips,
-        "VARIANCE_REDUCED": mode.variance_reduced,
-        "SNAPSHOTS": optimizer.snapshots,
-        "EXTRAPOLATES": optimizer.extrapolates,
-        "DECOUPLED": optimizer.decoupled,
-        "NEEDS_NORM": optimizer.needs_norm,
-    }
-    verbs = (
-        *LAZY_VERBS,
-        *VARIANCE_REDUCED_VERBS,
-        shuffle,
-        accumulate,
-        mean_loss,
-        record_progress,
-        clip,
-        zero_constant,
-        move,
-        advance,
-    )
-    for function in verbs:
-        slots[function.__name__] = fuse(bind(function, slots))
-    form = "-".join(map(str, mode))
-    return compile_cached(bind(run, slots), (model, loss, optimizer, penalty, rows), form)
-
-
-@cache
-def build_accumulate(model, loss, rows):
-    """Return `accumulate` alone, for rows in their natural order."""
-    slots = {**_slots_of_data(model, loss, rows), "FULL": True}
-    return compile_cached(bind(accumulate, slots), (model, loss, rows), "sum")
-
-
-def _slots_of_data(model, loss, rows):
-    return {
-        "dot": fuse(rows.dot),
-        "dot_pair": fuse(rows.dot_pair),
-        "axpy": fuse(rows.axpy),
-        "prefetch_row": fuse(rows.prefetch_row),
-        "chunks_of": fuse(rows.n_prefetch_chunks),
-        "entry": fuse(rows.entry),
-        "predict": fuse(model.value),
-        "model_derivative": fuse(model.slope),
-        "add_parameter_gradient": fuse(model.add_parameter_gradient),
-        "value": fuse(loss.value),
-        "slope": fuse(loss.slope),
-    }
-
-
-def run(parts, data, state, limits, plan, draws, rates, record, path):
-    """Descend by one epoch for each column of ``record``, or until something is against it.
+def run(parts, problem, state, rule, cursor, epochs):
+    """Descend by one epoch for each column of the record, or until something is against it.
 
     On the full batch ``state.g`` holds the gradient at ``state.theta`` before and after, and
     the objective recorded is that of the epoch's end. On smaller batches it is that of the
@@ -132,17 +46,12 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
 
     Parameters
     ----------
-    parts, data, state, limits, plan : Parts, Data, State, StoppingRule, Cursor
-    draws : ndarray of shape (epochs, n)
-        Evenly from [0, 1), for the order of the rows.
-    rates : ndarray of shape (updates,)
-        Learning rates; without any, the loop only looks where it is.
-    record : ndarray of shape (6, epochs)
-        Filled with the objective; the scaled residual (on the full batch); the penalty; the
-        norm of the smooth part's gradient (on the full batch); the length of the way since the
-        last column; and the number of weights that are zero.
-    path : ndarray of shape (kept updates, d) or (0, d)
-        Filled with the parameters after every update that is kept.
+    parts, problem, state, rule, cursor : Parts, Problem, State, StoppingRule, Cursor
+    epochs : Epochs
+        The record is filled with the objective; the scaled residual (on the full batch); the
+        penalty; the norm of the smooth part's gradient (on the full batch); the distance from
+        the iterate of the column before; and the number of weights that are zero. The path is
+        filled with the iterate after every update that is kept.
 
     Returns
     -------
@@ -151,235 +60,122 @@ def run(parts, data, state, limits, plan, draws, rates, record, path):
     best, stale, ceiling : float
         As in `Cursor`, for the next call.
     """
-    theta, iterate, g = state.theta, state.iterate, state.g
-    n, t, batch = data.y.size, plan.t, plan.batch
-    best, stale, ceiling, kept = plan.best, plan.stale, plan.ceiling, 0
+    record, rates, path, g = epochs.record, epochs.rates, epochs.path, state.g
+    theta, n, t, kept = state.theta, problem.n, cursor.t, 0
+    iterate = theta if look_ahead is None else state.iterate
+    best, stale, ceiling = cursor.best, cursor.stale, cursor.ceiling
     for e in range(record.shape[1]):
         total = 0.0
-        if not FULL:
-            if rates.size == 0 or plan.sampling == REPLACEMENT:
-                total = mean_loss(parts, data, iterate)
-            if rates.size > 0:
-                shuffle(state.order, draws, e, plan.sampling)
-        if VARIANCE_REDUCED and rates.size > 0:
-            take_snapshot(parts, data, state.gradients, theta)
-        for start in range(0, n if rates.size > 0 else 0, batch):
-            stop, c, rate = start + batch, 0.0, rates[t - plan.t]
+        if begin_epoch is not None:
+            total = begin_epoch(parts, problem, state, cursor, epochs, e)
+        for start in range(0, n if rates.size > 0 else 0, cursor.batch):
+            stop, rate, loss, c = start + cursor.batch, rates[t - cursor.t], 0.0, 0.0
             stop = stop if stop < n else n
-            if LAZY:
-                refresh_rows(data.rows, theta, state.order, state.lazy_state, start, stop)
-            if not FULL:
-                seen, c = accumulate(parts, data, state, theta, iterate, g, start, stop)
-                total += seen if plan.sampling != REPLACEMENT else 0.0
-            if VARIANCE_REDUCED:
+            if lazy_step is not None:
+                refresh_rows(problem.data.rows, state, start, stop)
+            if begin_epoch is not None:  # on the full batch the gradient is there
+                loss, c = accumulate(parts, problem.data, state, start, stop)
+                total += loss if cursor.sampling != REPLACEMENT else 0.0
+            if add_mean_gradient is not None:
                 add_mean_gradient(state.gradients, g, (stop - start) / n)
-            zero_constant(data.held, g)
-            if LAZY:
-                lazy_step(parts, data, theta, g, state.order, state.lazy_state, start, stop, rate)
-                flush(theta, state.lazy_state, data.width, stop == n)
+            zero_constant(problem, g)
+            if lazy_step is not None:
+                lazy_step(parts, problem, state, start, stop, rate)
+                flush(theta, state.lazy_state, problem.data.width, stop == n)
+            elif single_step is not None:
+                single_step(parts, problem, state, t, rate, state.order[start], c)
             else:
-                advance(parts, data, state, limits, theta, iterate, g, t, rate, c, start)
-            zero_constant(data.held, theta)
-            zero_constant(data.held, iterate)
-            if path.shape[0] > 0 and t % plan.kept == 0:
-                for j in range(theta.size):
-                    path[kept, j] = iterate[j] if EXTRAPOLATES else theta[j]
+                dense_step(parts, problem, state, rule, t, rate)
+            zero_constant(problem, theta)
+            zero_constant(problem, state.iterate)
+            if path.shape[0] > 0 and t % cursor.kept == 0:
+                for j in range(iterate.size):
+                    path[kept, j] = iterate[j]
                 kept += 1
-            if AVERAGES and t >= plan.averaged:
-                for j in range(theta.size):
-                    w = iterate[j] if EXTRAPOLATES else theta[j]
-                    state.mean[j] += (w - state.mean[j]) / (t - plan.averaged + 1)
+            if keep_average is not None:
+                keep_average(state.mean, iterate, t - cursor.averaged)
             t += 1
-        if FULL:
-            total, _ = accumulate(parts, data, state, theta, iterate, g, 0, n)
-            zero_constant(data.held, g)
-        scaled_residual = record_progress(
-            parts.penalty, data, state, limits, theta, iterate, g, record, e
-        )
+        if begin_epoch is None:
+            total, c = accumulate(parts, problem.data, state, 0, n)
+            zero_constant(problem, g)
+        residual = progress(parts, problem, state, rule, record, e)
         total += record[PENALTY, e]
         record[OBJECTIVE, e] = total
         if best == math.inf:
-            ceiling = GROWTH * (total if total > limits.null_objective else limits.null_objective)
-        stale = 0.0 if total < best - limits.gain else stale + 1.0
+            ceiling = MAX_GROWTH * max(rule.null_objective, total)
+        stale = 0.0 if total < best - rule.gain else stale + 1.0
         best = total if total < best else best
-        if not abs(total) < math.inf:  # isfinite subtracts, and sums that may be reordered cancel
-            return NONFINITE, e + 1, best, stale, ceiling
-        if total > ceiling:
-            return DIVERGED, e + 1, best, stale, ceiling
-        if scaled_residual <= limits.tol:
-            return CONVERGED, e + 1, best, stale, ceiling
-        if stale >= limits.patience:
-            return PLATEAU, e + 1, best, stale, ceiling
+        outcome = judge(total, residual, stale, ceiling, rule)
+        if outcome != RUNNING:
+            return outcome, e + 1, best, stale, ceiling
     return RUNNING, record.shape[1], best, stale, ceiling
 
 
-def accumulate(parts, data, state, theta, iterate, g, start, stop):
-    """Add the gradient of the mean loss of some rows to ``g``.
-
-    Returns
-    -------
-    total : float
-        The loss that these rows have at the answer, as a share of the mean over all.
-    pulls : float
-        The summed derivative in z; for a single row, what its gradient multiplies.
-    """
-    rows, y, weight = data.rows, data.y, data.weight
-    centre, p, order = data.centre, data.width, state.order
-    total, slope_sum, scale = 0.0, 0.0, 1.0 / (stop - start)
-    shift, shift_iterate, zoom = 0.0, 0.0, 1.0
-    n_prefetch_chunks = 1 if FULL else chunks_of(rows)
-    if LAZY:
-        zoom = state.lazy_state.scale_and_threshold[0]
-    for j in range(centre.size):
-        shift -= centre[j] * theta[j]
-        shift_iterate -= centre[j] * iterate[j]
-    for k in range(start, stop):
-        i = k if FULL else order[k]
-        if FULL and k + NEXT < stop:
-            prefetch_row(rows, k + NEXT, 0, 1)
-        if not FULL and k + AHEAD < order.size:
-            for q in range(n_prefetch_chunks):
-                prefetch_row(rows, order[k + AHEAD - APART * q], q, n_prefetch_chunks)
-            prefetch_row(rows, order[k + SOON], 0, 1)
-            prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
-            prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
-        if FULL and not EXTRAPOLATES:
-            z = dot(rows, theta, i) + shift
-            z_iterate = z
-        else:
-            z, z_iterate = dot_pair(rows, theta, iterate, i)
-            z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
-        f = predict(parts.model, z, theta, p)
-        r = scale * weight[i] * slope(parts.loss, f, y[i])
-        if VARIANCE_REDUCED:
-            r = gradient_correction(state.gradients, r, scale, i)
-        c = r * model_derivative(parts.model, z, theta, p)
-        if LAZY:
-            state.lazy_state.slopes[k - start] = c
-        elif not SINGLE:
-            axpy(rows, c, i, g)
-        add_parameter_gradient(parts.model, z, theta, p, r, g)
-        slope_sum += c
-        if not FULL or EXTRAPOLATES:
-            f = predict(parts.model, z_iterate, iterate, p)
-        total += weight[i] * value(parts.loss, f, y[i])
-    for j in range(centre.size):
-        g[j] -= slope_sum * centre[j]
-    return total / y.size, slope_sum
+def judge(total, residual, stale, ceiling, rule):
+    """Return whether and why a descent ends after an epoch."""
+    if not abs(total) < math.inf:  # isfinite subtracts, and sums that may be reordered cancel
+        return NONFINITE
+    if total > ceiling:
+        return DIVERGED
+    if residual <= rule.tol:
+        return CONVERGED
+    return PLATEAU if stale >= rule.patience else RUNNING
 
 
-def mean_loss(parts, data, iterate):
-    """Return the mean loss of the answer."""
-    rows, y, weight = data.rows, data.y, data.weight
-    centre, p = data.centre, data.width
-    total, shift = 0.0, 0.0
-    for j in range(centre.size):
-        shift -= centre[j] * iterate[j]
-    for i in range(y.size):
-        f = predict(parts.model, dot(rows, iterate, i) + shift, iterate, p)
-        total += weight[i] * value(parts.loss, f, y[i])
-    return total / y.size
-
-
-def advance(parts, data, state, limits, theta, iterate, g, t, rate, c, start):
-    """Take one step with the gradient in ``state.g``, and leave zeros there."""
-    memory, penalty_strength, p = state.memory, data.penalty_strength, data.width
-    norm, restart_criterion = 0.0, 0.0
-    if CLIPS:
-        clip(parts.penalty, penalty_strength, limits, theta, g)
-    if NEEDS_NORM:
-        for j in range(theta.size):
-            slope_j = g[j] + penalty_strength[j] * smooth(parts.penalty, theta[j])
-            norm += slope_j * slope_j
-    shared = prepare(parts.optimizer, t, norm, state.scalars)
-    if SINGLE:
-        i = state.order[start]
-        for j in range(p):
-            x = entry(data.rows, i, j)
-            move(parts, data, theta, iterate, memory, shared, rate, j, c * x)
-        for j in range(p, theta.size):
-            move(parts, data, theta, iterate, memory, shared, rate, j, g[j])
-            g[j] = 0.0
-    else:
-        for j in range(theta.size):
-            restart_criterion += move(parts, data, theta, iterate, memory, shared, rate, j, g[j])
-            g[j] = 0.0
-    if EXTRAPOLATES:
-        reach = extrapolate(parts.optimizer, state.scalars, restart_criterion)
-        for j in range(theta.size):
-            z = theta[j]
-            theta[j] = z + reach * (z - iterate[j])
-            iterate[j] = z
-
-
-def clip(penalty, penalty_strength, limits, theta, g):
-    """Shorten the gradient of the smooth part, then cut its entries."""
-    norm = 0.0
-    for j in range(theta.size):
-        slope_j = g[j] + penalty_strength[j] * smooth(penalty, theta[j])
-        norm += slope_j * slope_j
-    norm = math.sqrt(norm)
-    share = limits.norm / norm if norm > limits.norm else 1.0
-    for j in range(theta.size):
-        decay = penalty_strength[j] * smooth(penalty, theta[j])
-        whole = share * (g[j] + decay)
-        whole = whole if whole < limits.entry else limits.entry
-        g[j] = (whole if whole > -limits.entry else -limits.entry) - decay
-
-
-def zero_constant(columns, values):
-    """Set what belongs to constant columns to zero."""
-    for k in range(columns.size):
-        values[columns[k]] = 0.0
-
-
-def move(parts, data, theta, iterate, memory, shared, rate, j, g):
-    """Move one parameter; return how much its step disagrees with its last move."""
-    w, alpha = theta[j], data.penalty_strength[j]
-    decay = alpha * smooth(parts.penalty, w)
-    if DECOUPLED:
-        d, s = step(parts.optimizer, g, memory, j, shared)
-        z = prox(parts.penalty, w - rate * (s * d + decay), rate * s * alpha)
-    else:
-        d, s = step(parts.optimizer, g + decay, memory, j, shared)
-        z = prox(parts.penalty, w - rate * s * d, rate * s * alpha)
-    if BOUNDED:
-        z = z if z > data.floor[j] else data.floor[j]
-    theta[j] = z
-    return (w - z) * (z - iterate[j]) if EXTRAPOLATES else 0.0
-
-
-def record_progress(penalty, data, state, limits, theta, iterate, g, record, e):
-    """Record what there is to say about the answer but its loss; return what is left to gain.
-
-    The latter is, on the full batch, the largest entry of the proximal gradient, each in its
-    own unit and freed of rounding. On smaller batches the answer is then made current.
-    """
+def record_progress(parts, problem, state, rule, record, e):
+    """Record what there is to say about the iterate but its loss; return the scaled residual."""
+    iterate, last = state.iterate, state.last
     omega, worst, squared_gradient, squared_step, n_zeros = 0.0, 0.0, 0.0, 0.0, 0
-    for j in range(theta.size):
-        alpha, w = data.penalty_strength[j], iterate[j]
-        omega += alpha * omega_of(penalty, w)
-        moved = w - state.last[j]
+    for j in range(iterate.size):
+        w = iterate[j]
+        omega += problem.strengths[j] * omega_of(parts.penalty, w)
+        moved = w - last[j]
         squared_step += moved * moved
-        state.last[j] = w
-        n_zeros += 1 if w == 0.0 and j < data.width else 0
-        if FULL:
-            w, tau = theta[j], limits.scale[0, j]
-            slope_j = g[j] + alpha * smooth(penalty, w)
-            squared_gradient += slope_j * slope_j
-            z = prox(penalty, w - tau * slope_j, tau * alpha)
-            if BOUNDED:
-                z = z if z > data.floor[j] else data.floor[j]
-            scaled_residual = limits.scale[1, j] * (abs(w - z) / tau - limits.scale[2, j])
-            worst = scaled_residual if scaled_residual > worst else worst
-        else:
-            iterate[j] = theta[j]
-    record[RESIDUAL, e] = worst if FULL else math.inf
+        last[j] = w
+        n_zeros += 1 if w == 0.0 and problem.penalized[j] else 0
+        residual, slope = measure(parts, problem, state, rule, j)
+        squared_gradient += slope * slope
+        worst = residual if residual > worst else worst
+    record[RESIDUAL, e] = worst
     record[PENALTY, e] = omega
-    record[GRADIENT_NORM, e] = math.sqrt(squared_gradient) if FULL else math.nan
+    record[GRADIENT_NORM, e] = math.sqrt(squared_gradient)
     record[STEP_NORM, e] = math.sqrt(squared_step)
     record[N_ZEROS, e] = n_zeros
-    return record[RESIDUAL, e]
+    return worst
+
+
+# Epochs of the full batch, and of smaller ones
+
+
+def begin_batches(parts, problem, state, cursor, epochs, e):
+    """Put the rows in order; return the loss where the updates do not see all rows."""
+    total = 0.0
+    if epochs.rates.size == 0 or cursor.sampling == REPLACEMENT:
+        total = mean_loss(parts, problem.data, state.iterate)
+    if epochs.rates.size > 0:
+        put_in_order(state.order, epochs.draws, e, cursor.sampling)
+        if begin_correction is not None:
+            begin_correction(parts, problem.data, state)
+    return total
+
+
+def measure_full(parts, problem, state, rule, j):
+    """Return the scaled residual of one parameter, and the slope of the smooth part.
+
+    The former is its proximal gradient, in its own unit and freed of rounding.
+    """
+    w, alpha, tau = state.theta[j], problem.strengths[j], rule.scale[0, j]
+    slope = state.g[j] + alpha * smooth(parts.penalty, w)
+    z = prox(parts.penalty, w - tau * slope, tau * alpha)
+    if bound is not None:
+        z = bound(problem, j, z)
+    return rule.scale[1, j] * (abs(w - z) / tau - rule.scale[2, j]), slope
+
+
+def measure_batches(parts, problem, state, rule, j):
+    """Make the iterate current; the gradient is never seen whole."""
+    state.iterate[j] = state.theta[j]
+    return math.inf, math.nan
 
 
 def shuffle(order, draws, e, sampling):
@@ -394,3 +190,60 @@ def shuffle(order, draws, e, sampling):
     elif sampling == REPLACEMENT:
         for k in range(n):
             order[k] = int(draws[e, k] * n)
+
+
+def average(mean, iterate, count):
+    """Add the iterate to the mean of ``count`` iterates; none before the first that counts."""
+    if count >= 0:
+        for j in range(iterate.size):
+            mean[j] += (iterate[j] - mean[j]) / (count + 1)
+
+
+def variant_functions(variant, optimizer):
+    """Return the functions that a variant of the loop consists of, innermost first."""
+    full, (begin, _, add) = variant.batch == "full", CORRECTIONS[variant.correction]
+    lazy = LAZY_FUNCTIONS if variant.batch == "lazy" else dict.fromkeys(LAZY_FUNCTIONS)
+    return {
+        **step_functions(variant, optimizer),
+        **lazy,
+        "begin_correction": begin,
+        "add_mean_gradient": add,
+        "put_in_order": shuffle,
+        "begin_epoch": None if full else begin_batches,
+        "measure": measure_full if full else measure_batches,
+        "keep_average": average if variant.averages else None,
+        "progress": record_progress,
+        "judge": judge,
+    }
+
+
+@cache
+def build(kernel, optimizer, penalty, variant):
+    """Return `run`, composed for a data term, and compiled where the term can be.
+
+    Parameters
+    ----------
+    kernel : TermKernel
+        Of the data term.
+    optimizer, penalty : type
+    variant : LoopVariant
+    """
+    with compilation:
+        correct = CORRECTIONS[variant.correction][1]
+        slots = kernel.slots(variant, optimizer.extrapolates, correct)
+        slots |= {
+            "prepare": kernel.fuse(optimizer.prepare),
+            "step": kernel.fuse(optimizer.step),
+            "extrapolate": kernel.fuse(optimizer.extrapolate),
+            "omega_of": kernel.fuse(penalty.value),
+            "smooth": kernel.fuse(penalty.gradient),
+            "prox": kernel.fuse(penalty.prox),
+            "elastic": kernel.fuse(penalty.elastic),
+        }
+        for name, function in variant_functions(variant, optimizer).items():
+            slots[name] = None if function is None else kernel.fuse(bind(function, slots))
+        loop = bind(run, slots)
+        if kernel.classes is None:
+            return loop
+        classes = (*kernel.classes, optimizer, penalty)
+        return compile_cached(loop, classes, "-".join(map(str, variant)))

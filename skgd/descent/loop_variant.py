@@ -1,11 +1,11 @@
-"""Which form of the loop serves an objective, a rule and a batch size."""
+"""Which variant of the loop serves an objective, a rule and a batch size."""
 
+from skgd.descent.variance_reduction import correction_of
 from skgd.kernels.problem import LoopVariant
-from skgd.kernels.rows import CsrRows
 
 
-def loop_variant(objective, rule, batch, form, rates, recorded):
-    """Return the form of the loop.
+def loop_variant(objective, rule, batch, options, rates, recorded):
+    """Return the variant of the loop.
 
     Parameters
     ----------
@@ -13,30 +13,29 @@ def loop_variant(objective, rule, batch, form, rates, recorded):
     rule : Optimizer
     batch : int or None
         Rows in an update; None for all.
-    form : dict
-        The other fields of `LoopVariant`.
+    options : dict
+        Whether it ``averages`` and ``clips``.
     rates : ndarray of shape (updates,)
         Learning rates.
     recorded : bool
         Whether the parameters are kept after updates.
     """
-    mode, sparse = LoopVariant("batch", **form), isinstance(objective.data.rows, CsrRows)
+    correction = correction_of(rule, batch is None)
+    variant = LoopVariant("batch", correction, nonnegative=objective.positive, **options)
     if batch is None:
-        return mode._replace(batch="full")
-    if sparse and not any(form.values()) and not recorded and _may_wait(objective, rule, rates):
-        return mode._replace(batch="lazy")
-    plain = (
-        sparse
-        or batch > 1
-        or objective.centre is not None
-        or form["clips"]
-        or form["variance_reduced"]
-    )
-    return mode if plain or rule.needs_norm else mode._replace(batch="single")
+        return variant._replace(batch="full")
+    if objective.term.kernel is None:
+        return variant
+    sparse, plain = objective.term.sparse, variant == LoopVariant("batch")
+    if sparse and plain and not recorded and _may_wait(objective, rule, rates):
+        return variant._replace(batch="lazy")
+    dense = not sparse and batch == 1 and objective.centre is None
+    single = dense and correction == "none" and not variant.clips and not rule.needs_norm
+    return variant._replace(batch="single") if single else variant
 
 
 def _may_wait(objective, rule, rates):
-    """Whether weights that a batch does not touch may be left for later."""
+    """Whether weights that a batch does not touch may be updated when they are needed."""
     elastic = objective.penalty.elastic()
     if not rule.lazy or objective.centre is not None or not elastic:
         return False

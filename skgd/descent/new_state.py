@@ -6,7 +6,6 @@ import numpy as np
 
 from skgd.descent.variance_reduction import new_gradient_table
 from skgd.kernels.problem import GRADIENT_NORM, OBJECTIVE, LazyState, State
-from skgd.kernels.rows import CsrRows
 
 SAME = 1e-9  # relative difference of objectives, and of slopes, that are one
 
@@ -43,9 +42,7 @@ def new_state(objective, rule, start, batch, average):
 
 def carried_over(state, objective, rule, batch):
     """Return the arrays for other data, with all that a rule remembers."""
-    objective.drop_constant(state.theta, state.iterate)
-    for theta in (state.theta, state.iterate):
-        np.maximum(theta, objective.data.floor, out=theta)
+    objective.project_onto_bounds(state.theta, state.iterate)
     full = batch is None
     return state._replace(
         iterate=iterate_of(state, rule, full),
@@ -56,15 +53,15 @@ def carried_over(state, objective, rule, batch):
 
 
 def iterate_of(state, rule, full):
-    """Return the array of the answer: that of the parameters, unless they run ahead of it."""
+    """Return the array of the iterate: that of theta, unless the rule extrapolates."""
     if full and not rule.extrapolates:
         return state.theta
     return state.theta.copy() if state.iterate is state.theta else state.iterate
 
 
 def _new_lazy_state(objective, rule, batch):
-    """Return the account of the lazy form, or () where it cannot run."""
-    if batch is None or not rule.lazy or not isinstance(objective.data.rows, CsrRows):
+    """Return the account of the lazy step, or () where it cannot be taken."""
+    if batch is None or not rule.lazy or not getattr(objective.term, "sparse", False):
         return ()
     return LazyState(np.array([1.0, 0.0]), np.zeros(objective.p), np.zeros(batch))
 
@@ -74,8 +71,8 @@ def fixed_settings(objective, optimizer, batch_size, sampling, average):
 
     Plain values, which can be stored.
     """
-    parts = (identity(part) for part in (optimizer, objective.model, objective.loss))
-    return *parts, batch_size, sampling, int(average), objective.d, objective.centre is not None
+    own = objective.d, identity(optimizer), batch_size, sampling, int(average)
+    return *own, *objective.term.settings()
 
 
 def identity(part):

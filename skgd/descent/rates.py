@@ -21,12 +21,9 @@ def stable_rate(objective, batch=None, replacement=False):
     ----------
     Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
-    if objective.loss.curvature_estimate(objective.y) is None:
-        raise ValueError(
-            f"The curvature of {type(objective.loss).__name__} has no bound, so there is no "
-            "automatic rate: give learning_rate a number."
-        )
-    smooth = float(objective.data.penalty_strength.max()) * objective.penalty.curvature()
+    if not objective.term.is_bounded:
+        raise _no_rate(objective.term)
+    smooth = float(objective.strengths.max()) * objective.penalty.curvature()
     if batch is None:
         curvature, share = objective.curvature + smooth, 1.0
     else:
@@ -37,6 +34,15 @@ def stable_rate(objective, batch=None, replacement=False):
         curvature, share = (1.0 - mean) * objective.row_curvature + smooth, 0.5
         curvature += mean * objective.curvature if mean > 0.0 else 0.0
     return share / curvature if curvature > 0.0 else 1.0
+
+
+def _no_rate(term):
+    """Return the error of a term of whose curvature nothing is known."""
+    name = type(getattr(term, "loss", term)).__name__
+    return ValueError(
+        f"The curvature of {name} has no bound, so there is no automatic rate: give learning_rate "
+        "a number."
+    )
 
 
 def _share(n, batch, replacement):
@@ -55,14 +61,13 @@ def stability_limit(objective, optimizer, batch=None, replacement=False):
     curvature.
     """
     share = optimizer.stability_limit()
-    if share is None or objective.loss.curvature_estimate(objective.y) is None:
+    if share is None or not objective.term.is_bounded:
         return None
     stable = stable_rate(objective, batch, replacement)
     if batch is None:
         return 2.0 * share * stable
-    return (1.0 if optimizer.variance_reduced else 4.0) * optimizer.automatic_rate(
-        stable, 1.0, False
-    )
+    factor = 1.0 if optimizer.variance_reduced else 4.0
+    return factor * optimizer.automatic_rate(stable, 1.0, False)
 
 
 def sign_newton_length(objective, theta, g):
@@ -72,28 +77,14 @@ def sign_newton_length(objective, theta, g):
     not count. The length has the unit of the parameters: proportional to y, inversely to X.
     Infinite if the gradient is zero.
     """
-    p, penalty_strength, penalty = (
-        objective.p,
-        objective.data.penalty_strength.tolist(),
-        objective.penalty,
-    )
-    slope = g.copy()
-    for j, (w, alpha) in enumerate(zip(theta[:p].tolist(), penalty_strength)):
+    penalty, strengths, slope = objective.penalty, objective.strengths.tolist(), g.copy()
+    for j in np.flatnonzero(objective.term.penalized).tolist():
+        w, alpha = float(theta[j]), strengths[j]
         slope[j] = w - penalty.prox(w - g[j] - alpha * penalty.gradient(w), alpha)
-    slope[:p][objective.constant] = 0.0
+    slope[objective.problem.constant] = 0.0
     signs = np.sign(slope)
-    bend = objective.curvature_along(signs)
-    return float(signs @ slope / bend) if bend > 0.0 else math.inf
-
-
-def gradient_unit(objective):
-    """Return the typical size of a gradient on these data, which is the unit of ``eps``.
-
-    It is the largest root of a column's curvature, times the spread of y. It scales like a
-    gradient when X or y is rescaled.
-    """
-    steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
-    return float(objective.residual_unit * steepest) or 1.0
+    curvature = objective.curvature_along(signs)
+    return float(signs @ slope / curvature) if curvature > 0.0 else math.inf
 
 
 class RateBasis(NamedTuple):
@@ -113,7 +104,7 @@ class RateBasis(NamedTuple):
         reach = MAX_PREDICTION_CHANGE * math.sqrt(2.0 * objective.null_objective)
         newton = min(self.newton, reach / self.width if self.width > 0.0 else 1.0)
         rate = optimizer.automatic_rate(self.stable, newton, self.full)
-        decay = float(objective.data.penalty_strength.max()) * objective.penalty.curvature()
+        decay = float(objective.strengths.max()) * objective.penalty.curvature()
         return min(rate, 0.5 / decay) if optimizer.decoupled and decay > 0.0 else rate
 
     def then(self, later):
@@ -131,6 +122,8 @@ def rate_basis(objective, optimizer, batch=None, replacement=False):
     full = batch is None
     if optimizer.newton_fraction is None:
         return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
+    if objective.column_curvature is None:
+        raise _no_rate(objective.term)
     widths = np.sqrt(objective.column_curvature)
     joint = np.count_nonzero(widths) * objective.curvature
     width = min(float(widths.sum()), math.sqrt(joint))

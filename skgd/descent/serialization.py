@@ -94,5 +94,5 @@ def _check(data):
     d = theta.shape[0] if theta.ndim == 1 else -1
     shapes = {name: np.shape(data[name])[-1:] for name in ("iterate", "memory", "mean")}
     lengths = {shape[0] for shape in shapes.values() if shape} - {0}
-    if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][6]:
+    if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][0]:
         raise ValueError("its arrays do not fit together")

@@ -298,7 +298,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
 
     def _problem(self, X, y, weight, model, null_objective, **known):
         """Return F for one target, with what else `Objective` is told."""
-        return Objective(
+        return Objective.of_rows(
             X,
             np.ascontiguousarray(y),
             weight,

@@ -139,7 +139,7 @@ def path(
     known = {**kinds, "centre": centre, "columns": columns, "null_objective": null_objective}
     if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
         level, rest = y[weight > 0.0][0], np.zeros(len(y))
-    solver = direct(Objective(X, rest, weight, alpha=1.0, **known), tol, for_path=True)
+    solver = direct(Objective.of_rows(X, rest, weight, alpha=1.0, **known), tol, for_path=True)
     alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     for k, alpha in enumerate(alphas):

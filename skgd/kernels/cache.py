@@ -9,49 +9,15 @@ import hashlib
 import os
 import pickle
 import uuid
-from contextlib import suppress
-from pathlib import Path
-
-import numba
-from numba.core.caching import FunctionCache
-from numba.core.serialize import dumps
 
 DIGEST = hashlib.sha256().digest_size
 
 
-class CheckedCache(FunctionCache):
-    """numba's cache of one function, with one file for each combination of types.
-
-    The types determine the name of the file, so processes that write at the same time need no
-    common index. Files are replaced atomically.
-
-    Raises
-    ------
-    RuntimeError
-        If no directory is writable.
-    """
-
-    def __init__(self, function):
-        super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = _CheckedFiles(Path(self._cache_path), self._impl.filename_base, stamp)
-
-    def load_overload(self, sig, target_context):
-        """Return the compiled code for some types, or None."""
-        with suppress(Exception):
-            return super().load_overload(sig, target_context)
-
-    def save_overload(self, sig, data):
-        """Store the compiled code for some types, if possible."""
-        with suppress(Exception):
-            super().save_overload(sig, data)
-
-
-class _CheckedFiles:
+class CheckedFiles:
     """The files of one function, with the methods that numba's cache calls."""
 
-    def __init__(self, folder, base, stamp):
-        self.folder, self.base, self.stamp = folder, base, stamp
+    def __init__(self, folder, base, stamp, dumps):
+        self.folder, self.base, self.stamp, self.dumps = folder, base, stamp, dumps
 
     def load(self, key):
         """Return the data of a key; None if there is no valid file."""
@@ -64,7 +30,7 @@ class _CheckedFiles:
 
     def save(self, key, data):
         """Write a file atomically."""
-        path, payload = self._path(key), dumps((key, data))
+        path, payload = self._path(key), self.dumps((key, data))
         written = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
         try:
             written.write_bytes(self._digest(payload) + payload)
@@ -80,5 +46,4 @@ class _CheckedFiles:
         return self.folder / f"{self.base}.{name}.nbc"
 
     def _digest(self, payload):
-        origin = repr((numba.__version__, self.stamp)).encode()
-        return hashlib.sha256(origin + payload).digest()
+        return hashlib.sha256(repr(self.stamp).encode() + payload).digest()

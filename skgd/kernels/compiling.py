@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, event, types
+from numba.core.caching import FunctionCache
+from numba.core.serialize import dumps
 from numba.extending import (
     NativeValue,
     lower_builtin,
@@ -29,7 +31,7 @@ from numba.extending import (
 )
 
 from skgd.kernels import rows
-from skgd.kernels.cache import CheckedCache
+from skgd.kernels.cache import CheckedFiles
 from skgd.part import Part
 
 # Sums may be reordered and products fused. NaN and infinity keep their meaning; otherwise
@@ -44,7 +46,7 @@ OPTIONS = {
     "no_cfunc_wrapper": True,
 }
 LINE = 64  # bytes
-PACKAGE, FOLDERS = Path(__file__).parents[1], ("kernels", "descent", "solvers")
+COVERED = (Path(__file__).parent,)  # folders any edit of which is compiled anew
 
 
 class CompilationTimer(event.Listener):
@@ -82,6 +84,36 @@ class CompilationTimer(event.Listener):
 
 compilation = CompilationTimer()
 event.register("numba:compiler_lock", compilation)
+
+
+class CheckedCache(FunctionCache):
+    """numba's cache of one function, with one file for each combination of types.
+
+    The types determine the name of the file, so processes that write at the same time need no
+    common index. Files are replaced atomically.
+
+    Raises
+    ------
+    RuntimeError
+        If no directory is writable.
+    """
+
+    def __init__(self, function):
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        stamp = numba.__version__, stamp
+        place = Path(self._cache_path), self._impl.filename_base
+        self._cache_file = CheckedFiles(*place, stamp, dumps)
+
+    def load_overload(self, sig, target_context):
+        """Return the compiled code for some types, or None."""
+        with suppress(Exception):
+            return super().load_overload(sig, target_context)
+
+    def save_overload(self, sig, data):
+        """Store the compiled code for some types, if possible."""
+        with suppress(Exception):
+            super().save_overload(sig, data)
 
 
 class Stopwatch:
@@ -122,16 +154,18 @@ def compile_cached(function, classes, mode):
     """Compile a function that was bound to these classes, and keep the result on disk.
 
     The key of numba's cache is the name of a function, its file, and the types of its arguments.
-    Here the name contains a digest of the code of all classes, so that an edited optimizer is
-    compiled again. Classes that the next process cannot identify (from a notebook, ``__main__`` or
-    inside a function) are compiled in each process. So is everything if no directory is writable.
+    Here the name contains a digest of the code of the function, of all that it calls and of all
+    classes, and of the text of the folders `COVERED`. So an edited optimizer is compiled again,
+    and an edit of what is not compiled compiles nothing. Classes that the next process cannot
+    identify (from a notebook, ``__main__`` or inside a function) are compiled in each process. So
+    is everything if no directory is writable.
     """
     with compilation:
         return _compile_cached(function, classes, mode)
 
 
 def _compile_cached(function, classes, mode):
-    sources = _digest(classes)
+    sources = _digest(function, classes)
     if sources is None:
         return numba.njit(nogil=True, **OPTIONS)(function)
     function.__module__ = "skgd"
@@ -163,14 +197,15 @@ def compiled_code():
             gc.enable()
 
 
-def _digest(classes):
-    """Return a digest of the code of the classes and of the loop; None if it is not permanent."""
+def _digest(function, classes):
+    """Return a digest of the code of a function and of classes; None if it is not permanent."""
     bases = {base for cls in classes for base in cls.__mro__} - {object}
     if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
         return None
     text = hashlib.sha256()
-    for path in sorted(path for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")):
+    for path in sorted(path for folder in COVERED for path in folder.glob("*.py")):
         text.update(path.read_bytes())
+    text.update(repr(_spelled(function, ())).encode())
     for base in sorted(bases, key=lambda base: (base.__module__, base.__qualname__)):
         for name, value in sorted(vars(base).items(), key=itemgetter(0)):
             if isinstance(value, FunctionType | int | float | str):

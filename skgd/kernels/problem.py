@@ -1,10 +1,10 @@
-"""What a compiled loop is given, and what it rewrites."""
+"""What a compiled loop reads, and what it rewrites: tuples of arrays and numbers."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# What a column of the record holds, one each.
+# The rows of the record, one column for each epoch.
 OBJECTIVE, RESIDUAL, PENALTY, GRADIENT_NORM, STEP_NORM, N_ZEROS = range(6)
 RUNNING, CONVERGED, PLATEAU, MAX_ITER, DIVERGED, NONFINITE, STOPPED, OVERFITTING = range(8)
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
@@ -20,78 +20,84 @@ class Parts(NamedTuple):
     penalty: tuple
 
 
-class Data(NamedTuple):
-    """What is fitted: n rows of p columns, for d parameters."""
+class RowData(NamedTuple):
+    """The data of a rowwise term: n rows of p columns."""
 
     rows: tuple
     y: np.ndarray  # (n,)
-    weight: np.ndarray  # (n,), of mean one
+    weight: np.ndarray  # (n,), with mean one
     centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
-    penalty_strength: np.ndarray  # (d,), of the penalty on each parameter, 0 for none
-    floor: np.ndarray  # (d,), the lowest value that each parameter may have
-    held: np.ndarray  # the constant columns, whose weights are zero
     width: int  # p
 
 
+class Problem(NamedTuple):
+    """A data term and the penalty on its d parameters."""
+
+    data: tuple  # RowData; in plain Python any data term
+    n: int  # rows
+    strengths: np.ndarray  # (d,), alpha times the penalty factor; 0 for no penalty
+    penalized: np.ndarray  # (d,), bool: the parameters that are weights
+    constant: np.ndarray  # indices of the weights of constant columns, which stay zero
+
+
 class LoopVariant(NamedTuple):
-    """The form of the loop, beside the classes of its parts."""
+    """What the loop is composed of, beside the classes of its parts."""
 
     batch: str  # "full", "batch", "single" or "lazy"
+    correction: str = "none"  # "saga", "svrg"
     averages: bool = False
-    bounded: bool = False
+    nonnegative: bool = False
     clips: bool = False
-    variance_reduced: bool = False
 
 
 class LazyState(NamedTuple):
-    """The lazy form's account of who is up to date."""
+    """The lazy step's account of which weights are up to date."""
 
-    scale_and_threshold: np.ndarray  # (2,), how far all weights have shrunk, and have been cut
-    applied: np.ndarray  # (p,), the cut when a weight was last brought up to date
+    scale_and_threshold: np.ndarray  # (2,), the scale of all weights, and the sum of thresholds
+    applied: np.ndarray  # (p,), the sum of thresholds when a weight was last brought up to date
     slopes: np.ndarray  # (batch,), the derivatives in z of the present rows
 
 
 class GradientTable(NamedTuple):
-    """What variance reduction remembers of every row: how it pulled when last looked at."""
+    """What variance reduction remembers of every row."""
 
-    gradient_table: (
-        np.ndarray
-    )  # (n,), the derivatives in f, times the weights; NaN for rows not seen yet
-    mean_gradient: (
-        np.ndarray
-    )  # (d,), the gradient that they make, as a share of the mean over all rows
-    seen: np.ndarray  # (1,), the rows that the table knows
+    slopes: np.ndarray  # (n,), the derivatives in f, times the weights; NaN for rows not seen yet
+    mean_gradient: np.ndarray  # (d,), the gradient they make, as a share of the mean over all rows
+    n_seen: np.ndarray  # (1,), the rows that the table knows
 
 
 class State(NamedTuple):
     """Everything that an update reads and rewrites."""
 
     theta: np.ndarray  # (d,), where the gradient is taken
-    iterate: np.ndarray  # (d,), after the last prox: theta itself unless a rule looks ahead
-    last: np.ndarray  # (d,), the answer an epoch before
+    iterate: np.ndarray  # (d,), after the last prox: theta itself unless a rule extrapolates
+    last: np.ndarray  # (d,), the iterate an epoch before
     mean: np.ndarray  # (d,), of the iterates
     g: np.ndarray  # (d,)
     memory: np.ndarray  # (n_memory, d)
     scalars: np.ndarray  # (n_scalars,)
     order: np.ndarray  # (n,), the rows in their present order; absent on the full batch
-    lazy_state: tuple  # Idle where the lazy form runs
-    gradients: tuple  # Reduced where variance is reduced
+    lazy_state: tuple  # LazyState where the lazy step is taken
+    gradients: tuple  # GradientTable where variance is reduced
+
+
+NO_STATE = State(*((),) * len(State._fields))
 
 
 class StoppingRule(NamedTuple):
-    """What decides whether a descent goes on."""
+    """What decides whether a descent goes on, and what its gradients are clipped to."""
 
     tol: float  # of the scaled residual, on the full batch
     gain: float  # that counts as an improvement of the objective
     patience: float  # epochs without one
-    null_objective: float  # the objective of the constant prediction
+    null_objective: float  # that of the best constant prediction
     scale: np.ndarray  # (3, d): the residual's prox step, its unit, and its rounding
-    norm: float  # that a gradient is shortened to
-    entry: float  # that the entries of a gradient are cut to
+    norm: float  # the largest norm of a gradient
+    entry: float  # the largest entry of a gradient
 
 
 class Cursor(NamedTuple):
-    """How a call of the loop goes on from where the last one ended."""
+    """Where a call of the loop takes up the descent."""
 
     batch: int
     sampling: int
@@ -101,3 +107,12 @@ class Cursor(NamedTuple):
     ceiling: float  # the objective at which a descent counts as diverged
     averaged: int  # the first update whose iterate is averaged
     kept: int  # every which update goes into the path
+
+
+class Epochs(NamedTuple):
+    """What a call of the loop goes through, and what it fills."""
+
+    draws: np.ndarray  # (epochs, n), evenly from [0, 1), for the order of the rows
+    rates: np.ndarray  # (updates,), learning rates; without any, the loop takes no step
+    record: np.ndarray  # (6, epochs)
+    path: np.ndarray  # (kept updates, d) or (0, d)

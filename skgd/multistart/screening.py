@@ -45,7 +45,7 @@ def screen(objective, n_screen, n_init, rng, bounds=None):
             kept = np.argsort(best[2], kind="stable")[:AT_ONCE]
             best = [values[kept] for values in best]
     theta, curves, losses = best
-    return theta[_select_diverse(curves, losses / objective.loss_curvature, weight, n_init)]
+    return theta[_select_diverse(curves, losses / objective.term.bounds.loss, weight, n_init)]
 
 
 def default_n_screen(p):

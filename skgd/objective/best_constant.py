@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from skgd.models import Linear
-from skgd.objective.objective import Objective
-from skgd.penalties import NoPenalty
+from skgd.kernels.row_kernels import loss_terms
 
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
 DOUBLINGS = 60  # of the range that the best constant is sought in
@@ -51,16 +49,22 @@ def fit_constant(loss, y, weight, fitted=True):
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
         return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank))
-    parts = {"model": Linear(), "loss": loss, "penalty": NoPenalty(), "alpha": 0.0}
-    blank = Objective(np.zeros((y.size, 1)), y, weight, **parts)
-    start, slope = blank.data_term([0.0, 0.0])
+    start, slope = _mean_terms(loss, 0.0, y, weight)
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0))
-    level = _lowest(lambda c: blank.data_term([0.0, c])[1][1], loss.linked(y[weight > 0.0]))
-    left = blank.data_term([0.0, level])[0]
-    promised = slope[1] ** 2 / (2.0 * blank.loss_curvature)
+    targets = y[weight > 0.0]
+    level = _lowest(lambda c: _mean_terms(loss, c, y, weight)[1], loss.linked(targets))
+    left = _mean_terms(loss, level, y, weight)[0]
+    estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
+    promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
+
+
+def _mean_terms(loss, constant, y, weight):
+    """Return the mean loss of a constant prediction, and its slope."""
+    losses, slopes, _ = loss_terms(loss, constant, y)
+    return weight @ losses / y.size, weight @ slopes / y.size
 
 
 def _lowest(slope, targets):

@@ -7,8 +7,8 @@ gap and scaled residual follow from the slope alone.
 import numpy as np
 from scipy import sparse
 
-from skgd.descent.stopping import residual_scale
 from skgd.kernels.sums import OFF, gram
+from skgd.objective.residual import residual_scale
 
 
 class Quadratic:
@@ -44,7 +44,7 @@ class Quadratic:
         """Turn to other costs on the same data."""
         before, self.objective = self.l2_strength, objective
         self.l1_strength, self.l2_strength = objective.resolved_strengths
-        self.floor = objective.data.floor[: objective.p]
+        self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         self.smooth = not self.l1_strength.any() and not objective.positive
         if before is None or not np.array_equal(before, self.l2_strength):
             self.tau, self.unit, self.rounding = residual_scale(objective)

@@ -1,0 +1,179 @@
+"""Sums over the rows of a rowwise data term: the mean loss and its gradient.
+
+The names below are slots. `row_slots` fills them with the plain methods of a model, a loss and a
+row storage, `RowKernel.slots` with what a variant of the loop does for each row; None is left out.
+Nothing here allocates.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+from skgd.kernels.compiling import bind, compile_cached, fuse
+from skgd.kernels.rows import prefetch
+
+# How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
+# at their turn. Long ones are asked for chunk by chunk, several rows at a time, which keeps more
+# of the memory busy; and all once more, as a busy processor drops requests.
+NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
+
+dot = dot_pair = axpy = prefetch_row = n_prefetch_chunks = entry = None
+predict = model_derivative = add_parameter_gradient = value = slope = None
+correct = add_to_gradient = keep_slope = None
+
+
+def row_slots(model, loss, rows):
+    """Return the slots that the classes of a model, a loss and a row storage fill."""
+    return {
+        "dot": fuse(rows.dot),
+        "dot_pair": fuse(rows.dot_pair),
+        "axpy": fuse(rows.axpy),
+        "prefetch_row": fuse(rows.prefetch_row),
+        "n_prefetch_chunks": fuse(rows.n_prefetch_chunks),
+        "entry": fuse(rows.entry),
+        "predict": fuse(model.value),
+        "model_derivative": fuse(model.slope),
+        "add_parameter_gradient": fuse(model.add_parameter_gradient),
+        "value": fuse(loss.value),
+        "slope": fuse(loss.slope),
+    }
+
+
+def fuse_all(slots, functions):
+    """Add functions to the slots, each bound to those before it; None is left out."""
+    for name, function in functions.items():
+        slots[name] = None if function is None else fuse(bind(function, slots))
+    return slots
+
+
+@cache
+def build_accumulate(model, loss, rows):
+    """Return `accumulate_full`, compiled for these classes."""
+    slots = row_slots(model, loss, rows) | {"dot_pair": None}
+    return compile_cached(bind(accumulate_full, slots), (model, loss, rows), "sum")
+
+
+def accumulate_full(parts, data, state, start, stop):
+    """Add the gradient of the mean loss of some rows at ``state.theta`` to ``state.g``.
+
+    Returns
+    -------
+    loss : float
+        The loss of these rows at ``state.iterate``, as a share of the mean over all. Where
+        `dot_pair` is left out, the two points are one.
+    slope_sum : float
+        The sum of the derivatives in z.
+    """
+    rows, y, weight, p = data.rows, data.y, data.weight, data.width
+    theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
+    scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
+    for j in range(centre.size):
+        shift -= centre[j] * theta[j]
+        shift_iterate -= centre[j] * iterate[j]
+    for i in range(start, stop):
+        if i + NEXT < stop:
+            prefetch_row(rows, i + NEXT, 0, 1)
+        if dot_pair is None:
+            z, z_iterate = dot(rows, theta, i), 0.0
+        else:
+            z, z_iterate = dot_pair(rows, theta, iterate, i)
+        z = z + shift
+        f = predict(parts.model, z, theta, p)
+        r = scale * weight[i] * slope(parts.loss, f, y[i])
+        c = r * model_derivative(parts.model, z, theta, p)
+        slope_sum += c
+        axpy(rows, c, i, g)
+        add_parameter_gradient(parts.model, z, theta, p, r, g)
+        if dot_pair is not None:
+            f = predict(parts.model, z_iterate + shift_iterate, iterate, p)
+        total += weight[i] * value(parts.loss, f, y[i])
+    for j in range(centre.size):
+        g[j] -= slope_sum * centre[j]
+    return total / y.size, slope_sum
+
+
+def accumulate_batch(parts, data, state, start, stop):
+    """Do the same for rows in the order ``state.order``, asking for memory ahead of time."""
+    rows, y, weight, p, order = data.rows, data.y, data.weight, data.width, state.order
+    theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
+    scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
+    zoom, n_chunks = 1.0, n_prefetch_chunks(rows)
+    if keep_slope is not None:
+        zoom = state.lazy_state.scale_and_threshold[0]
+    for j in range(centre.size):
+        shift -= centre[j] * theta[j]
+        shift_iterate -= centre[j] * iterate[j]
+    for k in range(start, stop):
+        i = order[k]
+        if k + AHEAD < order.size:
+            for q in range(n_chunks):
+                prefetch_row(rows, order[k + AHEAD - APART * q], q, n_chunks)
+            prefetch_row(rows, order[k + SOON], 0, 1)
+            prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
+            prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
+        z, z_iterate = dot_pair(rows, theta, iterate, i)
+        z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
+        r = scale * weight[i] * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
+        if correct is not None:
+            r = correct(state.gradients, r, scale, i)
+        c = r * model_derivative(parts.model, z, theta, p)
+        slope_sum += c
+        if add_to_gradient is not None:
+            add_to_gradient(rows, c, i, g)
+        if keep_slope is not None:
+            keep_slope(state, c, k - start)
+        add_parameter_gradient(parts.model, z, theta, p, r, g)
+        total += weight[i] * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
+    for j in range(centre.size):
+        g[j] -= slope_sum * centre[j]
+    return total / y.size, slope_sum
+
+
+def mean_loss(parts, data, theta):
+    """Return the mean loss over all rows."""
+    total, shift = 0.0, 0.0
+    for j in range(data.centre.size):
+        shift -= data.centre[j] * theta[j]
+    for i in range(data.y.size):
+        f = predict(parts.model, dot(data.rows, theta, i) + shift, theta, data.width)
+        total += data.weight[i] * value(parts.loss, f, data.y[i])
+    return total / data.y.size
+
+
+def lazy_slope(state, c, place):
+    """Keep the slope of a row for the lazy step, which adds it to the weights."""
+    state.lazy_state.slopes[place] = c
+
+
+class RowKernel(NamedTuple):
+    """What a rowwise data term contributes to a loop: the classes that it is compiled for."""
+
+    model: type
+    loss: type
+    rows: type
+
+    @property
+    def classes(self):
+        """The classes that compiled code is kept for."""
+        return tuple(self)
+
+    @staticmethod
+    def fuse(function):
+        """Return a function, to be copied into the compiled code that calls it."""
+        return fuse(function)
+
+    def slots(self, variant, extrapolates, correct):
+        """Return what the loop calls, for a variant of it.
+
+        A single dense row is read again when the step is taken, and its gradient not stored.
+        """
+        slots, full = row_slots(*self), variant.batch == "full"
+        stored = variant.batch not in ("single", "lazy")
+        slots["add_to_gradient"] = slots["axpy"] if stored else None
+        slots["dot_pair"] = None if full and not extrapolates else slots["dot_pair"]
+        functions = {
+            "correct": correct,
+            "keep_slope": lazy_slope if variant.batch == "lazy" else None,
+            "mean_loss": mean_loss,
+            "accumulate": accumulate_full if full else accumulate_batch,
+        }
+        return fuse_all(slots, functions)

@@ -1,0 +1,111 @@
+"""The data term: the one thing that a kind of model provides, and all that the loop knows."""
+
+import abc
+
+import numpy as np
+
+from skgd.kernels.problem import State
+
+
+class DataTerm(abc.ABC):
+    """``1/W sum_i s_i loss(f(theta; x_i), y_i)``, as a function of theta and of a set of rows.
+
+    Subclasses set the attributes and write `accumulate`. What is known of the curvature is
+    optional: whoever needs it and finds None says so in words.
+
+    Attributes
+    ----------
+    n_samples, n_parameters : int
+    penalized : ndarray of shape (n_parameters,), bool
+        The parameters that a penalty acts on.
+    is_bounded : bool
+        Whether its curvature has a bound, or an estimate to reckon with.
+    nonsmooth : bool
+        Whether the slope jumps, so that the gradient does not vanish at the minimum and a
+        descent ends when the objective stops improving.
+    parts : tuple
+        Two values that the kernel is given: a model and a loss, where there are.
+    kernel : RowKernel or None
+        What is compiled into the loop; None where the loop runs `accumulate` in plain Python.
+    """
+
+    n_samples: int
+    n_parameters: int
+    penalized: np.ndarray
+    is_bounded = False
+    nonsmooth = False
+    kernel = None
+    parts = (), ()
+
+    @abc.abstractmethod
+    def accumulate(self, theta, rows, g, buffers):
+        """Add the gradient of the mean loss over some rows to ``g``, and return that loss.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+        rows : ndarray of int
+            Indices, which may repeat.
+        g : ndarray of shape (n_parameters,)
+        buffers : dict
+            Arrays that the term keeps for the length of a descent. Empty at the start.
+
+        Returns
+        -------
+        float
+        """
+
+    def settings(self):
+        """Return what a descent cannot change on its way, as plain values."""
+        return (f"{type(self).__module__}.{type(self).__qualname__}",)
+
+    def curvature(self):
+        """Return an upper bound of the largest second derivative, or None."""
+        return None
+
+    def row_curvature(self):
+        """Return the same for the term of a single row, or None."""
+        return None
+
+    def diagonal_curvature(self):
+        """Return bounds of the second derivative in each parameter alone, or None."""
+        return None
+
+    def gram(self):
+        """Return the second derivative where it is constant, as a dense array, or None."""
+        return None
+
+
+def value_and_gradient(term, theta):
+    """Return the mean loss over all rows, and its gradient, by `DataTerm.accumulate`."""
+    g = np.zeros(term.n_parameters)
+    return float(term.accumulate(theta, np.arange(term.n_samples), g, {})), g
+
+
+class PythonKernel:
+    """How a term without a kernel of its own takes part in the loop: as ordinary Python."""
+
+    classes = None  # that compiled code would be kept for
+
+    @staticmethod
+    def fuse(function):
+        """Return the function as it is."""
+        return function
+
+    def slots(self, variant, extrapolates, correct):
+        """Return what the loop calls."""
+        full = variant.batch == "full"
+        buffers = {}
+
+        def accumulate(parts, term, state: State, start, stop):
+            rows = np.arange(start, stop) if full else state.order[start:stop]
+            loss = term.accumulate(state.theta, rows, state.g, buffers)
+            if state.iterate is not state.theta:
+                unused = np.zeros(state.g.size)
+                loss = term.accumulate(state.iterate, rows, unused, buffers)
+            return loss * (stop - start) / term.n_samples, 0.0
+
+        def mean_loss(parts, term, theta):
+            return value_and_gradient(term, theta)[0]
+
+        return {"accumulate": accumulate, "mean_loss": mean_loss}

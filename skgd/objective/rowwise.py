@@ -1,0 +1,162 @@
+"""The data term of models whose prediction is a function of one projection ``w . x``."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from skgd.kernels.accumulate import RowKernel, build_accumulate
+from skgd.kernels.compiling import compiled_code
+from skgd.kernels.problem import NO_STATE, Parts, RowData
+from skgd.kernels.row_kernels import loss_terms, model_predictions, prediction_gradients
+from skgd.kernels.rows import rows_of
+from skgd.kernels.sums import column_means, column_squares, gram, in_range, matvec, rmatvec
+from skgd.objective.curvature import Curvature
+from skgd.objective.data_term import DataTerm
+
+ROUNDING = 8.0 * np.finfo(float).eps  # of the length of a column
+FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
+
+
+class RowwiseTerm(DataTerm):
+    """The mean loss of a model that sees a row by its projection.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p), C-ordered, or csr_matrix
+        float32 or float64.
+    y : ndarray of shape (n,), float64
+    weight : ndarray of shape (n,), float64
+        Of the rows, with mean one.
+    model, loss : Model, Loss
+    centre : ndarray of shape (p,) or None
+        What is subtracted from every row; None for nothing. X itself is not touched.
+    columns : Columns or None
+        What is known of the columns, None for nothing. Those that are constant have no curvature,
+        no slope, and a weight of zero.
+
+    Attributes
+    ----------
+    p : int
+        The number of weights, which come first; the model's extra parameters follow.
+    """
+
+    def __init__(self, X, y, weight, model, loss, centre=None, columns=None):
+        self.X, self.y, self.weight, self.model, self.loss = X, y, weight, model, loss
+        self.centre, self.columns, self.nonsmooth = centre, columns, loss.nonsmooth
+        self.n_samples, self.p = X.shape
+        self.n_parameters = self.p + model.n_extra_parameters()
+        self.penalized = np.arange(self.n_parameters) < self.p
+        self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
+        shift = np.zeros(0) if centre is None else centre
+        self.data = RowData(rows_of(X), y, weight, shift, self.p)
+        self.parts = model, loss
+        self.kernel = RowKernel(type(model), type(loss), type(self.data.rows))
+
+    @property
+    def sparse(self):
+        """Whether the rows are sparse."""
+        return sparse.issparse(self.X)
+
+    @property
+    def is_bounded(self):
+        """Whether the loss has a bound of its curvature, or an estimate."""
+        return self.bounds.known
+
+    @property
+    def quadratic(self):
+        """Whether the term is a quadratic function, with closed forms and a dual."""
+        return self.loss.quadratic and self.model.linear
+
+    def settings(self):
+        parts = (f"{type(part).__module__}.{part!r}" for part in (self.model, self.loss))
+        return *parts, self.centre is not None
+
+    def value_and_gradient(self, theta):
+        """Return the mean loss, and its gradient."""
+        accumulate = build_accumulate(*self.kernel)
+        parts, g = Parts(self.model, self.loss, (), ()), np.zeros(self.n_parameters)
+        state = NO_STATE._replace(theta=theta, iterate=theta, g=g)
+        with compiled_code():
+            loss, _ = accumulate(parts, self.data, state, 0, self.n_samples)
+        return loss, g
+
+    def accumulate(self, theta, rows, g, buffers):
+        z = self.matvec(theta[: self.p])[rows]
+        extra, weight = theta[self.p :], self.weight[rows] / len(rows)
+        f = model_predictions(self.model, z, extra)
+        value, slope, _ = loss_terms(self.loss, f, self.y[rows])
+        slopes = (weight * slope)[:, None] * prediction_gradients(self.model, z, extra)
+        u = np.bincount(rows, slopes[:, 0], minlength=self.n_samples)
+        g[: self.p] += rmatvec(self.X, u, self.centre, self.far)
+        g[self.p :] += slopes[:, 1:].sum(axis=0)
+        return weight @ value
+
+    def matvec(self, v):
+        """Return ``(x_i - centre) . v`` for every row, v having p entries."""
+        return matvec(self.X, v, self.centre, self.far)
+
+    def rmatvec(self, u):
+        """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
+        return self.unweighted_rmatvec(self.weight * u)
+
+    def unweighted_rmatvec(self, u):
+        """Return the mean of ``u_i (x_i - centre)``; zero for constant columns."""
+        g = rmatvec(self.X, u / self.n_samples, self.centre, self.far)
+        g[self.constant] = 0.0
+        return g
+
+    def predict(self, theta):
+        """Return f for every row."""
+        return model_predictions(self.model, self.matvec(theta[: self.p]), theta[self.p :])
+
+    def curvature(self):
+        return self.bounds.largest
+
+    def row_curvature(self):
+        return self.bounds.largest_of_a_row
+
+    def diagonal_curvature(self):
+        return self.bounds.diagonal
+
+    def gram(self):
+        return gram(self.X, self.weight, self.centre, self.column_squares)[0]
+
+    @cached_property
+    def bounds(self):
+        """What is known of the second derivatives."""
+        return Curvature(self)
+
+    @cached_property
+    def far(self):
+        """Whether a column's spread would be lost beside its centre, were that taken off later."""
+        if self.columns is None or self.centre is None:
+            return False
+        spread = FAR * np.abs(self.centre) > np.sqrt(self.columns.variance)
+        return bool((spread & ~self.constant).any())
+
+    @cached_property
+    def spread_share(self):
+        """The variance of each column over its square from the centre; 1 where that is nothing."""
+        share = np.ones(self.p)
+        if self.columns is not None:
+            squares, spread = self.column_squares, self.columns.variance
+            told = spread > ROUNDING**2 * squares
+            share[told] = spread[told] / squares[told]
+        return share
+
+    @cached_property
+    def column_squares(self):
+        """The mean squares of the columns, seen from the centre; zero for constant ones."""
+        if self.columns is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return in_range(self.X, column_squares(self.X, self.weight, self.centre))
+        away = self.columns.mean - (0.0 if self.centre is None else self.centre)
+        with np.errstate(over="ignore"):
+            squares = np.where(self.constant, 0.0, self.columns.variance + away**2)
+        return in_range(self.X, squares, self.columns.mean)
+
+    @cached_property
+    def column_means(self):
+        """The weighted mean of every column."""
+        return column_means(self.X, self.weight) if self.columns is None else self.columns.mean
