@@ -145,7 +145,7 @@ def test_rows_seen_from_a_centre_are_rows_less_the_centre(form):
     centre = np.array([1.0, -2.0, 40.0, 0.0])
     known = {"model": Linear(False), "loss": SquaredError(), "penalty": ElasticNet(0.4)}
     seen = Objective.of_rows(form(X), y, s, alpha=0.2, centre=centre, **known)
-    moved = Objective(form(X - centre), y, s, alpha=0.2, **known)
+    moved = Objective.of_rows(form(X - centre), y, s, alpha=0.2, **known)
     w, v = np.array([0.3, 0.0, -1.0, 2.0]), np.array([1.0, -2.0, 0.5, 0.0])
     for one, other in (
         (seen.value(w), moved.value(w)),
