@@ -15,7 +15,7 @@ FAST = {"optimizer": "nesterov", "max_iter": 5, "tol": None, "random_state": 0}
 
 
 class Scores:
-    """A custom scorer that stores its arguments and returns minus the mean absolute error."""
+    """A custom scorer that stores its arguments and returns minus the mean squared error."""
 
     def __init__(self):
         self.calls = []
