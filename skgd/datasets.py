@@ -1,9 +1,11 @@
 """Data for which the truth is known."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
 from skgd.estimators._sklearn import Interval, validate_params
@@ -36,7 +38,13 @@ MINIMA = (
     },
     prefer_skip_nested_validation=True,
 )
-def make_gabor(n_samples=30, n_features=1, theta=None, noise=0.1, random_state=None):
+def make_gabor(
+    n_samples: int = 30,
+    n_features: int = 1,
+    theta: ArrayLike | None = None,
+    noise: float = 0.1,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Make rows of the Gabor model, with noise.
 
     Parameters
@@ -75,7 +83,7 @@ def make_gabor(n_samples=30, n_features=1, theta=None, noise=0.1, random_state=N
 
 
 @validate_params({"return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
-def load_gabor(*, return_X_y=False):
+def load_gabor(*, return_X_y: bool = False) -> Any:
     """Load one fixed problem of two parameters, whose landscape is known.
 
     It is ``make_gabor(random_state=1)``: 30 rows, noise 0.1. Within offsets of -10 to 10 and

@@ -7,13 +7,15 @@ descent can be held against answers that were not.
 import time
 from contextlib import suppress
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import linalg, optimize, sparse
 from sklearn.base import clone
 
 from skgd.estimators._sklearn import HasMethods, Interval, validate_params
+from skgd.estimators.validation import MatrixLike
 from skgd.objective.objective import Objective
 from skgd.table import table
 
@@ -75,7 +77,7 @@ class Comparison(list):
 
 
 @validate_params({"objective": [Objective]}, prefer_skip_nested_validation=True)
-def closed_form(objective, start=None):
+def closed_form(objective: Objective, start: ArrayLike | None = None) -> Solution:
     """Minimise the squared error with an l2 penalty, or none, by a singular value decomposition.
 
     Of any shape and rank: without a penalty, where many weights are as good, those of the
@@ -136,7 +138,12 @@ def closed_form(objective, start=None):
     {"objective": [Objective], "start": ["array-like", None], "tol": TOL, "max_iter": MAX_ITER},
     prefer_skip_nested_validation=True,
 )
-def lbfgs(objective, start=None, tol=1e-10, max_iter=100_000):
+def lbfgs(
+    objective: Objective,
+    start: ArrayLike | None = None,
+    tol: float = 1e-10,
+    max_iter: int = 100_000,
+) -> Solution:
     """Minimise by scipy's L-BFGS-B.
 
     An l1 part is made smooth by writing each weight as the difference of two that are not
@@ -206,7 +213,9 @@ def _is_ridge(objective):
     {"objective": [Objective], "start": ["array-like"], "tol": TOL, "max_iter": MAX_ITER},
     prefer_skip_nested_validation=True,
 )
-def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
+def levenberg_marquardt(
+    objective: Objective, start: ArrayLike, tol: float = 1e-14, max_iter: int = 1000
+) -> Solution:
     """Minimise a sum of squares by MINPACK's method of Levenberg and Marquardt.
 
     The l2 part of a penalty is a sum of squares too: of the weights.
@@ -262,7 +271,9 @@ def levenberg_marquardt(objective, start, tol=1e-14, max_iter=1000):
     },
     prefer_skip_nested_validation=False,
 )
-def compare(estimator, X, y, sample_weight=None):
+def compare(
+    estimator: Any, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> Comparison:
     """Hold an estimator's answer against the references that its objective allows.
 
     The seconds are those that a clone takes to fit.

@@ -3,9 +3,12 @@
 import base64
 import io
 import tempfile
+from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import checked
 from skgd.displays.arguments import places as whole
@@ -15,6 +18,7 @@ from skgd.displays.legends import legend_below
 from skgd.displays.plane import compute_surface
 from skgd.displays.style import canvases, ink, line_look, merged, pyplot
 from skgd.displays.surface import LossSurfaceDisplay
+from skgd.estimators.validation import MatrixLike
 
 HOLD = 1.5  # seconds of the last frame
 WEB = 84.0  # CSS pixels per inch of a figure
@@ -81,7 +85,9 @@ class DescentAnimation:
 
     @classmethod
     @checked
-    def from_estimator(cls, estimator, X, y, *, name="path", **options):
+    def from_estimator(
+        cls, estimator: Any, X: MatrixLike, y: ArrayLike, *, name: str = "path", **options: Any
+    ) -> Self:
         """Animate one descent.
 
         Parameters
@@ -104,20 +110,20 @@ class DescentAnimation:
     @checked
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        n_frames=60,
-        updates=None,
-        parameters=None,
-        bounds=None,
-        grid_resolution=61,
-        feature=0,
-        ax=None,
-        **plot_options,
-    ):
+        sample_weight: ArrayLike | None = None,
+        n_frames: int = 60,
+        updates: ArrayLike | None = None,
+        parameters: Any = None,
+        bounds: ArrayLike | None = None,
+        grid_resolution: int = 61,
+        feature: int | str = 0,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Animate several descents on one surface, all at the same update in each frame.
 
         Parameters
@@ -167,7 +173,13 @@ class DescentAnimation:
         return display.plot(ax, **plot_options)
 
     @checked
-    def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        line_kwargs: dict[str, Any] | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the last frame.
 
         Parameters
@@ -207,7 +219,7 @@ class DescentAnimation:
         return self.draw(len(self.updates) - 1)
 
     @checked
-    def draw(self, k):
+    def draw(self, k: int) -> Self:
         """Show one frame in the drawing.
 
         Parameters
@@ -231,7 +243,7 @@ class DescentAnimation:
         return self
 
     @checked
-    def save(self, path, *, fps=12, dpi=100):
+    def save(self, path: str | PathLike[str], *, fps: float = 12, dpi: float = 100) -> Self:
         """Write the frames to a file; the last frame stays for a while.
 
         Parameters

@@ -6,7 +6,7 @@ from os import PathLike
 
 import numpy as np
 
-from skgd.estimators._sklearn import HasMethods, Interval, StrOptions, validate_params
+from skgd.estimators._sklearn import Function, HasMethods, Interval, StrOptions, validate_params
 from skgd.estimators.validation import numbers
 
 DATA = ["array-like", "sparse matrix"]
@@ -53,7 +53,7 @@ CONSTRAINTS = {
 }
 
 
-def checked(function):
+def checked(function: Function) -> Function:
     """Check the arguments of a display's method by their names; other names are not checked."""
     names = [name for name in signature(function).parameters if name in CONSTRAINTS]
     defaults = {name: signature(function).parameters[name].default for name in names}

@@ -1,6 +1,10 @@
 """Coefficients over the strength of the penalty, for ridge and lasso."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
@@ -8,6 +12,7 @@ from skgd.displays.arguments import checked, positive
 from skgd.displays.style import canvases, line_look, merged
 from skgd.estimators.data import feature_names
 from skgd.estimators.regressor import GDRegressor
+from skgd.estimators.validation import MatrixLike
 
 TITLES = {"l2": "ridge (l2)", "l1": "lasso (l1)", "elasticnet": "elastic net"}
 SPAN = 1e-3  # ratio of the lowest alpha to the highest
@@ -68,18 +73,18 @@ class CoefficientPathDisplay:
     @checked
     def from_data(
         cls,
-        X,
-        y,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        alphas=None,
-        penalties=("l2", "l1"),
-        estimator=None,
-        check=True,
-        names=None,
-        ax=None,
-        **plot_options,
-    ):
+        sample_weight: ArrayLike | None = None,
+        alphas: ArrayLike | None = None,
+        penalties: Sequence[Any] = ("l2", "l1"),
+        estimator: Any = None,
+        check: bool = True,
+        names: Sequence[str] | None = None,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Fit every penalty at every alpha, and draw the coefficients.
 
         Parameters
@@ -140,7 +145,13 @@ class CoefficientPathDisplay:
         return display.plot(ax, **plot_options)
 
     @checked
-    def plot(self, ax=None, *, legend="auto", line_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        legend: bool | str = "auto",
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw coefficients as lines, scikit-learn's as dots, and the numbers of zeros above.
 
         Parameters

@@ -1,11 +1,15 @@
 """The objective, or the validation score, over epochs or seconds."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import checked
 from skgd.displays.inspection import FAILED, descent_in, named, optimum, records, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, line_look, merged, one_of
+from skgd.estimators.validation import MatrixLike
 
 TIMES = {"epoch": "epoch", "seconds": "time (s)"}
 QUANTITIES = {"objective": "objective", "validation_score": "validation score"}
@@ -80,7 +84,16 @@ class LossCurveDisplay:
 
     @classmethod
     @checked
-    def from_estimator(cls, estimator, X=None, y=None, *, name=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: MatrixLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        name: str | None = None,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
         """Draw the curve of one estimator, or of each of its targets.
 
         Parameters
@@ -107,17 +120,17 @@ class LossCurveDisplay:
     @checked
     def from_estimators(
         cls,
-        estimators,
-        X=None,
-        y=None,
+        estimators: Any,
+        X: MatrixLike | None = None,
+        y: ArrayLike | None = None,
         *,
-        sample_weight=None,
-        by="epoch",
-        show="objective",
-        above_minimum=False,
-        ax=None,
-        line_kwargs=None,
-    ):
+        sample_weight: ArrayLike | None = None,
+        by: str = "epoch",
+        show: str = "objective",
+        above_minimum: bool = False,
+        ax: Any = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves of several estimators.
 
         Parameters
@@ -167,7 +180,7 @@ class LossCurveDisplay:
         return made.plot(ax, line_kwargs=line_kwargs)
 
     @checked
-    def plot(self, ax=None, *, line_kwargs=None):
+    def plot(self, ax: Any = None, *, line_kwargs: dict[str, Any] | None = None) -> Self:
         """Draw the curves, on a logarithmic axis if the objectives are positive.
 
         Parameters

@@ -1,14 +1,17 @@
 """The data, and the fitted curves at points of a path."""
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from skgd.displays.arguments import checked, places
 from skgd.displays.inspection import descent_in, named, path_of, seen_by_descent
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, ink, line_look, merged, ramp
+from skgd.estimators.validation import MatrixLike
 
 CANDIDATES = 60  # points of a path among which the stages are chosen
 MARGIN = 0.05  # margin on each side, in ranges of the data
@@ -69,18 +72,18 @@ class FitDisplay:
     @checked
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        n_curves=6,
-        updates=None,
-        feature=0,
-        grid_resolution=200,
-        ax=None,
-        line_kwargs=None,
-        scatter_kwargs=None,
-    ):
+        n_curves: int = 6,
+        updates: ArrayLike | None = None,
+        feature: int | str = 0,
+        grid_resolution: int = 200,
+        ax: Any = None,
+        line_kwargs: dict[str, Any] | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the fitted curves along the path of one estimator, from early to late.
 
         Parameters
@@ -127,16 +130,16 @@ class FitDisplay:
     @checked
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        feature=0,
-        grid_resolution=200,
-        ax=None,
-        line_kwargs=None,
-        scatter_kwargs=None,
-    ):
+        feature: int | str = 0,
+        grid_resolution: int = 200,
+        ax: Any = None,
+        line_kwargs: dict[str, Any] | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the final curves of several estimators.
 
         Parameters
@@ -156,7 +159,13 @@ class FitDisplay:
         return display.plot(ax, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
     @checked
-    def plot(self, ax=None, *, line_kwargs=None, scatter_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        line_kwargs: dict[str, Any] | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the data and the curves.
 
         Parameters

@@ -1,12 +1,17 @@
 """The geometry of penalties: contours of the data term, and the constraint set they touch."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import box, checked, places
 from skgd.displays.inspection import descent_in, single_objective
 from skgd.displays.legends import legend_below
 from skgd.displays.style import LINES, canvas, ink
 from skgd.estimators.data import feature_names
+from skgd.estimators.validation import MatrixLike
 
 MARGIN = 0.15  # margin on each side, in widths of the content
 FAR = 20.0  # largest size of a contour that is shown whole, in widths of the rest
@@ -72,17 +77,17 @@ class PenaltyGeometryDisplay:
     @checked
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        features=(0, 1),
-        bounds=None,
-        grid_resolution=121,
-        ax=None,
-        **plot_options,
-    ):
+        sample_weight: ArrayLike | None = None,
+        features: Sequence[int | str] = (0, 1),
+        bounds: ArrayLike | None = None,
+        grid_resolution: int = 121,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw two weights of a fitted linear model.
 
         Parameters
@@ -128,7 +133,14 @@ class PenaltyGeometryDisplay:
         return display.plot(ax, **plot_options)
 
     @checked
-    def plot(self, ax=None, *, levels=8, contour_kwargs=None, boundary_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        levels: int | ArrayLike = 8,
+        contour_kwargs: dict[str, Any] | None = None,
+        boundary_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the contours, the constraint set, the minimum and the unpenalised minimum.
 
         Parameters

@@ -1,6 +1,10 @@
 """The final objective or score over the learning rate."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skgd.displays.arguments import checked, positive
@@ -8,6 +12,7 @@ from skgd.displays.inspection import descent_in, seen_by_descent, written
 from skgd.displays.legends import legend_below
 from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
 from skgd.displays.sweeps import fitted, searched, sweep
+from skgd.estimators.validation import MatrixLike
 
 FAR = 690.0  # largest logarithm of a number that can be drawn
 WIDEST = 2.0  # range of coloured scores, in distances from the best to the median
@@ -91,18 +96,18 @@ class LearningRateDisplay:
     @checked
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        learning_rates=None,
-        parameter=None,
-        candidates=None,
-        above_minimum=False,
-        ax=None,
-        **plot_options,
-    ):
+        sample_weight: ArrayLike | None = None,
+        learning_rates: ArrayLike | None = None,
+        parameter: str | None = None,
+        candidates: Sequence[Any] | None = None,
+        above_minimum: bool = False,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Fit an estimator at every rate, and draw the final objectives.
 
         Parameters
@@ -152,7 +157,15 @@ class LearningRateDisplay:
 
     @classmethod
     @checked
-    def from_search(cls, search, *, parameter=None, metric=None, ax=None, **plot_options):
+    def from_search(
+        cls,
+        search: Any,
+        *,
+        parameter: str | None = None,
+        metric: str | None = None,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw the scores of a search over learning rates.
 
         Parameters
@@ -179,7 +192,7 @@ class LearningRateDisplay:
         return cls(**searched(search, parameter, metric)).plot(ax, **plot_options)
 
     @property
-    def best(self):
+    def best(self) -> Any:
         """Index of the chosen candidate, or of the best value that has not diverged."""
         if self.chosen is not None:
             return self.chosen
@@ -190,7 +203,13 @@ class LearningRateDisplay:
         return tuple(map(int, np.unravel_index(place, sound.shape)))
 
     @checked
-    def plot(self, ax=None, *, line_kwargs=None, mesh_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        line_kwargs: dict[str, Any] | None = None,
+        mesh_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw a line over the rate, or a map over the rate and the second parameter.
 
         Parameters

@@ -1,5 +1,7 @@
 """The learning rate over the updates."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from skgd.displays.arguments import checked
@@ -45,14 +47,14 @@ class StepDisplay:
     @checked
     def from_schedules(
         cls,
-        schedules,
+        schedules: Any,
         *,
-        n_epochs=100,
-        updates_per_epoch=1,
-        learning_rate=1.0,
-        ax=None,
-        **plot_options,
-    ):
+        n_epochs: int = 100,
+        updates_per_epoch: int = 1,
+        learning_rate: float | str = 1.0,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw the rates of schedules.
 
         Parameters
@@ -91,7 +93,9 @@ class StepDisplay:
 
     @classmethod
     @checked
-    def from_estimator(cls, estimator, *, name=None, ax=None, **plot_options):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Any = None, **plot_options: Any
+    ) -> Self:
         """Draw the rate of one fit.
 
         Parameters
@@ -113,7 +117,7 @@ class StepDisplay:
 
     @classmethod
     @checked
-    def from_estimators(cls, estimators, *, ax=None, **plot_options):
+    def from_estimators(cls, estimators: Any, *, ax: Any = None, **plot_options: Any) -> Self:
         """Draw the rates of several fits.
 
         Parameters
@@ -138,7 +142,9 @@ class StepDisplay:
         return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
 
     @checked
-    def plot(self, ax=None, *, yscale="linear", line_kwargs=None):
+    def plot(
+        self, ax: Any = None, *, yscale: str = "linear", line_kwargs: dict[str, Any] | None = None
+    ) -> Self:
         """Draw the rates over the updates.
 
         Parameters

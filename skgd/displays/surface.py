@@ -1,12 +1,15 @@
 """The objective over two directions, with the paths of descents."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import checked
 from skgd.displays.legends import DASHES, legend_below, nested, ranks
 from skgd.displays.plane import compute_surface
 from skgd.displays.style import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
-from skgd.estimators.validation import numbers
+from skgd.estimators.validation import MatrixLike, numbers
 
 END_LOOKS = {
     "end": {"marker": "*", "markersize": 15},
@@ -98,7 +101,9 @@ class LossSurfaceDisplay:
 
     @classmethod
     @checked
-    def from_estimator(cls, estimator, X, y, *, name="path", **options):
+    def from_estimator(
+        cls, estimator: Any, X: MatrixLike, y: ArrayLike, *, name: str = "path", **options: Any
+    ) -> Self:
         """Draw the objective of one estimator, and its path.
 
         Parameters
@@ -121,17 +126,17 @@ class LossSurfaceDisplay:
     @checked
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        parameters=None,
-        bounds=None,
-        grid_resolution=61,
-        ax=None,
-        **plot_options,
-    ):
+        sample_weight: ArrayLike | None = None,
+        parameters: Any = None,
+        bounds: ArrayLike | None = None,
+        grid_resolution: int = 61,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw one surface and the paths of several estimators.
 
         Parameters
@@ -171,15 +176,15 @@ class LossSurfaceDisplay:
     @checked
     def plot(
         self,
-        ax=None,
+        ax: Any = None,
         *,
-        kind="contour",
-        levels=16,
-        colorbar="auto",
-        legend=True,
-        contour_kwargs=None,
-        line_kwargs=None,
-    ):
+        kind: str = "contour",
+        levels: int | ArrayLike = 16,
+        colorbar: bool | str = "auto",
+        legend: bool | str = True,
+        contour_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the surface, the paths, their starts and ends, and the minima.
 
         Starts are dots and ends are stars. An end is hollow if the descent has not converged, and
@@ -230,7 +235,7 @@ class LossSurfaceDisplay:
         return self
 
     @checked
-    def heights(self, points):
+    def heights(self, points: ArrayLike) -> np.ndarray:
         """Return the interpolated objective at points of the plane; NaN outside of the grid.
 
         Parameters
@@ -309,7 +314,7 @@ class LossSurfaceDisplay:
             return "diverged"
         return "end" if (self.converged or {}).get(name, True) else "end, not converged"
 
-    def handles(self, marks_only=False):
+    def handles(self, marks_only: bool = False) -> list[Any]:
         """Return the handles of a legend: the paths, and each kind of mark.
 
         Parameters

@@ -1,28 +1,33 @@
 """The only module that uses names scikit-learn does not promise, each with a substitute."""
 
+from collections.abc import Callable
 from functools import partial
 from inspect import signature
 from numbers import Integral
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.utils import check_array
 
 from skgd.part import LARGEST_INT, is_number
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 try:
-    from sklearn.base import _fit_context as fit_context
+    from sklearn.base import _fit_context
 except ImportError:
 
-    def fit_context(**options):
+    def _fit_context(**options):
         """Return a decorator that leaves a method as it is."""
         return lambda fit: fit
 
 
 try:
-    from sklearn.utils._param_validation import HasMethods, validate_params
+    from sklearn.utils._param_validation import HasMethods
     from sklearn.utils._param_validation import Interval as _Interval
     from sklearn.utils._param_validation import StrOptions as _StrOptions
     from sklearn.utils._param_validation import validate_parameter_constraints as check_parameters
+    from sklearn.utils._param_validation import validate_params as _validate_params
 
     class StrOptions(_StrOptions):
         """Names, which are told in the order that they are given in."""
@@ -59,9 +64,19 @@ except ImportError:
     def check_parameters(constraints, params, caller_name):
         """Leave the parameters as they are."""
 
-    def validate_params(constraints, *, prefer_skip_nested_validation):
+    def _validate_params(constraints, *, prefer_skip_nested_validation):
         """Return a decorator that leaves a function as it is."""
         return lambda function: function
+
+
+def fit_context(**options: Any) -> Callable[[Function], Function]:
+    """Return a decorator of ``fit`` that checks the hyper-parameters first."""
+    return _fit_context(**options)
+
+
+def validate_params(constraints: Any, **options: Any) -> Callable[[Function], Function]:
+    """Return a decorator that checks the arguments of a function."""
+    return _validate_params(constraints, **options)
 
 
 try:

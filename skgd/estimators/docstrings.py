@@ -8,11 +8,13 @@ belongs to one estimator alone is written in its docstring as usual.
 import inspect
 import re
 from textwrap import indent, wrap
+from typing import TypeVar
 
 from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.schedules import SCHEDULES
 
+Documented = TypeVar("Documented")  # a class or a function
 WIDTH = 92  # characters of a line, as in the sources
 
 PARAMETERS = """
@@ -130,7 +132,7 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 TABLES = {"losses": LOSSES, "optimizers": {"auto": None, **OPTIMIZERS}, "schedules": SCHEDULES}
 
 
-def documented(thing):
+def documented(thing: Documented) -> Documented:
     """Fill the texts into the docstring of a class or a function that names them.
 
     Parameters

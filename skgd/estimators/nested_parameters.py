@@ -4,6 +4,7 @@ import inspect
 import re
 from functools import cache, lru_cache
 from numbers import Integral
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
@@ -44,7 +45,7 @@ class NamedParts(BaseEstimator):
             obj=self,
         )
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with ``deep``, those of the parts too.
 
         Parameters
@@ -66,7 +67,7 @@ class NamedParts(BaseEstimator):
             params |= {f"{name}__{field}": value for field, value in inner.items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters; ``optimizer__beta`` and the like change one field of a part.
 
         Parameters

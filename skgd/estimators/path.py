@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgd.estimators._sklearn import Interval, validate_params
 from skgd.estimators.data import validated_rows
@@ -12,11 +13,12 @@ from skgd.estimators.minimizers import direct
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
-from skgd.estimators.validation import numbers
+from skgd.estimators.validation import MatrixLike, numbers
 from skgd.kernels.sums import column_moments
 from skgd.models import Linear
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
+from skgd.penalties import Penalty
 
 MOST = 100_000  # alphas of a path
 
@@ -62,19 +64,19 @@ class Path(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def path(
-    X,
-    y,
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    penalty="l1",
-    l1_ratio=0.5,
-    alphas=None,
-    n_alphas=100,
-    eps=1e-3,
-    fit_intercept=True,
-    sample_weight=None,
-    tol=1e-4,
-    max_iter=1000,
-):
+    penalty: str | Penalty = "l1",
+    l1_ratio: float = 0.5,
+    alphas: ArrayLike | None = None,
+    n_alphas: int = 100,
+    eps: float = 1e-3,
+    fit_intercept: bool = True,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+) -> Path:
     """Return the minima over a falling sequence of alphas, each begun at the one before.
 
     The columns that have once been of use, and their products, are kept from alpha to alpha.

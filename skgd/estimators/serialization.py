@@ -4,6 +4,8 @@ They are its parameters, what is known of its fit, and of each descent what it t
 Parts that were passed as instances are stored as they store themselves.
 """
 
+from typing import Self
+
 import numpy as np
 
 from skgd.descent.record import History
@@ -21,7 +23,7 @@ TOGETHER = {  # what a fitted estimator has, if it has the first
 class Storing:
     """An abstract estimator that is stored as plain data, and can forget how to go on."""
 
-    def forget(self):
+    def forget(self) -> Self:
         """Drop what only further calls need: the optimizer's memory, and running means.
 
         What remains predicts as before, in less room. A further call of `partial_fit`, or of

@@ -4,10 +4,14 @@ Compiled code reads memory without asking where an array ends, and so does scipy
 converts one sparse format to another.
 """
 
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_array
 
+MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
 COMPRESSED = ("csr", "csc", "bsr")
 INDEX_TYPES = (np.int32, np.int64)
 
