@@ -450,10 +450,10 @@ class Wide(Linear):
 
 
 class WithModel(GDRegressor):
-    def _objective(self, *args, **kwargs):
-        objective = super()._objective(*args, **kwargs)
-        objective.model = Wide()
-        return objective
+    def _problem(self, *args):
+        problem = super()._problem(*args)
+        problem.objectives[0].model = Wide()
+        return problem
 
 
 def part_cases(seed):

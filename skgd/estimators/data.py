@@ -8,6 +8,7 @@ from sklearn.utils.validation import validate_data
 
 from skgd.estimators._sklearn import check_sample_weight, take_rows
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, refuse_masked, sound
 
 DTYPES = [np.float64, np.float32]
@@ -140,6 +141,30 @@ def validation_rows(estimator, X, y, sample_weight):
         raise ValueError("sample_weight_val must contain at least one non-zero number.")
     rows = validated_rows(estimator, X, y, sample_weight, reset=False)
     return rows.take(np.flatnonzero(rows.weight))
+
+
+def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
+    """Return the rows to fit to, and those to validate on; None where there are none.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    X, y, sample_weight
+        As in `validated_rows`.
+    validation : tuple
+        X, y and weights to validate on, as they were given.
+    last : LastCall or None
+        None where columns are learnt anew.
+    stream : bool
+        Whether the call is one of `partial_fit`.
+    """
+    rows = validated_rows(estimator, X, y, sample_weight, reset=last is None)
+    held_out = validation_rows(estimator, *validation)
+    if estimator.early_stopping and stream:
+        raise ValueError("early_stopping should be False with partial_fit.")
+    if estimator.early_stopping and held_out is None:
+        return hold_out(rows, estimator.validation_fraction, new_seed(estimator.random_state))
+    return rows, held_out
 
 
 def hold_out(rows, fraction, seed):

@@ -1,48 +1,46 @@
-"""What every estimator trained by descent does: parts by name, the descent, its record."""
+"""What every estimator trained by descent does: one fit, from data to warnings."""
 
+import abc
+from itertools import chain
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from skgd.descent.descent import Descent
-from skgd.descent.dry_run import rehearse
-from skgd.descent.new_state import fixed_settings, identity
-from skgd.descent.options import Options, Setup
-from skgd.estimators._sklearn import (
-    CallbackSupport,
-    Interval,
-    StrOptions,
-    fit_context,
-    open_context,
-)
-from skgd.estimators.data import (
-    hold_out,
-    prediction_rows,
-    validated_rows,
-    validation_rows,
-)
-from skgd.estimators.minimizers import asked_of_a_descent, direct
+from skgd.descent.outcome import Outcome
+from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context
+from skgd.estimators.data import prediction_rows, rows_of_fit
+from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.monitoring import Monitoring
-from skgd.estimators.nested_parameters import NamedParts, part_of, plain
-from skgd.estimators.running_means import RunningMeans, link_name, means_of
+from skgd.estimators.nested_parameters import NamedParts, part_of
+from skgd.estimators.running_means import RunningMeans, check_link, link_name
+from skgd.estimators.runs import Runs
+from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.serialization import Storing
-from skgd.estimators.validation import joined, numbers
 from skgd.losses import LOSSES, Loss
-from skgd.objective.best_constant import fit_constant
-from skgd.objective.objective import Objective
-from skgd.optimizers import OPTIMIZERS, Nesterov, Optimizer
+from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Schedule
-from skgd.solvers.auto import reason_against
 
 SOLUTION = {"coef_", "theta_", "_descents", "_means"}  # without which an estimator is not fitted
 
 
-class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
-    """An abstract regressor whose parameters a `Descent` finds."""
+class LastCall(NamedTuple):
+    """What a resumed fit knows of the last call."""
+
+    runs: list | None
+    means: RunningMeans | None
+    n_updates: np.ndarray  # (n_targets,), of all calls
+
+
+class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
+    """An abstract regressor whose parameters minimizers find.
+
+    A subclass names its `Problem`, and what its parameters are called.
+    """
 
     has_many_minima = False  # as a list of which a fit sets ``minima_``
     _doc_link_module = "skgd"
@@ -83,6 +81,43 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Descend to a minimum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            C-ordered float64 or float32 arrays and CSR matrices are read as they are, all
+            else is converted once. Sparse data is never made dense.
+        y : array-like of shape (n_samples,) or, for a linear model, (n_samples, n_targets)
+            Each target has a descent of its own, in the same order of rows.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Not negative; a weight of two equals a row given twice.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Rows that the descent does not see, on which every epoch is scored. The parameters of
+            the epoch with the best score come back, with ``early_stopping`` or without; they are
+            not polished unless that is asked for.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input that is not finite or does not fit together, and when the objective
+            ceases to be finite; the record of the descent is kept even then.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When ``max_iter`` epochs were not enough, the objective has grown, or the solution is
+            not a minimum.
+        """
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, resumes=self.warm_start)
+
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Descend by one epoch on these rows, from where the last call ended.
 
@@ -104,26 +139,118 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         -------
         self
         """
-        return self._train(X, y, sample_weight, resumes=True, epochs=1)
+        return self._fit(X, y, sample_weight, resumes=True, stream=True)
 
+    def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, resumes, stream=False):
+        """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
+        last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
+        rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
+        problem = self._problem(rows, last, stream)
+        monitoring = Monitoring(self, problem, rows, held_out, last, stream)
+        monitoring.begin()
+        runs = Runs(self, problem, monitoring, stream)
+        if last is not None and runs.can_resume(last.runs):
+            ended = runs.resume(last.runs)
+        else:
+            seed = new_seed(self.random_state, problem.is_random or draws_rows(self, rows))
+            starts = problem.starts(seed)
+            vars(self).update(starts.attributes)
+            ended = runs.begin(starts.points, seed)
+        answer = problem.answer(ended)
+        self._set_record(problem, answer.runs, last)
+        is_finite = all(run.outcome is not Outcome.NONFINITE for run in answer.runs)
+        solution = problem.solution(answer) if is_finite else {}
+        vars(self).update(solution)
+        messages = self._messages(answer.runs, problem.remarks(solution))
+        if is_finite:
+            self._store(answer.runs, problem.means)
+        for message in messages:
+            message.tell()
+        monitoring.end()
+        return self
+
+    def _last_call(self):
+        """Return what a resumed fit knows of the last call."""
+        runs, means, link = (vars(self).get(name) for name in ("_descents", "_means", "_link"))
+        check_link(link, part_of(self, "loss"))
+        return LastCall(runs, means, np.ravel(self.t_))
+
+    def _set_record(self, problem, runs, last):
+        """Set what is known of each target's run, however it has ended, and nothing else."""
+        for name in SOLUTION & vars(self).keys():
+            delattr(self, name)
+        each, before = problem.each, 0 if last is None else last.n_updates
+        self.loss_curve_ = each([np.array(run.record.curve) for run in runs])
+        self.history_ = each([run.record.history() for run in runs])
+        self.stop_reason_ = each([run.outcome.name.lower() for run in runs])
+        self.converged_ = each(np.array([run.outcome.settled for run in runs]))
+        self.n_iter_ = each(np.array([run.record.n_epochs for run in runs]))
+        self.t_ = each(before + np.array([run.n_updates for run in runs]))
+        self.learning_rate_ = each(np.array([run.learning_rate for run in runs]))
+        if self.record_path:
+            paths = [problem.in_order_of_init(k, run.record.path) for k, run in enumerate(runs)]
+            self.path_ = each(paths)
+
+    def _messages(self, runs, remarks):
+        """Return what is to be said of runs that have not converged, and of the solution."""
+        unfinished = [run for run, done in zip(runs, np.ravel(self.converged_)) if not done]
+        found = [messages_of(self, run) for run in unfinished]
+        messages = [*chain(*found), *map(Message, remarks)]
+        self._failure = next((m.sentence for m in messages if m.is_refusal), None)
+        return messages
+
+    def _store(self, runs, means):
+        """Keep what it takes to resume, without the data; nothing of what direct solvers did."""
+        self._descents = [run for run in runs if run.resumable]
+        self._means = means if self._descents else None
+        self._link = link_name(part_of(self, "loss"))
+        for run in self._descents:
+            run.drop_data()
+
+    def _rows_to_predict(self, X):
+        """Return the rows to predict for, if there is something to predict by."""
+        check_is_fitted(self)
+        if vars(self).get("_failure"):
+            raise ValueError(self._failure)
+        return prediction_rows(self, X)
+
+    @abc.abstractmethod
+    def _problem(self, rows, last, stream):
+        """Return the `Problem` of this estimator on some rows."""
+
+    @abc.abstractmethod
+    def objective(self, X, y, sample_weight=None):
+        """Return what a fit minimises, as a function of the parameters.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        Objective, or a list with one for each target where y has two dimensions
+        """
+
+    @abc.abstractmethod
     def parameters(self):
         """Return the fitted parameters in the order of `objective`.
 
         Returns
         -------
-        ndarray of shape (n_parameters,), float64
+        ndarray of shape (n_parameters,) or (n_targets, n_parameters), float64
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def starting_points(self):
         """Return where the descents began, in the order of `objective`.
 
         Returns
         -------
-        ndarray of shape (n_starts, n_parameters)
+        ndarray of shape (n_starts, n_parameters) or (n_targets, n_parameters)
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def parameter_names(self):
         """Return what the parameters are called, with their units, in the order of `objective`.
 
@@ -131,8 +258,8 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         -------
         list of str
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def parameter_order(self):
         """Return which parameter of `objective` each number of ``init`` and ``path_`` is.
 
@@ -140,218 +267,3 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts):
         -------
         ndarray of shape (n_parameters,), int
         """
-        raise NotImplementedError
-
-    def _descend(self, objective, start, seed, epochs, monitor_factory, rate_share=1.0):
-        """Run one minimizer on one objective, at a share of the automatic rate."""
-        if self.optimizer == "auto":
-            validates = monitor_factory is not None and monitor_factory.validates
-            schedule, streams = part_of(self, "schedule"), epochs is not None
-            asked = asked_of_a_descent(vars(self), schedule, streams, validates)
-            if reason_against(objective, asked) is None:
-                solver = direct(objective, plain(self.tol), start)
-                return self._run(solver, epochs, monitor_factory)
-        optimizer, schedule = self._rule(), part_of(self, "schedule").for_horizon(self.max_iter)
-        rehearse(optimizer, objective.model)
-        size, average = plain(self.batch_size), int(self.average)
-        setup = Setup(size, self.sampling, seed, average, rate_share)
-        descent = Descent(objective, optimizer, schedule, start, setup, self._options(epochs))
-        return self._run(descent, epochs, monitor_factory)
-
-    def _rule(self):
-        """Return the optimizer of a descent: for "auto", Nesterov's."""
-        return Nesterov() if self.optimizer == "auto" else part_of(self, "optimizer")
-
-    def _options(self, epochs):
-        """Return what a descent takes over at the beginning, and whenever it is resumed."""
-        return Options(
-            learning_rate=plain(self.learning_rate),
-            tol=self._tol(epochs),
-            n_iter_no_change=self.n_iter_no_change,
-            record_path=int(self.record_path),
-            clip_norm=self.clip_norm or np.inf,
-            clip_value=self.clip_value or np.inf,
-        )
-
-    def _resume_run(self, descent, objective, epochs, monitor_factory):
-        """Take up a descent where it was left, on new data or the same."""
-        schedule, stream = part_of(self, "schedule").for_horizon(self.max_iter), epochs is not None
-        descent.resume(objective, self._rule(), schedule, self._options(epochs), stream=stream)
-        return self._run(descent, epochs, monitor_factory)
-
-    def _tol(self, epochs):
-        """Return when the training objective ends a descent; None where it does not."""
-        return None if self.early_stopping or epochs is not None else plain(self.tol)
-
-    def _run(self, minimizer, epochs, monitor_factory):
-        """Minimize for so many epochs, or as far as ``max_iter``, ``tol`` and monitors say.
-
-        ``monitor_factory`` returns for a minimizer its monitor; None where there is none.
-        """
-        monitor = monitor_factory and monitor_factory(minimizer)
-        minimizer.minimize(self.max_iter if epochs is None else epochs, monitor)
-        return minimizer
-
-    def _resumable_runs(self, objective, resumes):
-        """Return the descents of the last call, if they can be gone on with; else None."""
-        runs = vars(self).get("_descents") if resumes else None
-        sizes = plain(self.batch_size), self.sampling, self.average
-        settings = fixed_settings(objective, self._rule(), *sizes)
-        return runs if runs and runs[0].settings == settings else None
-
-    def _store_state(self, descents, training_set):
-        """Keep what it takes to go on, without the data; nothing of what solvers have done."""
-        self._descents = [d for d in descents if d.resumable]
-        self._means, self._link = (
-            training_set if self._descents else None,
-            link_name(part_of(self, "loss")),
-        )
-        for descent in self._descents:
-            descent.drop_data()
-
-    def _running_means(self, y, weight, total, columns, resumes, epochs):
-        """Return what is known of the rows of this call, and of those that they go on.
-
-        Parameters
-        ----------
-        y : ndarray of shape (n_targets, n)
-        weight, total : ndarray of shape (n,), float
-            Of mean one, and their sum before they were made so.
-        columns : Columns
-        going : bool
-            Whether this call goes on where the last one ended.
-        epochs : int or None
-            None for all rows that there are to be, else these belong to a stream.
-
-        Returns
-        -------
-        seen : Seen
-        constants : list of ConstantFit
-        units : list of float
-            What a fit of each target can gain.
-        """
-        resumes, level, loss = (
-            resumes and epochs is not None,
-            self._has_level(),
-            part_of(self, "loss"),
-        )
-        before, constants = (
-            vars(self).get("_means") if resumes else None,
-            self._constants(y, weight),
-        )
-        units = [constant.unit for constant in constants]
-        means, squares = means_of(y, weight, level)
-        null_objectives = squares if loss.quadratic else np.array(units)
-        kind = identity(loss), loss.quadratic, level, not resumes
-        training_set = RunningMeans(
-            total, columns.mean, columns.variance, means, null_objectives, *kind
-        )
-        if before is None:
-            return training_set, constants, units
-        training_set = before.then(training_set)
-        return training_set, constants, training_set.units(units)
-
-    def _constants(self, y, weight):
-        """Return the best constant prediction of each target."""
-        loss = part_of(self, "loss")
-        return [fit_constant(loss, t, weight, self._has_level()) for t in y]
-
-    def _draws(self, n):
-        """Whether the order of n rows is drawn at random."""
-        smaller = self.batch_size is not None and self.batch_size < n
-        drawn = self.batch_size is not None and self.sampling == "replacement"
-        return drawn or (smaller and self.sampling == "shuffle")
-
-    def _seed(self, needed=True):
-        """Draw the seed of this fit from ``random_state``.
-
-        Where it is not needed, for now at least, numpy's global generator is left alone.
-        """
-        if self.random_state is None and not needed:
-            return int(np.random.SeedSequence().generate_state(1)[0])
-        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-
-    def _prepare(self, X, y, sample_weight, validation_set, resumes, epochs=None):
-        """Return the rows to fit to, and the monitors of their fit."""
-        training_set = validated_rows(self, X, y, sample_weight, reset=not resumes)
-        validation_set = validation_rows(self, *validation_set)
-        if self.early_stopping and epochs is not None:
-            raise ValueError("early_stopping should be False with partial_fit.")
-        if self.early_stopping and validation_set is None:
-            training_set, validation_set = hold_out(
-                training_set, self.validation_fraction, self._seed()
-            )
-        context = open_context(self) if epochs is None else None
-        monitoring = Monitoring(training_set, validation_set, context)
-        monitoring.begin(self)
-        return training_set, monitoring
-
-    def _rows(self, X):
-        """Return the rows to predict for, if there is something to predict by."""
-        if vars(self).get("_failure"):
-            raise ValueError(self._failure)
-        return prediction_rows(self, X)
-
-    def _null_objective(self, y, weight, fitted):
-        """Return the unit of what a fit can gain."""
-        return fit_constant(part_of(self, "loss"), y, weight, fitted).unit
-
-    def _problem(self, X, y, weight, model, null_objective, **known):
-        """Return F for one target, with what else `Objective` is told."""
-        return Objective.of_rows(
-            X,
-            np.ascontiguousarray(y),
-            weight,
-            model=model,
-            loss=part_of(self, "loss"),
-            penalty=part_of(self, "penalty"),
-            alpha=self.alpha,
-            penalty_factor=self._penalty_factor(X.shape[1]),
-            null_objective=null_objective,
-            **known,
-        )
-
-    def _penalty_factor(self, p):
-        """Return what each weight's penalty is multiplied by; None for one."""
-        if self.penalty_weights is None:
-            return None
-        names = {(p,): "one for each column"}
-        penalty_factor = numbers(self.penalty_weights, "penalty_weights", names)
-        if penalty_factor.min() < 0.0:
-            raise ValueError(
-                "penalty_weights must have no negative entry. Its smallest is "
-                f"{penalty_factor.min():.3g}."
-            )
-        return penalty_factor
-
-    def _init(self, shape, names, sizes):
-        """Return ``init``, of this shape or for each of its rows; None where there is none.
-
-        ``sizes`` are those of its pieces, by the names that a dict gives them.
-        """
-        if self.init is None:
-            return None
-        if isinstance(self.init, dict):
-            return joined(self.init, "init", {k: int(n) for k, n in sizes.items() if n}, shape[0])
-        init = numbers(self.init, "init", {shape[1:]: names, shape: "for each target"})
-        return np.broadcast_to(init, shape)
-
-    def _updates_before(self, n_runs, resumes):
-        """Return the updates of each run before this call."""
-        return np.ravel(self.t_) if resumes else np.zeros(n_runs, dtype=int)
-
-    def _record(self, descents, tracks, each, resumes):
-        """Set what is known of each descent, whatever its outcome, and nothing else."""
-        before = self._updates_before(len(descents), resumes)
-        for name in SOLUTION & vars(self).keys():
-            delattr(self, name)
-        self._failure = None
-        self.loss_curve_ = each([np.array(d.record.curve) for d in descents])
-        self.history_ = each([d.record.history() for d in descents])
-        self.stop_reason_ = each([d.outcome.name.lower() for d in descents])
-        self.converged_ = each(np.array([d.outcome.settled for d in descents]))
-        self.n_iter_ = each(np.array([d.record.n_epochs for d in descents]))
-        self.t_ = each(before + np.array([d.n_updates for d in descents]))
-        self.learning_rate_ = each(np.array([d.learning_rate for d in descents]))
-        if self.record_path:
-            self.path_ = each(tracks)

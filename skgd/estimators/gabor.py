@@ -4,20 +4,21 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
-from skgd.estimators._sklearn import Interval, StrOptions, fit_context
+from skgd.estimators._sklearn import Interval, StrOptions
 from skgd.estimators.data import feature_names, validated_rows
 from skgd.estimators.docstrings import documented
-from skgd.estimators.multistart_descent import MultistartDescent
+from skgd.estimators.estimator import DescentEstimator
+from skgd.estimators.gabor_problem import GaborProblem, gabor_model, gabor_objective
 from skgd.estimators.nested_parameters import part_of
 from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
+from skgd.objective.best_constant import fit_constant
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDGaborRegressor(MultistartDescent):
+class GDGaborRegressor(DescentEstimator):
     """A wave packet fitted by gradient descent, from one start or from the best of many.
 
     Predicts ``f(x) = a sin(u) exp(-u^2 / (2 s^2)) + c`` with
@@ -155,7 +156,7 @@ class GDGaborRegressor(MultistartDescent):
 
     has_many_minima = True
     _parameter_constraints = {
-        **MultistartDescent._parameter_constraints,
+        **DescentEstimator._parameter_constraints,
         "fit_amplitude": ["boolean"],
         "fit_width": ["boolean"],
         "fit_baseline": ["boolean"],
@@ -202,72 +203,23 @@ class GDGaborRegressor(MultistartDescent):
         random_state=None,
         verbose=0,
     ):
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
+        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.penalty_weights = penalty_weights
-        self.fit_amplitude = fit_amplitude
-        self.fit_width = fit_width
+        self.fit_amplitude, self.fit_width = fit_amplitude, fit_width
         self.fit_baseline = fit_baseline
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.sampling = sampling
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.average = average
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
+        self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
+        self.batch_size, self.sampling = batch_size, sampling
+        self.clip_norm, self.clip_value, self.average = clip_norm, clip_value, average
+        self.max_iter, self.tol, self.n_iter_no_change = max_iter, tol, n_iter_no_change
+        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.scoring = scoring
-        self.init = init
-        self.n_init = n_init
-        self.n_screen = n_screen
-        self.bounds = bounds
-        self.polish = polish
-        self.n_jobs = n_jobs
-        self.record_path = record_path
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        self.init, self.n_init, self.n_screen, self.bounds = init, n_init, n_screen, bounds
+        self.polish, self.n_jobs = polish, n_jobs
+        self.record_path, self.warm_start = record_path, warm_start
+        self.random_state, self.verbose = random_state, verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Descend from ``init``, or look for the best minimum.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,) or float, default=None
-            Not negative; a weight of two equals a row given twice.
-        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Rows on which every epoch of every descent is scored. The parameters of the epoch with
-            the best score come back, and are not polished unless ``polish=True``.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For input that is not finite or does not fit together, and when the objective of
-            every descent ceases to be finite; a record is kept even then.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When the solution is not stationary, or is a saddle point.
-        """
-        validation_set = X_val, y_val, sample_weight_val
-        return self._train(
-            X, y, sample_weight, resumes=self.warm_start, validation_set=validation_set
-        )
+    def _problem(self, rows, last, stream):
+        return GaborProblem(self, rows, last, stream)
 
     def predict(self, X):
         """Predict by the wave packet.
@@ -281,11 +233,10 @@ class GDGaborRegressor(MultistartDescent):
         ndarray of shape (n_samples,)
             float32 where X and the fit are, else float64.
         """
-        check_is_fitted(self)
-        X = self._rows(X)
-        theta, p = self._inward(self._solution()), self.n_features_in_
+        X, p = self._rows_to_predict(X), self.n_features_in_
+        theta = self._solution()
         z = predictions(X, theta[:p].astype(float))
-        f = model_predictions(self._model(), z, theta[p:])
+        f = model_predictions(gabor_model(self), z, theta[p:])
         return inverse_link(part_of(self, "loss"), f).astype(np.result_type(X.dtype, theta.dtype))
 
     def objective(self, X, y, sample_weight=None):
@@ -300,28 +251,42 @@ class GDGaborRegressor(MultistartDescent):
         -------
         Objective
         """
-        return self._objective(*validated_rows(clone(self), X, y, sample_weight)[:3])
+        X, y, weight, *_ = validated_rows(clone(self), X, y, sample_weight)
+        unit = fit_constant(part_of(self, "loss"), y, weight, bool(self.fit_baseline)).unit
+        return gabor_objective(self, X, y, weight, unit)
 
     def parameters(self):
-        """Return the fitted parameters in the order of `objective`, as float64."""
-        return self._inward(self._solution()).astype(float)
+        """Return the fitted parameters in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), float64
+        """
+        return self._solution().astype(float)
 
     def _solution(self):
-        """Return ``theta_``, if it has as many numbers as the model has parameters."""
-        theta, d = (
-            np.asarray(self.theta_),
-            self.n_features_in_ + self._model().n_extra_parameters(),
-        )
-        if theta.shape != (d,):
-            raise ValueError(f"theta_ has shape {theta.shape}; expected {(d,)}. Fit anew.")
-        return theta
+        """Return ``theta_`` in the order of `objective`, if it suits the model."""
+        theta, order = np.asarray(self.theta_), self.parameter_order()
+        if theta.shape != order.shape:
+            raise ValueError(f"theta_ has shape {theta.shape}; expected {order.shape}. Fit anew.")
+        return theta[np.argsort(order)]
 
     def starting_points(self):
-        """Return where the descents began, one row each, in the order of `objective`."""
-        return self._inward(self.starts_)
+        """Return where the descents began, in the order of `objective`.
+
+        Returns
+        -------
+        ndarray of shape (n_starts, n_parameters)
+        """
+        return self.starts_[:, np.argsort(self.parameter_order())]
 
     def parameter_names(self):
-        """Return what the parameters are called, with their units, in the order of `objective`."""
+        """Return what the parameters are called, with their units, in the order of `objective`.
+
+        Returns
+        -------
+        list of str
+        """
         features, turn = feature_names(self), "0.06 rad per unit"
         lone = len(features) == 1
         names = [f"frequency{'' if lone else ' of ' + name} ({turn})" for name in features]
@@ -336,7 +301,7 @@ class GDGaborRegressor(MultistartDescent):
         ndarray of shape (n_parameters,), int
         """
         p = self.n_features_in_
-        return np.r_[p, :p, p + 1 : p + self._model().n_extra_parameters()]
+        return np.r_[p, :p, p + 1 : p + gabor_model(self).n_extra_parameters()]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "theta_")

@@ -1,4 +1,6 @@
-"""What is said of a descent that has failed, or has not finished."""
+"""What is said of a run that has failed, or has not finished."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,88 +16,108 @@ FAILED_CANDIDATE = (
 )
 
 
-def check_outcome(descent, estimator):
-    """Say it when a descent has failed, or has not finished.
+class Message(NamedTuple):
+    """A sentence on a run.
+
+    Attributes
+    ----------
+    sentence : str
+    is_error : bool
+        Whether it is raised, or else warned of.
+    is_refusal : bool
+        Whether the estimator is not to predict.
+    """
+
+    sentence: str
+    is_error: bool = False
+    is_refusal: bool = False
+
+    def tell(self):
+        """Raise a ValueError, or warn at the user's line."""
+        if self.is_error:
+            raise ValueError(self.sentence)
+        warn(self.sentence)
+
+
+def messages_of(estimator, run):
+    """Return what is to be said of a run, a list that may be empty.
+
+    Raised is where the objective is no longer a number; within a search, which counts fits that
+    have failed and goes on, also where it has grown, unless epochs were validated.
 
     Parameters
     ----------
-    descent : Descent
     estimator : DescentEstimator
+    run : Minimizer
 
     Returns
     -------
-    str or None
-        The sentence on a descent that has failed, unless it has been validated on the way.
-
-    Raises
-    ------
-    ValueError
-        Where the objective is no longer a number; within a search, which counts fits that have
-        failed and goes on, also where it has grown.
+    list of Message
     """
-    outcome, name, most = descent.outcome, type(estimator).__name__, estimator.max_iter
+    outcome, name, n_epochs = run.outcome, type(estimator).__name__, estimator.max_iter
     if outcome.failed:
-        unusable = outcome is Outcome.NONFINITE or descent.selected is None
-        if unusable and in_a_search():
-            raise ValueError(FAILED_CANDIDATE.format(name))
-        sentence = f"{name} diverged. {divergence_message(descent)}"
-        if outcome is Outcome.NONFINITE:
-            raise ValueError(sentence)
-        warn(sentence)
-        return sentence if unusable else None
-    if outcome is Outcome.MAX_ITER and descent.tol is not None:
-        warn(
-            f"{name} has not converged in max_iter={most} epochs: "
-            f"{progress_message(descent)}, and tol is {descent.tol:.1e}. Allow more epochs, scale "
-            "the features, or let the learning rate fall by a schedule.",
-        )
-    elif outcome is Outcome.MAX_ITER and estimator.early_stopping and estimator.tol is not None:
-        warn(
-            f"{name} has done max_iter={most} epochs and the validation score was still rising. "
-            "Allow more epochs.",
-        )
-    return None
+        is_nonfinite = outcome is Outcome.NONFINITE
+        is_refusal = is_nonfinite or run.selected is None
+        if is_refusal and in_a_search():
+            return [Message(FAILED_CANDIDATE.format(name), True, True)]
+        sentence = f"{name} diverged. {divergence_message(run)}"
+        return [Message(sentence, is_nonfinite, is_refusal)]
+    if outcome is Outcome.MAX_ITER and run.tol is not None:
+        return [
+            Message(
+                f"{name} has not converged in max_iter={n_epochs} epochs: "
+                f"{progress_message(run)}, and tol is {run.tol:.1e}. Allow more epochs, scale the "
+                "features, or let the learning rate fall by a schedule."
+            )
+        ]
+    if outcome is Outcome.MAX_ITER and estimator.early_stopping and estimator.tol is not None:
+        return [
+            Message(
+                f"{name} has done max_iter={n_epochs} epochs and the validation score was still "
+                "rising. Allow more epochs."
+            )
+        ]
+    return []
 
 
-def divergence_message(descent):
+def divergence_message(run):
     """Return the sentences on an objective that has grown."""
-    record, rule, bound = descent.record, descent.update_rule, ""
+    record, rule, bound = run.record, run.update_rule, ""
     if rule is not None:
         with np.errstate(all="ignore"):
-            bound = stability(descent.objective, rule)
+            bound = f"{stability_message(run.objective, *rule)} "
     return (
         f"The objective went from {record.curve[0]:.3g} to {record.curve[-1]:.3g} by epoch "
-        f"{record.n_epochs}, with learning_rate={descent.learning_rate:.3g}. {bound} Lower the "
+        f"{record.n_epochs}, with learning_rate={run.learning_rate:.3g}. {bound}Lower the "
         "learning rate, leave it at 'auto', or scale the features, for instance with "
         "StandardScaler."
     )
 
 
-def stability(objective, update_rule):
-    """Return the sentence on the largest stable rate of a rule, on batches of its size."""
-    rule, batch, _ = update_rule
-    known = objective, *update_rule
+def stability_message(objective, rule, batch_size, replacement):
+    """Return the sentence on the largest stable rate of a rule, on batches of this size."""
+    known = objective, rule, batch_size, replacement
     limit, name = stability_limit(*known), NAMES.get(type(rule).__name__, type(rule).__name__)
-    if limit is not None and batch is None:
+    if limit is not None and batch_size is None:
         share = rule.stability_limit()
         unit = "2/L" if share == 1.0 else f"{share:.3g} times 2/L"
         return f"The largest stable rate of {name} on this data is {limit:.3g} ({unit})."
     if limit is not None:
-        rows = "one row" if batch == 1 else f"{batch} rows"
+        rows = "one row" if batch_size == 1 else f"{batch_size} rows"
         return f"The largest stable rate of {name} on batches of {rows} is at least {limit:.3g}."
     if rule.newton_fraction is None:
         return f"Nothing is known of the stability of {name} on this data."
-    automatic = automatic_rate(*known[:2], np.zeros(objective.d), *known[2:])
+    automatic = automatic_rate(objective, rule, np.zeros(objective.d), batch_size, replacement)
     return (
         f"The steps of {name} have a length of their own, which the rate multiplies; from zero, "
         f"the automatic rate is {automatic:.3g}."
     )
 
 
-def progress_message(descent):
+def progress_message(run):
     """Return what was reached, in the unit of tol."""
-    record, rule = descent.record, descent.update_rule
+    record, rule = run.record, run.update_rule
     if rule is None or rule.batch_size is None:
         return f"the scaled residual is {record.residual:.1e}"
-    gain = (record.curve[-2] - record.curve[-1]) / descent.objective.null_objective
+    gain = (record.curve[-2] - record.curve[-1]) / run.objective.null_objective
     return f"the last epoch lowered the objective by {gain:.1e} of the constant prediction's"

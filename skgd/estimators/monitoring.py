@@ -1,190 +1,177 @@
-"""Who looks on while a descent runs, once an epoch: validation, callbacks, a narrator.
+"""The monitors of a fit: validation scoring, scikit-learn's callbacks, printing.
 
-A watcher is called with the descent after every epoch, and may stop it.
+A monitor is called with the minimizer after every epoch, and may stop it.
 """
 
 import copy
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
 from skgd.descent.outcome import Outcome
-from skgd.estimators._sklearn import takes_weights
-from skgd.estimators.data import Rows
+from skgd.estimators._sklearn import open_context, takes_weights
 
 
-class Monitoring(NamedTuple):
-    """Who is to look on at the descents of a fit.
+class Monitoring:
+    """Makes the monitors of the runs of a call.
 
-    ``seen`` are the rows that it is fitted to; ``held`` those that it is validated on, if
-    any; ``context`` is that of scikit-learn's callbacks, if there are any; and ``among``
-    what each of several descents is called.
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    problem : Problem
+    rows : Rows
+        That it is fitted to.
+    held_out : Rows or None
+        That it is validated on.
+    last : LastCall or None
+    stream : bool
+        Whether the call is one of `partial_fit`, of which callbacks are not told.
     """
 
-    training_set: Rows
-    validation_set: Rows | None = None
-    context: object = None
-    task_name: str = ""
+    def __init__(self, estimator, problem, rows, held_out, last, stream):
+        self.estimator, self.problem, self.rows = estimator, problem, rows
+        self.held_out, self.last = held_out, last
+        self.context = None if stream else open_context(estimator)
 
-    def target(self, k):
-        """Return the same for one target alone."""
-        several = "target" if self.training_set.y.ndim > 1 else self.task_name
-        validation_set = self.validation_set and self.validation_set.target(k)
-        return self._replace(
-            training_set=self.training_set.target(k),
-            validation_set=validation_set,
-            task_name=several,
-        )
+    def begin(self):
+        """Tell the callbacks that the fit begins."""
+        if self.context is not None:
+            rows = metadata(self.rows)
+            self.context.call_on_fit_task_begin(estimator=self.estimator, **rows)
 
-    def make_monitor(self, estimator, fitted_attributes):
-        """Return a function of a descent, that is about to go on, for who looks on at it.
+    def end(self):
+        """Tell the callbacks that the fit is over."""
+        if self.context is not None:
+            rows, attributes = metadata(self.rows), {"reconstruction_attributes": {}}
+            end = self.context.call_on_fit_task_end
+            end(estimator=self.estimator, **attributes, **rows)
+
+    def monitor(self, run, target, task_name=""):
+        """Return the monitor of one run that is about to begin or to go on.
 
         Parameters
         ----------
-        estimator : DescentEstimator
-        show : callable
-            Returns, for the descent, the attributes with which the estimator can predict.
+        run : Minimizer
+        target : int
+        task_name : str
+            What callbacks call each of several runs.
 
         Returns
         -------
-        Beginning or None
-            None where nobody looks on.
+        callable or None
+            None where nothing is to be monitored.
         """
-        idle = self.validation_set is None and self.context is None and not estimator.verbose
-        return None if idle else MonitorFactory(self, estimator, fitted_attributes)
+        before = 0 if self.last is None else self.last.n_updates[target]
 
-    def begin(self, estimator):
-        """Tell the callbacks that the fit begins."""
-        if self.context is not None:
-            rows = metadata(self.training_set)
-            self.context.call_on_fit_task_begin(estimator=estimator, **rows)
+        def fitted_attributes(run):
+            attributes = self.problem.attributes(target, run.iterate)
+            return {**attributes, "t_": before + run.n_updates, "_failure": None}
 
-    def end(self, estimator):
-        """Tell the callbacks that the fit is over."""
-        if self.context is not None:
-            rows = metadata(self.training_set)
-            end = self.context.call_on_fit_task_end
-            end(estimator=estimator, reconstruction_attributes={}, **rows)
-
-
-class MonitorFactory(NamedTuple):
-    """Who is to look on at one descent: called with it, returns one watcher for all."""
-
-    monitoring: Monitoring
-    estimator: object
-    fitted_attributes: object
-
-    @property
-    def validates(self):
-        """Whether the way matters, as every epoch is scored on other rows."""
-        return self.monitoring.validation_set is not None
-
-    def __call__(self, descent):
-        """Return one watcher for all that look on."""
-        monitoring, estimator, watchers = self.monitoring, self.estimator, []
-        if self.validates:
-            watchers.append(
-                Validation(estimator, self.fitted_attributes, monitoring.validation_set, descent)
-            )
+        estimator, monitors = self.estimator, []
+        if self.held_out is not None:
+            held_out = self.held_out.target(target)
+            monitors.append(Validation(estimator, fitted_attributes, held_out, run))
         if estimator.verbose:
-            watchers.append(print_progress)
-        if monitoring.context is not None:
-            context, task_name, most = monitoring.context, monitoring.task_name, estimator.max_iter
-            context = context.subcontext(task_name, max_subtasks=most) if task_name else context
-            watchers.append(
-                Callbacks(
-                    estimator, self.fitted_attributes, context, monitoring.training_set, descent
-                )
-            )
+            monitors.append(print_progress)
+        if self.context is not None:
+            context, rows = self.context, metadata(self.rows.target(target))
+            if task_name:
+                context = context.subcontext(task_name, max_subtasks=estimator.max_iter)
+            monitors.append(Callbacks(estimator, fitted_attributes, context, rows, run))
 
-        def monitor_all(descent):
-            if descent.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
-                for monitor in watchers:
-                    monitor(descent)
+        def monitor_all(run):
+            if run.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
+                for monitor in monitors:
+                    monitor(run)
 
-        return monitor_all
+        return monitor_all if monitors else None
 
 
 class Validation:
-    """Scores every epoch on rows that the descent does not see, and keeps the best."""
+    """Scores every epoch on rows that are not fitted to, and selects the best.
 
-    def __init__(self, estimator, fitted_attributes, validation_set, descent):
-        self.estimator, self.fitted_attributes, self.validation_set = (
-            estimator,
-            fitted_attributes,
-            validation_set,
-        )
-        loss = estimator.scoring == "loss"
-        self.scorer = _by_loss if loss else check_scoring(estimator, scoring=estimator.scoring)
-        self.weight = validation_set.weight_options if takes_weights(self.scorer) else {}
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    fitted_attributes : callable
+        Returns, for a run, the attributes with which the estimator can predict.
+    held_out : Rows
+    run : Minimizer
+    """
+
+    def __init__(self, estimator, fitted_attributes, held_out, run):
+        self.estimator, self.fitted_attributes = estimator, fitted_attributes
+        self.held_out, scoring = held_out, estimator.scoring
+        is_loss = isinstance(scoring, str) and scoring == "loss"
+        self.scorer = _negative_loss if is_loss else check_scoring(estimator, scoring=scoring)
+        self.weight = held_out.weight_options if takes_weights(self.scorer) else {}
         self.patience = estimator.n_iter_no_change if estimator.early_stopping else np.inf
         self.tol = estimator.tol or 0.0
         self.best = self.bar = -np.inf
         self.stale = 0
         try:
-            self(descent)
+            self(run)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
-                f"scoring={estimator.scoring!r} cannot score {type(estimator).__name__}, which "
+                f"scoring={scoring!r} cannot score {type(estimator).__name__}, which "
                 f"predicts numbers: {error}"
             ) from error
         if not np.isfinite(self.bar):
             raise ValueError(
-                f"The validation score of the start is {descent.record.scores[0]} on "
-                f"{len(validation_set.y)} rows. Hold out more of them (R^2 needs two), or choose "
+                f"The validation score of the start is {run.record.scores[0]} on "
+                f"{len(held_out.y)} rows. Hold out more of them (R^2 needs two), or choose "
                 "another scoring."
             )
 
-    def __call__(self, descent):
-        """Score the present parameters; stop a descent that no longer improves the score."""
+    def __call__(self, run):
+        """Score the present parameters; stop a run that no longer improves the score."""
         view = copy.copy(self.estimator)
-        vars(view).update(self.fitted_attributes(descent))
-        if self.validation_set.frame is None:
+        vars(view).update(self.fitted_attributes(run))
+        if self.held_out.frame is None:
             vars(view).pop("feature_names_in_", None)
-        score = float(
-            self.scorer(view, self.validation_set.given, self.validation_set.y, **self.weight)
-        )
-        descent.record.add_score(score)
+        score = float(self.scorer(view, self.held_out.given, self.held_out.y, **self.weight))
+        run.record.add_score(score)
         if score > self.best:
             self.best = score
-            descent.select(descent.iterate)
+            run.select(run.iterate)
         improved = score > self.bar + self.tol
         self.bar = score if improved else self.bar
         self.stale = 0 if improved else self.stale + 1
         if self.stale >= self.patience:
-            descent.stop(Outcome.OVERFITTING)
+            run.stop(Outcome.OVERFITTING)
 
 
 class Callbacks:
-    """Tells scikit-learn's callbacks about every epoch."""
+    """Tells scikit-learn's callbacks about every epoch.
 
-    def __init__(self, estimator, fitted_attributes, context, training_set, descent):
-        self.estimator, self.fitted_attributes, self.context = (
-            estimator,
-            fitted_attributes,
-            context,
-        )
-        self.training_set = metadata(training_set)
-        self.task = self._begin(descent)
+    Parameters
+    ----------
+    estimator, fitted_attributes, run
+        As in `Validation`.
+    context : CallbackContext of scikit-learn
+    rows : dict
+        As `metadata` returns it.
+    """
 
-    def __call__(self, descent):
+    def __init__(self, estimator, fitted_attributes, context, rows, run):
+        self.estimator, self.fitted_attributes = estimator, fitted_attributes
+        self.context, self.rows = context, rows
+        self.task = self._begin(run)
+
+    def __call__(self, run):
         """End the task of the last epoch and begin that of the next, if there is one."""
-        if self.task is not None and self._tell(self.task.call_on_fit_task_end, descent):
-            descent.stop(Outcome.STOPPED)
-        self.task = self._begin(descent) if descent.running else None
+        if self.task is not None and self._tell(self.task.call_on_fit_task_end, run):
+            run.stop(Outcome.STOPPED)
+        self.task = self._begin(run) if run.running else None
 
-    def _begin(self, descent):
+    def _begin(self, run):
         task = self.context.subcontext(task_name="epoch")
-        self._tell(task.call_on_fit_task_begin, descent)
+        self._tell(task.call_on_fit_task_begin, run)
         return task
 
-    def _tell(self, hook, descent):
-        return hook(
-            estimator=self.estimator,
-            reconstruction_attributes=lambda: self.fitted_attributes(descent),
-            **self.training_set,
-        )
+    def _tell(self, hook, run):
+        attributes = {"reconstruction_attributes": lambda: self.fitted_attributes(run)}
+        return hook(estimator=self.estimator, **attributes, **self.rows)
 
 
 def metadata(rows):
@@ -192,16 +179,16 @@ def metadata(rows):
     return {"X": rows.given, "y": rows.y, "metadata": rows.weight_options or None}
 
 
-def print_progress(descent):
+def print_progress(run):
     """Print a line after epochs 1, 2, 3, 5, 10, 20, 30, 50, 100, ..."""
-    record = descent.record
+    record = run.record
     digit, rest = str(record.n_epochs)[0], str(record.n_epochs)[1:]
     if digit in "1235" and not rest.strip("0"):
         score = f"  validation score {record.scores[-1]:.6f}" if record.scores else ""
         print(f"epoch {record.n_epochs:7d}  objective {record.curve[-1]:.6e}{score}")
 
 
-def _by_loss(estimator, X, y, sample_weight=None):
+def _negative_loss(estimator, X, y, sample_weight=None):
     """Score by the estimator's own loss, the lower the better."""
     objective = estimator.objective(X, y, sample_weight)
     return -objective.data_term(estimator.parameters())[0]

@@ -4,21 +4,28 @@ from types import SimpleNamespace
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import MultiOutputMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skgd.estimators._sklearn import StrOptions, fit_context, link_of
+from skgd.estimators._sklearn import StrOptions, link_of
 from skgd.estimators.data import feature_names, validated_rows
 from skgd.estimators.docstrings import documented
-from skgd.estimators.linear_descent import LinearDescent
+from skgd.estimators.estimator import DescentEstimator
+from skgd.estimators.linear_problem import (
+    LinearProblem,
+    dense_coefficients,
+    linear_objective,
+    linear_starts,
+)
 from skgd.estimators.nested_parameters import part_of
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
+from skgd.objective.best_constant import fit_constant
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDRegressor(LinearDescent):
+class GDRegressor(MultiOutputMixin, DescentEstimator):
     """Linear regression by gradient descent, with any of the classic rules.
 
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
@@ -136,7 +143,7 @@ class GDRegressor(LinearDescent):
     """
 
     _parameter_constraints = {
-        **LinearDescent._parameter_constraints,
+        **DescentEstimator._parameter_constraints,
         "fit_intercept": ["boolean"],
         "positive": ["boolean"],
         "center": ["boolean", StrOptions(["auto"])],
@@ -173,70 +180,21 @@ class GDRegressor(LinearDescent):
         random_state=None,
         verbose=0,
     ):
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
+        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
+        self.fit_intercept, self.positive = fit_intercept, positive
         self.penalty_weights = penalty_weights
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.sampling = sampling
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.average = average
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
+        self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
+        self.batch_size, self.sampling = batch_size, sampling
+        self.clip_norm, self.clip_value, self.average = clip_norm, clip_value, average
+        self.max_iter, self.tol, self.n_iter_no_change = max_iter, tol, n_iter_no_change
+        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.scoring = scoring
-        self.init = init
-        self.center = center
-        self.record_path = record_path
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        self.init, self.center = init, center
+        self.record_path, self.warm_start = record_path, warm_start
+        self.random_state, self.verbose = random_state, verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Descend to the minimum.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            C-ordered float64 or float32 arrays and CSR matrices are read as they are, all
-            else is converted once. Sparse data is never made dense.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Each target has a descent of its own, in the same order of rows.
-        sample_weight : array-like of shape (n_samples,) or float, default=None
-            Not negative; a weight of two equals a row given twice.
-        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Rows that the descent does not see, on which every epoch is scored. The parameters of
-            the epoch with the best score come back, with ``early_stopping`` or without.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For input that is not finite or does not fit together, and when the objective
-            ceases to be finite; the record of the descent is kept even then.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When ``max_iter`` epochs were not enough, or the objective has grown.
-        """
-        validation_set = X_val, y_val, sample_weight_val
-        return self._train(
-            X, y, sample_weight, resumes=self.warm_start, validation_set=validation_set
-        )
+    def _problem(self, rows, last, stream):
+        return LinearProblem(self, rows, last, stream)
 
     def predict(self, X):
         """Predict by the linear function.
@@ -250,8 +208,7 @@ class GDRegressor(LinearDescent):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             float32 where X and the fit are, else float64.
         """
-        check_is_fitted(self)
-        X = self._rows(X)
+        X = self._rows_to_predict(X)
         f = predictions(X, self.coef_.T)
         f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
         values = inverse_link(part_of(self, "loss"), f + self.intercept_)
@@ -265,7 +222,7 @@ class GDRegressor(LinearDescent):
         self
         """
         check_is_fitted(self)
-        self.coef_ = sparse.csr_array(np.atleast_2d(self._dense()))
+        self.coef_ = sparse.csr_array(np.atleast_2d(dense_coefficients(self)))
         return self
 
     def densify(self):
@@ -276,15 +233,8 @@ class GDRegressor(LinearDescent):
         self
         """
         check_is_fitted(self)
-        self.coef_ = self._dense()
+        self.coef_ = dense_coefficients(self)
         return self
-
-    def _dense(self):
-        """Return the coefficients as an array, however they are stored."""
-        if not sparse.issparse(self.coef_):
-            return self.coef_
-        coef = self.coef_.toarray()
-        return coef[0] if np.ndim(self.t_) == 0 else coef
 
     def objective(self, X, y, sample_weight=None):
         """Return what a fit minimises, as a function of ``(coef, intercept)``.
@@ -300,9 +250,11 @@ class GDRegressor(LinearDescent):
         """
         rows = validated_rows(clone(self), X, y, sample_weight)
         X, y, weight = rows[:3]
+        loss, intercept = part_of(self, "loss"), bool(self.fit_intercept)
+        units = [fit_constant(loss, target, weight, intercept).unit for target in rows.targets]
         objectives = [
-            self._objective(X, t, weight, self._null_objective(t, weight, self.fit_intercept))
-            for t in rows.targets
+            linear_objective(self, X, target, weight, unit)
+            for target, unit in zip(rows.targets, units)
         ]
         return objectives[0] if y.ndim == 1 else objectives
 
@@ -314,7 +266,7 @@ class GDRegressor(LinearDescent):
         ndarray of shape (n_parameters,) or (n_targets, n_parameters), float64
         """
         check_is_fitted(self)
-        theta = self._dense()
+        theta = dense_coefficients(self)
         if self.fit_intercept:
             theta = np.concatenate([theta, np.asarray(self.intercept_)[..., None]], axis=-1)
         return theta.astype(float)
@@ -326,7 +278,7 @@ class GDRegressor(LinearDescent):
         -------
         ndarray of shape (n_targets, n_parameters)
         """
-        return self._starts(np.size(self.t_), self.n_features_in_)
+        return linear_starts(self, np.size(self.t_), self.n_features_in_, self._levels)
 
     def parameter_names(self):
         """Return what the parameters are called, with their units, in the order of `objective`.

@@ -1,8 +1,11 @@
-"""What a stream has shown so far: running means over the rows of all calls."""
+"""What is known of rows before a fit: their means, with those of earlier calls, and units."""
 
 from typing import NamedTuple
 
 import numpy as np
+
+from skgd.descent.new_state import identity
+from skgd.objective.best_constant import fit_constant
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 
@@ -20,7 +23,7 @@ class RunningMeans(NamedTuple):
     level: bool  # whether a constant can be fitted
     complete: bool  # whether these are all rows that the parameters were fitted to
 
-    def then(self, later):
+    def merged(self, later):
         """Return the means over these rows and later ones; of these alone if an intercept comes.
 
         The unit of another loss begins anew.
@@ -42,30 +45,65 @@ class RunningMeans(NamedTuple):
             complete=self.complete,
         )
 
-    def units(self, fresh):
-        """Return what fits of the targets can gain; as on fresh rows alone where all are constant.
+    def units(self, latest):
+        """Return what fits of the targets can gain; on the latest rows where all are constant.
 
         Parameters
         ----------
-        fresh : list of float
+        latest : list of float
         """
-        told = self.null_objectives > ROUNDING * self.targets**2
-        return np.where(told, self.null_objectives, fresh).tolist()
+        known = self.null_objectives > ROUNDING * self.targets**2
+        return np.where(known, self.null_objectives, latest).tolist()
 
 
-def means_of(y, weight, level):
-    """Return the means of targets over some rows, zero without a level, and half their squares.
+class Statistics(NamedTuple):
+    """What is known of the rows before anything is fitted to them.
+
+    Attributes
+    ----------
+    means : RunningMeans
+        Over these rows and, in a stream, all before them.
+    levels : ndarray of shape (n_targets,)
+        The best constant predictions for these rows.
+    units : list of float
+        What a fit of each target can gain.
+    """
+
+    means: RunningMeans
+    levels: np.ndarray
+    units: list
+
+
+def statistics_of(rows, columns, loss, level, stream=None):
+    """Return the `Statistics` of some rows.
 
     Parameters
     ----------
-    y : ndarray of shape (n_targets, n)
-    weight : ndarray of shape (n,)
-        Of mean one.
+    rows : Rows
+    columns : Columns
+    loss : Loss
     level : bool
         Whether a constant can be fitted.
+    stream : LastCall or None
+        The last call, whose rows these follow; None where these are all rows.
     """
-    means = y @ weight / len(weight) if level else np.zeros(len(y))
-    return means, 0.5 * ((y - means[:, None]) ** 2 @ weight / len(weight))
+    targets = rows.targets
+    constants = [fit_constant(loss, target, rows.weight, level) for target in targets]
+    units = [constant.unit for constant in constants]
+    means, squares = _means_of(targets, rows.weight, level)
+    null_objectives = squares if loss.quadratic else np.array(units)
+    kind = identity(loss), loss.quadratic, level, stream is None
+    found = RunningMeans(rows.total, columns.mean, columns.variance, means, null_objectives, *kind)
+    if stream is not None and stream.means is not None:
+        found = stream.means.merged(found)
+        units = found.units(units)
+    return Statistics(found, np.array([constant.level for constant in constants]), units)
+
+
+def _means_of(targets, weight, level):
+    """Return the means of targets over some rows, zero without a level, and half their squares."""
+    means = targets @ weight / len(weight) if level else np.zeros(len(targets))
+    return means, 0.5 * ((targets - means[:, None]) ** 2 @ weight / len(weight))
 
 
 def link_name(loss):
@@ -80,7 +118,7 @@ def check_link(last, loss):
     Parameters
     ----------
     last : str or None
-        The `link_name` of the fit so far; None where there is none.
+        The `link_name` of the fit so far; None where it is not known.
     loss : Loss
     """
     if last not in (None, link_name(loss)):

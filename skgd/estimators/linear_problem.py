@@ -1,0 +1,172 @@
+"""The problem of a linear model: one objective for each target, centred where that is possible."""
+
+import numpy as np
+from scipy import sparse
+
+from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_of
+from skgd.estimators.running_means import statistics_of
+from skgd.estimators.validation import stored_as
+from skgd.kernels.sums import are_constant, column_moments
+from skgd.models import Linear
+
+
+class LinearProblem(Problem):
+    """One convex objective for each target.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    rows : Rows
+    last : LastCall or None
+        What a resumed fit knows of the last call.
+    stream : bool
+        Whether the rows follow those of the last call.
+    """
+
+    is_random, n_jobs = False, 1
+
+    def __init__(self, estimator, rows, last, stream):
+        self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
+        X, targets, weight = rows.X, rows.targets, rows.weight
+        if last is not None and len(last.n_updates) != len(targets):
+            raise ValueError(
+                f"y has {len(targets)} targets; the fit so far has {len(last.n_updates)}."
+            )
+        self.is_single, self.p = rows.y.ndim == 1, X.shape[1]
+        self.intercept = bool(estimator.fit_intercept)
+        loss = part_of(estimator, "loss")
+        columns = column_moments(X, weight, intercept=self.intercept)
+        found = statistics_of(rows, columns, loss, self.intercept, last if stream else None)
+        self.means, means = found.means, found.means
+        self.centre = means.columns if _is_centred(estimator, loss) and means.complete else None
+        self.offsets = np.zeros(len(targets)) if self.centre is None else means.targets
+        is_solved = estimator.center == "auto" and _is_left_alone(estimator)
+        self.levels = found.levels if is_solved else self.offsets
+        if self.intercept:
+            columns = columns._replace(constant=self._constant_columns(weight))
+        self.objectives = [
+            linear_objective(estimator, X, target - offset, weight, unit, self.centre, columns)
+            for target, offset, unit in zip(targets, self.offsets, found.units)
+        ]
+
+    def _constant_columns(self, weight):
+        """Return which columns are constant in all rows.
+
+        Where not all rows are known that the parameters were fitted to, nothing is called
+        constant; nor has a single row a spread to judge by, unless all is seen from it.
+        """
+        means = self.means
+        constant = are_constant(means.columns, means.variances, self.dtype)
+        single = np.count_nonzero(weight) == 1 and not means.variances.any()
+        if (single and self.centre is None) or not means.complete:
+            return np.zeros_like(constant)
+        return constant
+
+    def starts(self, seed):
+        if self.last is None:
+            points = linear_starts(self.estimator, len(self.objectives), self.p, self.levels)
+            kept = {"_levels": self.levels}
+        else:
+            points, kept = fitted_parameters(self.estimator, len(self.objectives), self.p), {}
+        d = self.objectives[0].d
+        return Starts([(k, point[:d]) for k, point in enumerate(points)], kept)
+
+    def in_order_of_init(self, target, theta):
+        if self.centre is None:
+            return theta
+        # to the same bit for one point and for many
+        level = self.offsets[target] - (theta * self.centre).sum(axis=-1)
+        return np.concatenate([theta, level[..., None]], axis=-1)
+
+    def attributes(self, target, theta):
+        theta = self._stored(self.in_order_of_init(target, theta))
+        return {"coef_": theta[: self.p], "intercept_": theta[self.p] if self.intercept else 0.0}
+
+    def accepts(self, run):
+        return True
+
+    def answer(self, runs):
+        return Answer(runs, [])
+
+    def solution(self, answer):
+        ends = [self.in_order_of_init(k, run.theta) for k, run in enumerate(answer.runs)]
+        ends = self._stored(np.array(ends))
+        gaps = [
+            objective.dual_gap(end.astype(float)[: objective.d], run.certificate)
+            for objective, end, run in zip(self.objectives, ends, answer.runs)
+        ]
+        return {
+            "coef_": self.each(ends[:, : self.p]),
+            "intercept_": self.each(ends[:, self.p]) if self.intercept else 0.0,
+            "dual_gap_": self.each(np.array(gaps)),
+        }
+
+    def remarks(self, solution):
+        return []
+
+    def _stored(self, theta):
+        return stored_as(self.dtype, theta, self.p) + 0  # no negative zeros
+
+
+def linear_objective(estimator, X, y, weight, null_objective, centre=None, columns=None):
+    """Return F for one target, which is given as seen from its offset."""
+    model = Linear(estimator.fit_intercept and centre is None)
+    known = {"centre": centre, "columns": columns, "positive": estimator.positive}
+    return objective_of(estimator, X, y, weight, model, null_objective, **known)
+
+
+def linear_starts(estimator, n_targets, p, levels):
+    """Return where each target's run begins, the intercept last: at ``init``, or at its level.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    n_targets, p : int
+    levels : ndarray of shape (n_targets,)
+    """
+    q = int(estimator.fit_intercept)
+    description = f"the coefficients{' and, last, the intercept' * q}"
+    sizes = {"coef": p, "intercept": q}
+    start = given_start(estimator.init, (n_targets, p + q), description, sizes)
+    if start is None:
+        start = np.zeros((n_targets, p + q))
+        start[:, p:] = np.reshape(levels, (-1, 1))
+    return start
+
+
+def fitted_parameters(estimator, n_targets, p):
+    """Return where the fit so far has ended, the intercept last, as far as it suits the data."""
+    coef, intercept = dense_coefficients(estimator), np.ravel(estimator.intercept_)
+    if coef.size != n_targets * p or intercept.size not in (1, n_targets):
+        raise ValueError(
+            f"coef_ and intercept_ hold {coef.size + intercept.size} numbers; expected "
+            f"those of {n_targets} targets and {p} columns. Fit anew."
+        )
+    intercept = np.broadcast_to(intercept, n_targets)
+    theta = np.column_stack([coef.reshape(n_targets, p), intercept]).astype(float)
+    return theta[:, : p + bool(estimator.fit_intercept)]
+
+
+def dense_coefficients(estimator):
+    """Return ``coef_`` as an array, however it is stored."""
+    if not sparse.issparse(estimator.coef_):
+        return np.asarray(estimator.coef_)
+    coef = estimator.coef_.toarray()
+    return coef[0] if np.ndim(estimator.t_) == 0 else coef
+
+
+def _is_centred(estimator, loss):
+    """Whether the intercept is solved for, rather than descended to."""
+    solvable = bool(estimator.fit_intercept) and loss.quadratic
+    if estimator.center != "auto":
+        if estimator.center and estimator.fit_intercept and not solvable:
+            raise ValueError("center=True needs the squared error; leave it at 'auto'.")
+        return bool(estimator.center) and solvable
+    return solvable and _is_left_alone(estimator)
+
+
+def _is_left_alone(estimator):
+    """Whether nothing is asked about the descent, so that an intercept may be solved for."""
+    asked = estimator.batch_size is not None or estimator.init is not None
+    return estimator.learning_rate == "auto" and not asked

@@ -1,0 +1,22 @@
+"""Seeds of a fit, drawn from ``random_state`` where something is drawn at random."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+def new_seed(random_state, needed=True):
+    """Draw a seed from ``random_state``.
+
+    Where it is not needed, for now at least, numpy's global generator is left alone.
+    """
+    if random_state is None and not needed:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return check_random_state(random_state).randint(np.iinfo(np.int32).max)
+
+
+def draws_rows(estimator, rows):
+    """Whether the order of the rows is drawn at random."""
+    size, sampling = estimator.batch_size, estimator.sampling
+    if size is None:
+        return False
+    return sampling == "replacement" or (size < len(rows.y) and sampling == "shuffle")
