@@ -58,3 +58,13 @@ def test_what_an_example_writes_is_ignored_by_git():
     folders = {f"/{path.parent.relative_to(ROOT).as_posix()}/" for path in EXAMPLES}
     for folder in ("/", *folders):  # from which examples are run
         assert [n for n in written if not any(fnmatch(folder + n, p) for p in ignored)] == []
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="no checkout")
+def test_contributing_names_every_verb_and_every_part_of_the_package():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    verbs = re.findall(r"^verb_(\w+)\(\)", script, flags=re.MULTILINE)
+    assert sorted(re.findall(r"`\.ci/run (\w+)`", text)) == sorted(verbs)
+    packages = {path.parent.name for path in ROOT.glob("skgd/*/__init__.py")}
+    assert packages <= set(re.findall(r"`(\w+)`", text))
