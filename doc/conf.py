@@ -9,7 +9,6 @@ import warnings
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skgd
-from skgd.part import Part
 
 project = "skgd"
 author = "The skgd developers"
@@ -116,15 +115,6 @@ html_sidebars = {"index": [], "start": [], "changelog": []}
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
 
-def signature_of_part(app, what, name, obj, options, signature, annotation):
-    """Show the fields of a part as what its class is called with."""
-    if what != "class" or not isinstance(obj, type) or not issubclass(obj, Part):
-        return None
-    defaults = obj._defaults
-    fields = [f"{f}={defaults[f]!r}" if f in defaults else f for f in obj._fields]
-    return f"({', '.join(fields)})", None
-
-
 def trailing_underscores(app, what, name, obj, options, lines):
     """Keep ``(n_iter_ + 1,)`` in a type from being read as a link."""
     for i, line in enumerate(lines):
@@ -135,4 +125,3 @@ def trailing_underscores(app, what, name, obj, options, lines):
 def setup(app):
     """Connect what is above."""
     app.connect("autodoc-process-docstring", trailing_underscores)
-    app.connect("autodoc-process-signature", signature_of_part)

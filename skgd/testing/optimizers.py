@@ -174,16 +174,16 @@ def _check_units(optimizer, full_batch):
     gradients, found = np.random.default_rng(3).standard_normal((20, 3)), []
     for unit in (1.0, UNIT):
         rule = optimizer.in_unit(unit).resolved(full_batch)
-        found.append(_take_updates(rule, unit * gradients, _new_state(rule, 3)))
-    d, s = found[1][:, 0] / found[0][:, 0], found[1][:, 1] / found[0][:, 1]
-    said = (
-        f"gradients {UNIT:.0f} times as long have directions {d.min():.6g} to {d.max():.6g} times"
-    )
-    require(np.allclose(d, UNIT, rtol=1e-6), optimizer, "units", said + " as long")
-    said = (
-        f"gradients {UNIT:.0f} times as long change the scales by {s.min():.6g} to {s.max():.6g}"
-    )
-    require(np.allclose(s, s[0, 0], rtol=1e-6), optimizer, "units", said + "; eps_power is wrong")
+        updates = _take_updates(rule, unit * gradients, _new_state(rule, 3))
+        found.append(np.moveaxis(updates, 1, 0))
+    (d, s), (scaled_d, scaled_s) = found
+    said = f"for gradients {UNIT:.0f} times as long the directions are {_shown(scaled_d[0])}, not"
+    same = np.allclose(scaled_d, UNIT * d, rtol=1e-6)
+    require(same, optimizer, "units", f"{said} {UNIT:.0f} times {_shown(d[0])}")
+    shares = scaled_s / s
+    said = f"for gradients {UNIT:.0f} times as long the scales change by {shares.min():.6g} to"
+    same = np.allclose(shares, shares[0, 0], rtol=1e-6)
+    require(same, optimizer, "units", f"{said} {shares.max():.6g}; eps_power is wrong")
 
 
 def _check_rates(rule, full_batch):
