@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.objective.data_term import unbounded
+
 MAX_PREDICTION_CHANGE = 3.0  # largest change of predictions in a step, in spreads of y
 WIDER = 10.0  # ratio of widths, above which the Newton step is computed on the new data
 
@@ -22,7 +24,7 @@ def stable_rate(objective, batch=None, replacement=False):
     Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
     if not objective.term.is_bounded:
-        raise _no_rate(objective.term)
+        raise unbounded(objective.term)
     smooth = float(objective.strengths.max()) * objective.penalty.curvature()
     if batch is None:
         curvature, share = objective.curvature + smooth, 1.0
@@ -34,15 +36,6 @@ def stable_rate(objective, batch=None, replacement=False):
         curvature, share = (1.0 - mean) * objective.row_curvature + smooth, 0.5
         curvature += mean * objective.curvature if mean > 0.0 else 0.0
     return share / curvature if curvature > 0.0 else 1.0
-
-
-def _no_rate(term):
-    """Return the error of a term of whose curvature nothing is known."""
-    name = type(getattr(term, "loss", term)).__name__
-    return ValueError(
-        f"The curvature of {name} has no bound, so there is no automatic rate: give learning_rate "
-        "a number."
-    )
 
 
 def _share(n, batch, replacement):
@@ -123,7 +116,7 @@ def rate_basis(objective, optimizer, batch=None, replacement=False):
     if optimizer.newton_fraction is None:
         return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
     if objective.column_curvature is None:
-        raise _no_rate(objective.term)
+        raise unbounded(objective.term)
     widths = np.sqrt(objective.column_curvature)
     joint = np.count_nonzero(widths) * objective.curvature
     width = min(float(widths.sum()), math.sqrt(joint))

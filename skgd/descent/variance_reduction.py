@@ -92,7 +92,7 @@ def new_gradient_table(optimizer, objective, full, before=()):
     n, p, d = objective.n, objective.p, objective.d
     if correction_of(optimizer, full) == "none":
         return ()
-    if not objective.model.linear:
+    if not objective.term.linear:
         raise ValueError(f"{type(optimizer).__name__} needs a linear model.")
     if before and before.slopes.size == n:
         slopes = np.nan_to_num(before.slopes)

@@ -23,6 +23,8 @@ class DataTerm(abc.ABC):
     nonsmooth : bool
         Whether the slope jumps, so that the gradient does not vanish at the minimum and a
         descent ends when the objective stops improving.
+    linear : bool
+        Whether the gradient of a row is one number times the row, which can be remembered.
     parts : tuple
         Two values that the kernel is given: a model and a loss, where there are.
     kernel : RowKernel or None
@@ -34,6 +36,7 @@ class DataTerm(abc.ABC):
     penalized: np.ndarray
     is_bounded = False
     nonsmooth = False
+    linear = False
     kernel = None
     parts = (), ()
 
@@ -74,6 +77,15 @@ class DataTerm(abc.ABC):
     def gram(self):
         """Return the second derivative where it is constant, as a dense array, or None."""
         return None
+
+
+def unbounded(term):
+    """Return the error of an automatic rate where nothing is known of the curvature."""
+    name = type(getattr(term, "loss", term)).__name__
+    return ValueError(
+        f"The curvature of {name} has no bound, so there is no automatic rate: give learning_rate "
+        "a number."
+    )
 
 
 def value_and_gradient(term, theta):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgd.kernels.row_kernels import loss_terms
+from skgd.objective.data_term import unbounded
 
 ROUNDING = 8.0 * np.finfo(float).eps
 
@@ -53,6 +54,8 @@ def gradient_unit(objective):
     It is the largest of the parameters' own units, each the root of its curvature times the spread
     of y. It scales as gradients do when X or y are rescaled.
     """
+    if objective.column_curvature is None:
+        raise unbounded(objective.term)
     steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
     return float(residual_unit(objective) * steepest) or 1.0
 

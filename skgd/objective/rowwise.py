@@ -50,7 +50,7 @@ class RowwiseTerm(DataTerm):
         self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
         shift = np.zeros(0) if centre is None else centre
         self.data = RowData(rows_of(X), y, weight, shift, self.p)
-        self.parts = model, loss
+        self.parts, self.linear = (model, loss), model.linear
         self.kernel = RowKernel(type(model), type(loss), type(self.data.rows))
 
     @property
