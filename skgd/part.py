@@ -137,6 +137,11 @@ class Part:
             own[outer] = own[outer].replace(**{rest: value}) if rest else value
         return type(self)(**own)
 
+    @property
+    def as_tuple(self):
+        """The named tuple of the fields, which compiled code takes for the part."""
+        return self._values
+
     def _asdict(self):
         return dict(zip(self._fields, self._values))
 

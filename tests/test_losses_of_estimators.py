@@ -13,7 +13,8 @@ from skgd import GDGaborRegressor, GDRegressor
 from skgd.descent.outcome import Outcome
 from skgd.kernels.row_kernels import inverse_link, loss_terms
 from skgd.losses import LOSSES, Huber, Loss, Poisson
-from skgd.multistart.minima import covariance, describe, polish
+from skgd.multistart.minima import covariance, describe
+from skgd.multistart.newton import polish
 from skgd.objective.best_constant import fit_constant
 
 N, P = 30, 2

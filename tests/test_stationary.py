@@ -9,7 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor
 from skgd.datasets import load_gabor, make_gabor
-from skgd.multistart.minima import End, StationaryPoint, covariance, describe, distinct, polish
+from skgd.multistart.minima import End, StationaryPoint, covariance, describe, distinct
+from skgd.multistart.newton import polish
 
 EXTRAS = ("fit_amplitude", "fit_width", "fit_baseline")
 FITTED = [dict(zip(EXTRAS, which)) for which in product([False, True], repeat=3)]

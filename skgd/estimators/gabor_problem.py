@@ -9,7 +9,8 @@ from skgd.estimators.running_means import statistics_of
 from skgd.estimators.validation import check_bounds, numbers, stored_as
 from skgd.kernels.sums import Columns
 from skgd.models import Gabor
-from skgd.multistart.minima import End, Minima, covariance, describe, distinct, polish
+from skgd.multistart.minima import End, Minima, covariance, describe, distinct
+from skgd.multistart.newton import polish
 from skgd.multistart.screening import default_n_screen, screen
 
 NO_COLUMNS = Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))

@@ -239,13 +239,13 @@ register_model(PartType)(models.TupleModel)
 
 @typeof_impl.register(Part)
 def _type_part(part, context):
-    fields = [typeof_impl(value, context) for value in part._values]
-    return PartType(fields, type(part._values))
+    fields = [typeof_impl(value, context) for value in part.as_tuple]
+    return PartType(fields, type(part.as_tuple))
 
 
 @unbox(PartType)
 def _unbox_part(kind, part, context):
-    fields = context.pyapi.object_getattr_string(part, "_values")
+    fields = context.pyapi.object_getattr_string(part, "as_tuple")
     inner = types.NamedTuple(kind.types, kind.instance_class)
     native = context.unbox(inner, fields)
     context.pyapi.decref(fields)
