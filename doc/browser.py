@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to by its DevTools protocol through a pair of pipes."""
+"""A headless Chromium, controlled by the DevTools protocol through two pipes."""
 
 import json
 import os
@@ -13,17 +13,17 @@ PATIENCE = 30.0  # seconds
 
 
 def chromium():
-    """Return where a Chromium is, or None."""
+    """Return the path of a Chromium, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Browser:
-    """One tab of a browser of its own, which ends with the context.
+    """One tab of a new browser, which ends with the context.
 
     Attributes
     ----------
     errors : list of str
-        What the console and the network have complained of since the page was opened.
+        Errors of the console and of the network since the page was opened.
     """
 
     def __init__(self, program):
@@ -41,7 +41,7 @@ class Browser:
             f"--user-data-dir={self._profile.name}",
             "about:blank",
         ]
-        # The protocol is spoken on the descriptors 3 and 4, which only a shell can name portably.
+        # The protocol uses the descriptors 3 and 4, which only a shell can set portably.
         script = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self._process = subprocess.Popen(
             ["bash", "-c", script, program, *arguments],
@@ -70,7 +70,7 @@ class Browser:
         self._profile.cleanup()
 
     def resize(self, width, height):
-        """Make the window that of a phone or of a desk."""
+        """Set the size of the window; below 600 pixels it is a phone."""
         self._ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -80,7 +80,7 @@ class Browser:
         )
 
     def open(self, address):
-        """Open a page and wait until all of it is there."""
+        """Open a page and wait until it is loaded."""
         self.errors, self._loaded = [], False
         self._ask("Page.navigate", url=address)
         end = time.monotonic() + PATIENCE
@@ -107,7 +107,7 @@ class Browser:
         return False
 
     def picture(self):
-        """Return what is on the screen, as base64 of a PNG."""
+        """Return a screenshot, as base64 of a PNG."""
         return self._ask("Page.captureScreenshot")["data"]
 
     def _ask(self, method, **params):
@@ -137,7 +137,7 @@ class Browser:
         return json.loads(message)
 
     def _hear(self, event):
-        """Note what matters of what has happened."""
+        """Record load events and errors."""
         method, params = event.get("method"), event.get("params", {})
         if method == "Page.loadEventFired":
             self._loaded = True

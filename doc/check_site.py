@@ -1,10 +1,11 @@
-"""Look at the built site as its readers do: ``python doc/check_site.py [doc/_build/html]``.
+"""Check the built site: ``python doc/check_site.py [doc/_build/html]``.
 
-Without a browser: every link and every anchor within the site leads somewhere, and no page loads
-anything from elsewhere. In a headless Chromium, on a phone and on a desk: every page has its
-title and its pictures, every formula is drawn and fits its column, every name of a parameter stays
-in one line, nothing is wider than the screen, the console has no error, and the search finds what
-there is. Without a Chromium that half is skipped, loudly; with ``--browser`` it fails.
+Without a browser: every internal link and anchor exists, and no page loads anything from another
+site. In a headless Chromium, with the screens of a phone and of a desktop: every page has its
+title and its pictures, every formula is rendered and fits its column, no name of a parameter is
+broken over two lines, nothing is wider than the screen, the console has no error, and the search
+finds its pages. Without a Chromium this part is skipped with a message; with ``--browser`` it
+fails.
 """
 
 import argparse
@@ -33,7 +34,7 @@ LOOK = """({
     images: [...document.images].filter(i => !i.naturalWidth && i.loading != "lazy")
         .map(i => i.src),
 })"""
-# Every formula that is not drawn, or drawn with what belongs to its source, or beyond its block.
+# Every formula that is not rendered, that shows its source, or that exceeds its block.
 FORMULAS = r"""(async () => {
     if (window.MathJax) await MathJax.startup.promise;
     const block = e => getComputedStyle(e).display.startsWith("inline") ? block(e.parentNode) : e;
@@ -55,7 +56,7 @@ FORMULAS = r"""(async () => {
     return [...document.querySelectorAll("main .math")]
         .map((box, k) => fault(box) && `formula ${k + 1} ${fault(box)}`).filter(Boolean);
 })()"""
-# Every name of a parameter or an attribute that goes on in another line.
+# Every name of a parameter or an attribute that is broken over two lines.
 BROKEN_NAMES = r"""[
     ...document.querySelectorAll("dl.field-list dt strong, .sig-param .n, .sig-name")
 ].flatMap(element => {
@@ -74,12 +75,12 @@ FOUND = "document.querySelectorAll('#search-results li a').length"
 
 
 def pages_of(root):
-    """Return the files that readers open."""
+    """Return the HTML pages of the site."""
     return [path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts]
 
 
 class Page(HTMLParser):
-    """What one page offers as anchors, links to, and loads."""
+    """The anchors, the links and the loaded files of one page."""
 
     def __init__(self, path):
         super().__init__()
@@ -97,8 +98,8 @@ class Page(HTMLParser):
             (self.loads if (tag, name) in LOADS and not is_canonical else self.links).append(value)
 
 
-def broken(root):
-    """Return a sentence for each link that leads nowhere and each thing loaded from elsewhere."""
+def broken_links(root):
+    """Yield a sentence for each broken link and for each file loaded from another site."""
     pages = {path: Page(path) for path in pages_of(root)}
     for path, page in pages.items():
         place = path.relative_to(root)
@@ -117,16 +118,16 @@ def broken(root):
                 yield f"{place} links to {link}, which has no such anchor"
 
 
-class Silent(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
+class SilentHandler(SimpleHTTPRequestHandler):
+    """Serves files without log messages."""
 
     def log_message(self, *args):
         pass
 
 
-def ugly(root, program):
-    """Return a sentence for each thing that is wrong with a page when it is looked at."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=root))
+def page_faults(root, program):
+    """Yield a sentence for each fault of a page in the browser."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SilentHandler, directory=root))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
     try:
@@ -147,7 +148,7 @@ def ugly(root, program):
 
 
 def faults(browser, width):
-    """Return what is wrong with the page that is open."""
+    """Yield the faults of the open page."""
     seen = browser.evaluate(LOOK.replace("MAY_SCROLL", repr(MAY_SCROLL)))
     yield from browser.errors
     if not seen["title"] or not seen["heading"]:
@@ -163,7 +164,7 @@ def faults(browser, width):
 
 
 def main():
-    """Check, print what is wrong, and tell by the exit code."""
+    """Check the site, print its faults, and set the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("root", nargs="?", default="doc/_build/html", type=Path)
     parser.add_argument("--browser", action="store_true", help="fail where there is no Chromium")
@@ -171,14 +172,14 @@ def main():
     root, program = options.root.resolve(), chromium()
     if not (root / "index.html").exists():
         sys.exit(f"There is no site in {root}.")
-    problems = [*broken(root)]
+    problems = [*broken_links(root)]
     print(f"{len(pages_of(root))} pages, {len(problems)} broken links")
     if program:
-        seen = [*ugly(root, program)]
+        seen = [*page_faults(root, program)]
         print(f"{len(seen)} faults in {program}")
         problems += seen
     else:
-        print("=== SKIPPED: no Chromium here, so nobody has looked at the pages ===")
+        print("=== SKIPPED: no Chromium here, so the pages were not checked in a browser ===")
         problems += ["there is no Chromium"] if options.browser else []
     print(*problems, sep="\n")
     sys.exit(bool(problems))

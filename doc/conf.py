@@ -1,6 +1,6 @@
-"""How the site is built: ``python -m sphinx -W --keep-going -b html doc doc/_build/html``.
+"""Configuration of the site: ``python -m sphinx -W --keep-going -b html doc doc/_build/html``.
 
-Nothing is fetched while it is built, nor when it is read.
+Neither the build nor a reader downloads anything.
 """
 
 import re
@@ -111,17 +111,17 @@ html_theme_options = {
 }
 html_sidebars = {"index": [], "start": [], "changelog": []}
 
-# Matplotlib has nothing to show pictures on, and says so at each `plt.show()`.
+# Matplotlib has no screen here, and warns at each `plt.show()`.
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
 
 def trailing_underscores(app, what, name, obj, options, lines):
-    """Keep ``(n_iter_ + 1,)`` in a type from being read as a link."""
+    """Escape names such as ``n_iter_`` in shapes, so that they are not read as links."""
     for i, line in enumerate(lines):
         if " of shape (" in line:
             lines[i] = re.sub(r"(?<=\w)_(?=[ ,)])", r"\_", line)
 
 
 def setup(app):
-    """Connect what is above."""
+    """Connect the function above."""
     app.connect("autodoc-process-docstring", trailing_underscores)
