@@ -3,10 +3,11 @@
 import abc
 from itertools import chain
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +21,7 @@ from skgd.estimators.running_means import RunningMeans, check_link, link_name
 from skgd.estimators.runs import Runs
 from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.serialization import Storing
+from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
 from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.penalties import PENALTIES, Penalty
@@ -81,7 +83,16 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Descend to a minimum.
 
         Parameters
@@ -118,7 +129,9 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         return self._fit(X, y, sample_weight, validation, resumes=self.warm_start)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Descend by one epoch on these rows, from where the last call ended.
 
         The optimizer's memory, the count of updates, the schedule and the order of the rows go
@@ -219,7 +232,9 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """Return the `Problem` of this estimator on some rows."""
 
     @abc.abstractmethod
-    def objective(self, X, y, sample_weight=None):
+    def objective(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Return what a fit minimises, as a function of the parameters.
 
         Parameters
@@ -233,7 +248,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """
 
     @abc.abstractmethod
-    def parameters(self):
+    def parameters(self) -> np.ndarray:
         """Return the fitted parameters in the order of `objective`.
 
         Returns
@@ -242,7 +257,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """
 
     @abc.abstractmethod
-    def starting_points(self):
+    def starting_points(self) -> np.ndarray:
         """Return where the descents began, in the order of `objective`.
 
         Returns
@@ -251,7 +266,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """
 
     @abc.abstractmethod
-    def parameter_names(self):
+    def parameter_names(self) -> list[str]:
         """Return what the parameters are called, with their units, in the order of `objective`.
 
         Returns
@@ -260,7 +275,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """
 
     @abc.abstractmethod
-    def parameter_order(self):
+    def parameter_order(self) -> np.ndarray:
         """Return which parameter of `objective` each number of ``init`` and ``path_`` is.
 
         Returns

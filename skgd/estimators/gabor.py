@@ -1,8 +1,10 @@
 """The Gabor model by gradient descent: two parameters, many minima."""
 
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skgd.estimators._sklearn import Interval, StrOptions
@@ -11,9 +13,15 @@ from skgd.estimators.docstrings import documented
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.gabor_problem import GaborProblem, gabor_model, gabor_objective
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
+from skgd.losses import Loss
+from skgd.objective import Objective
 from skgd.objective.best_constant import fit_constant
+from skgd.optimizers import Optimizer
+from skgd.penalties import Penalty
+from skgd.schedules import Schedule
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
@@ -169,40 +177,40 @@ class GDGaborRegressor(DescentEstimator):
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: str | Loss = "squared_error",
         *,
-        penalty=None,
-        alpha=1e-4,
-        l1_ratio=0.5,
-        penalty_weights=None,
-        fit_amplitude=False,
-        fit_width=False,
-        fit_baseline=False,
-        optimizer="nesterov",
-        learning_rate="auto",
-        schedule="constant",
-        batch_size=None,
-        sampling="shuffle",
-        clip_norm=None,
-        clip_value=None,
-        average=False,
-        max_iter=1000,
-        tol=1e-4,
-        n_iter_no_change=5,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring=None,
-        init=None,
-        n_init=10,
-        n_screen="auto",
-        bounds=None,
-        polish="auto",
-        n_jobs=None,
-        record_path=False,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        penalty: str | Penalty | None = None,
+        alpha: float = 1e-4,
+        l1_ratio: float | None = 0.5,
+        penalty_weights: ArrayLike | None = None,
+        fit_amplitude: bool = False,
+        fit_width: bool = False,
+        fit_baseline: bool = False,
+        optimizer: str | Optimizer = "nesterov",
+        learning_rate: float | str = "auto",
+        schedule: str | Schedule = "constant",
+        batch_size: int | None = None,
+        sampling: str = "shuffle",
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: bool | int = False,
+        max_iter: int = 1000,
+        tol: float | None = 1e-4,
+        n_iter_no_change: int = 5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Callable[..., float] | None = None,
+        init: ArrayLike | None = None,
+        n_init: int = 10,
+        n_screen: int | str = "auto",
+        bounds: ArrayLike | None = None,
+        polish: bool | str = "auto",
+        n_jobs: int | None = None,
+        record_path: bool | int = False,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.penalty_weights = penalty_weights
         self.fit_amplitude, self.fit_width = fit_amplitude, fit_width
@@ -221,7 +229,7 @@ class GDGaborRegressor(DescentEstimator):
     def _problem(self, rows, last, stream):
         return GaborProblem(self, rows, last, stream)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the wave packet.
 
         Parameters
@@ -239,7 +247,9 @@ class GDGaborRegressor(DescentEstimator):
         f = model_predictions(gabor_model(self), z, theta[p:])
         return inverse_link(part_of(self, "loss"), f).astype(np.result_type(X.dtype, theta.dtype))
 
-    def objective(self, X, y, sample_weight=None):
+    def objective(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Objective:
         """Return what a fit minimises, as a function of (frequency, offset, ...).
 
         Parameters
@@ -255,7 +265,7 @@ class GDGaborRegressor(DescentEstimator):
         unit = fit_constant(part_of(self, "loss"), y, weight, bool(self.fit_baseline)).unit
         return gabor_objective(self, X, y, weight, unit)
 
-    def parameters(self):
+    def parameters(self) -> np.ndarray:
         """Return the fitted parameters in the order of `objective`.
 
         Returns
@@ -271,7 +281,7 @@ class GDGaborRegressor(DescentEstimator):
             raise ValueError(f"theta_ has shape {theta.shape}; expected {order.shape}. Fit anew.")
         return theta[np.argsort(order)]
 
-    def starting_points(self):
+    def starting_points(self) -> np.ndarray:
         """Return where the descents began, in the order of `objective`.
 
         Returns
@@ -280,7 +290,7 @@ class GDGaborRegressor(DescentEstimator):
         """
         return self.starts_[:, np.argsort(self.parameter_order())]
 
-    def parameter_names(self):
+    def parameter_names(self) -> list[str]:
         """Return what the parameters are called, with their units, in the order of `objective`.
 
         Returns
@@ -293,7 +303,7 @@ class GDGaborRegressor(DescentEstimator):
         names += ["offset (rad)"] + ["amplitude (y)"] * self.fit_amplitude
         return names + ["width (rad)"] * self.fit_width + ["baseline (y)"] * self.fit_baseline
 
-    def parameter_order(self):
+    def parameter_order(self) -> np.ndarray:
         """Return which parameter of `objective` each number of ``init`` is.
 
         Returns

@@ -1,8 +1,11 @@
 """Linear regression by gradient descent."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import MultiOutputMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -18,9 +21,14 @@ from skgd.estimators.linear_problem import (
     linear_starts,
 )
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
+from skgd.losses import Loss
 from skgd.objective.best_constant import fit_constant
+from skgd.optimizers import Optimizer
+from skgd.penalties import Penalty
+from skgd.schedules import Schedule
 
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
@@ -151,35 +159,35 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: str | Loss = "squared_error",
         *,
-        penalty="l2",
-        alpha=1e-4,
-        l1_ratio=0.5,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        optimizer="auto",
-        learning_rate="auto",
-        schedule="constant",
-        batch_size=None,
-        sampling="shuffle",
-        clip_norm=None,
-        clip_value=None,
-        average=False,
-        max_iter=1000,
-        tol=1e-4,
-        n_iter_no_change=5,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring=None,
-        init=None,
-        center="auto",
-        record_path=False,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        penalty: str | Penalty | None = "l2",
+        alpha: float = 1e-4,
+        l1_ratio: float | None = 0.5,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        optimizer: str | Optimizer = "auto",
+        learning_rate: float | str = "auto",
+        schedule: str | Schedule = "constant",
+        batch_size: int | None = None,
+        sampling: str = "shuffle",
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: bool | int = False,
+        max_iter: int = 1000,
+        tol: float | None = 1e-4,
+        n_iter_no_change: int = 5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Callable[..., float] | None = None,
+        init: ArrayLike | None = None,
+        center: bool | str = "auto",
+        record_path: bool | int = False,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.fit_intercept, self.positive = fit_intercept, positive
         self.penalty_weights = penalty_weights
@@ -196,7 +204,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     def _problem(self, rows, last, stream):
         return LinearProblem(self, rows, last, stream)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the linear function.
 
         Parameters
@@ -214,7 +222,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         values = inverse_link(part_of(self, "loss"), f + self.intercept_)
         return values.astype(np.result_type(X.dtype, self.coef_.dtype), copy=False)
 
-    def sparsify(self):
+    def sparsify(self) -> Self:
         """Store the coefficients as a CSR matrix of shape (n_targets, n_features).
 
         Returns
@@ -225,7 +233,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         self.coef_ = sparse.csr_array(np.atleast_2d(dense_coefficients(self)))
         return self
 
-    def densify(self):
+    def densify(self) -> Self:
         """Store the coefficients as an array again.
 
         Returns
@@ -236,7 +244,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         self.coef_ = dense_coefficients(self)
         return self
 
-    def objective(self, X, y, sample_weight=None):
+    def objective(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Return what a fit minimises, as a function of ``(coef, intercept)``.
 
         Parameters
@@ -258,7 +268,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         ]
         return objectives[0] if y.ndim == 1 else objectives
 
-    def parameters(self):
+    def parameters(self) -> np.ndarray:
         """Return the fitted parameters in the order of `objective`: coefficients, intercept.
 
         Returns
@@ -271,7 +281,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
             theta = np.concatenate([theta, np.asarray(self.intercept_)[..., None]], axis=-1)
         return theta.astype(float)
 
-    def starting_points(self):
+    def starting_points(self) -> np.ndarray:
         """Return where the descents began, in the order of `objective`.
 
         Returns
@@ -280,7 +290,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         """
         return linear_starts(self, np.size(self.t_), self.n_features_in_, self._levels)
 
-    def parameter_names(self):
+    def parameter_names(self) -> list[str]:
         """Return what the parameters are called, with their units, in the order of `objective`.
 
         Returns
@@ -293,7 +303,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         weights = ["slope (y per x)"] if lone else weights
         return weights + ["intercept (y)"] * self.fit_intercept
 
-    def parameter_order(self):
+    def parameter_order(self) -> np.ndarray:
         """Return which parameter of `objective` each number of ``init`` is: the same.
 
         Returns
