@@ -386,10 +386,52 @@ def test_a_schedule_that_reacts_is_known_from_the_history_only(problem):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fit.fit(*problem)
-    vars(fit).pop("history_", None)
-    with pytest.raises(ValueError, match="Adaptive reacts to the objective"):
-        StepDisplay.from_estimator(fit)
-    fit.history_ = {"learning_rate": np.array([np.nan, 0.4, 0.4, 0.2, 0.2])}
+    fit.history_ = {
+        "learning_rate": np.array([np.nan, 0.4, 0.4, 0.2, 0.2]),
+        "updates": np.array([0, 2, 4, 6, 8]),
+    }
     np.testing.assert_array_equal(
         StepDisplay.from_estimator(fit).rates[0], [0.4, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2]
     )
+
+
+CALLS = {
+    "warm start": lambda fit, X, y: fit.set_params(warm_start=True).fit(X, y).fit(X, y),
+    "partial_fit": lambda fit, X, y: fit.fit(X, y).partial_fit(X, y).partial_fit(X, y),
+    "other rows": lambda fit, X, y: fit.fit(X, y).partial_fit(X[:5], y[:5]),
+    "begun anew": lambda fit, X, y: (
+        fit.fit(X, y).set_params(warm_start=True, batch_size=3).fit(X, y)
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", ["exponential", InverseTime(0.5, per="update")])
+@pytest.mark.parametrize("calls", CALLS)
+def test_a_resumed_fit_shows_the_rates_of_its_last_call(schedule, calls):
+    X, y = make_regression(12, 2)
+    options = {"batch_size": 4, "sampling": "cyclic", "penalty": None, "learning_rate": 0.05}
+    fit = CALLS[calls](plain(2, schedule=schedule, **options), X, y)
+    X, y = (X[:5], y[:5]) if calls == "other rows" else (X, y)
+    shown, size = StepDisplay.from_estimator(fit), fit.batch_size
+    rates, numbers, n_batches = shown.rates[0], shown.updates[0], -(-len(y) // size)
+    assert len(rates) == len(fit.path_) - 1 == n_batches * fit.n_iter_
+    assert numbers[0] == (1 if calls == "begun anew" else fit.t_ - len(rates) + 1)
+    np.testing.assert_array_equal(np.diff(numbers), 1)
+    np.testing.assert_array_equal(shown.lines_[0].get_xdata(), numbers)
+    rows = np.column_stack([X, np.ones(len(y))])
+    for k, rate in enumerate(rates):
+        batch = slice(size * (k % n_batches), size * (k % n_batches) + size)
+        residual = rows[batch] @ fit.path_[k] - y[batch]
+        g = rows[batch].T @ residual / len(residual)
+        np.testing.assert_allclose(fit.path_[k] - fit.path_[k + 1], rate * g, rtol=1e-8)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_path_of_a_resumed_fit_has_the_numbers_of_its_updates(every):
+    X, y = make_regression(10, 1)
+    options = {"batch_size": 4, "random_state": 0, "center": False, "optimizer": "gd"}
+    fit = GDRegressor(record_path=every, **options)
+    for call in range(3):
+        shown = displays.FitDisplay.from_estimator(fit.partial_fit(X, y), X, y, n_curves=9)
+        numbers = [t for t in range(3 * call + 1, 3 * call + 4) if t % every == 0]
+        np.testing.assert_array_equal(shown.updates, [3 * call, *numbers])

@@ -100,12 +100,11 @@ def assert_drawn(model, rows, y):
         with pytest.raises(ValueError, match=r"straight to the minimum.* Name the optimizer"):
             StepDisplay.from_estimator(model)
     else:
-        rates = StepDisplay.from_estimator(model).rates[0]
-        assert rates.shape == (model.t_,)
-        updates = model.t_ // (n - 1)
-        np.testing.assert_allclose(
-            rates[updates - 1 :: updates], model.history_["learning_rate"][1:]
-        )
+        rates, ends = StepDisplay.from_estimator(model).rates[0], model.history_["updates"]
+        assert rates.shape == (ends[-1] - ends[0],)
+        assert model.t_ == ends[-1]
+        last = np.cumsum(np.diff(ends)) - 1
+        np.testing.assert_allclose(rates[last], model.history_["learning_rate"][1:])
         assert model.learning_rate_ > 0.0
 
 

@@ -3,6 +3,8 @@
 import abc
 from typing import NamedTuple
 
+import numpy as np
+
 from skgd.descent.outcome import Outcome
 
 
@@ -31,8 +33,8 @@ class Minimizer(abc.ABC):
         None where the objective at hand does not end the run.
     last : int
         The epoch that ends the present call of `minimize`, counted as `Record.n_epochs` counts.
-    n_updates : int
-        Updates since the record began.
+    n_updates, t_before : int
+        Updates since the record began, and those of the run before it.
     learning_rate : float
         What the schedule multiplies; NaN where no step is taken.
     update_rule : UpdateRule or None
@@ -43,7 +45,7 @@ class Minimizer(abc.ABC):
         Whether the run can be resumed by a later fit.
     """
 
-    outcome, selected, last = Outcome.RUNNING, None, 0
+    outcome, selected, last, t_before = Outcome.RUNNING, None, 0, 0
     certificate, resumable = None, False
 
     @property
@@ -55,6 +57,13 @@ class Minimizer(abc.ABC):
     def running(self):
         """Whether the present call goes on after this epoch."""
         return self.outcome is Outcome.RUNNING and self.record.n_epochs < self.last
+
+    def history(self):
+        """Return the `History` of the record, with the number of updates done at each entry."""
+        history, n_epochs = self.record.history(), self.record.n_epochs
+        updates_per_epoch = self.n_updates // max(1, n_epochs)
+        history["updates"] = self.t_before + updates_per_epoch * np.arange(n_epochs + 1)
+        return history
 
     @abc.abstractmethod
     def minimize(self, n_epochs, monitor=None):

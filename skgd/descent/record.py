@@ -16,7 +16,8 @@ class History(dict):
     batch; NaN on smaller ones, which never see it whole); ``step_norm`` (the length of the way
     since the entry before); ``n_zeros`` (weights that are exactly zero); ``seconds`` (since the
     start, without those of compiling; epochs that were run in one go share their time evenly);
-    ``compile_seconds`` (those, until then: of compiling the loops, or of loading them); and
+    ``compile_seconds`` (those, until then: of compiling the loops, or of loading them);
+    ``updates`` (those of the run until then, which its schedule counts); and
     ``validation_score`` where there is a validation set.
     """
 

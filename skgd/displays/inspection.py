@@ -110,7 +110,9 @@ def path_of(estimator):
     path = descent.path_
     if isinstance(path, list):
         raise ValueError(f"The display takes one target; the fit has {len(path)}.")
-    updates = np.minimum(np.arange(len(path)) * int(descent.record_path), descent.t_)
+    first, every = int(descent.history_["updates"][0]), int(descent.record_path)
+    updates = every * (first // every + np.arange(len(path)))
+    updates[0] = first
     return in_objective_order(descent, path), updates
 
 

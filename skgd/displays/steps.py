@@ -8,6 +8,7 @@ from skgd.displays.arguments import checked
 from skgd.displays.inspection import descent_in, named, written
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, line_look, merged
+from skgd.estimators.nested_parameters import part_of
 from skgd.schedules import SCHEDULES, Schedule
 
 
@@ -22,6 +23,9 @@ class StepDisplay:
     names : list of str
     rates : list of ndarray
         For each name, the rate of every update.
+    updates : list of ndarray, default=None
+        For each name, the numbers of these updates; None for 1, 2, 3, ... A fit that was resumed
+        shows those of its last call.
 
     Attributes
     ----------
@@ -40,8 +44,8 @@ class StepDisplay:
     array([1.  , 1.  , 0.5 , 0.5 , 0.25])
     """
 
-    def __init__(self, *, names, rates):
-        self.names, self.rates = names, rates
+    def __init__(self, *, names, rates, updates=None):
+        self.names, self.rates, self.updates = names, rates, updates
 
     @classmethod
     @checked
@@ -139,7 +143,8 @@ class StepDisplay:
             For a fit of several targets, and for a fit by a direct solver.
         """
         found = {name: _of_fit(descent_in(e)) for name, e in named(estimators).items()}
-        return cls(names=list(found), rates=list(found.values())).plot(ax, **plot_options)
+        updates, rates = map(list, zip(*found.values()))
+        return cls(names=list(found), rates=rates, updates=updates).plot(ax, **plot_options)
 
     @checked
     def plot(
@@ -162,10 +167,10 @@ class StepDisplay:
         """
         ax = canvas(ax)
         self.lines_ = []
+        updates = self.updates or [np.arange(1, len(rates) + 1) for rates in self.rates]
         for k, (name, rates) in enumerate(zip(self.names, self.rates)):
             look = {"linewidth": 2.0, "label": name, "drawstyle": "steps-mid", **line_look(k)}
-            updates = np.arange(1, len(rates) + 1)
-            self.lines_ += ax.plot(updates, rates, **merged(look, line_kwargs))
+            self.lines_ += ax.plot(updates[k], rates, **merged(look, line_kwargs))
         ax.set(xlabel="update", ylabel="learning rate (per update)", yscale=yscale)
         if yscale == "linear":
             ax.set_ylim(bottom=0.0)
@@ -197,27 +202,17 @@ def _multipliers(schedule, max_iter, n_updates, updates_per_epoch):
 
 
 def _of_fit(descent):
-    """Return the rate of every update of a fit; NaN for steps without a rate."""
+    """Return the numbers of the updates of a fit's last call, and the rate of each."""
     if np.ndim(descent.t_):
         raise ValueError(f"The display takes one target; the fit has {len(descent.t_)}.")
-    t, epochs = int(descent.t_), len(descent.loss_curve_) - 1
-    if t == 0:
-        return np.empty(0)
-    schedule = descent.schedule
-    if isinstance(schedule, str) and schedule in SCHEDULES:
-        schedule = SCHEDULES[schedule]()
-    if not isinstance(schedule, Schedule):
-        raise ValueError(
-            f"The 'schedules' parameter must hold instances of Schedule, or names from "
-            f"{list(SCHEDULES)}. Got {schedule!r} instead."
-        )
-    if schedule.per != "epoch" or "history_" not in vars(descent):
-        multipliers = _multipliers(schedule, descent.max_iter, t, t // epochs)
-        return descent.learning_rate_ * multipliers
-    rates = np.asarray(descent.history_["learning_rate"])[1:]
-    if np.isnan(rates).all():
+    ends, rates = descent.history_["updates"], descent.history_["learning_rate"][1:]
+    updates, schedule = np.arange(ends[0], ends[-1]), part_of(descent, "schedule")
+    if updates.size and np.isnan(rates).all():
         raise ValueError(
             f"{type(descent).__name__} has gone straight to the minimum, by no steps that have a "
             "rate. Name the optimizer, for instance optimizer='nesterov', to see steps."
         )
-    return np.repeat(rates, t // epochs)[:t]
+    if schedule.per == "update" and schedule.patience() is None:
+        multipliers = schedule.for_horizon(descent.max_iter).multiplier(updates)
+        return updates + 1, descent.learning_rate_ * multipliers
+    return updates + 1, np.repeat(rates, np.diff(ends))

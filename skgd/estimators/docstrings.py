@@ -110,7 +110,8 @@ loss_curve_ : ndarray of shape (n_iter_ + 1,), or list of ndarray
 history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
     More of the same call, by name: ``objective``, ``data_loss``, ``penalty``,
     ``learning_rate``, ``gradient_norm`` (full batch), ``step_norm``, ``n_zeros``, ``seconds``,
-    ``compile_seconds`` and, if there is validation, ``validation_score``.
+    ``compile_seconds``, ``updates`` (of the descent until then, which its schedule counts) and, if
+    there is validation, ``validation_score``.
     ``history_.to_frame()`` is a pandas DataFrame.
 learning_rate_ : float or ndarray of shape (n_targets,)
     The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none.
@@ -121,8 +122,8 @@ stop_reason_ : str or list of str
     improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
     ``"nonfinite"``.
 path_ : ndarray of shape (kept updates + 1, n_parameters), or list of ndarray
-    The parameters at the start of the last call and after its updates whose number ``t_`` is a
-    multiple of k, in the order of ``init``; with ``record_path=k``.
+    The parameters at the start of the last call and after each k-th update of the descent, counted
+    as ``updates`` in ``history_``, in the order of ``init``; with ``record_path=k``.
 n_features_in_ : int
     Columns of X.
 feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -194,7 +194,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
             delattr(self, name)
         each, before = problem.each, 0 if last is None else last.n_updates
         self.loss_curve_ = each([np.array(run.record.curve) for run in runs])
-        self.history_ = each([run.record.history() for run in runs])
+        self.history_ = each([run.history() for run in runs])
         self.stop_reason_ = each([run.outcome.name.lower() for run in runs])
         self.converged_ = each(np.array([run.outcome.settled for run in runs]))
         self.n_iter_ = each(np.array([run.record.n_epochs for run in runs]))
