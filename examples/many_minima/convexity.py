@@ -49,7 +49,7 @@ for name, (model, target, centre, radius) in cases.items():
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 4.0), layout="constrained")
 for ax, (name, (_, target, _, _)) in zip(axes, cases.items()):
     paths = {f"start {i}": fit for i, fit in enumerate(fits[name])}
-    look = {"color": "#E69F00", "linestyle": "-", "linewidth": 1.5}
-    LossSurfaceDisplay.from_estimators(paths, X, target, ax=ax, legend="marks", line_kwargs=look)
+    style = {"color": "#E69F00", "linestyle": "-", "linewidth": 1.5}
+    LossSurfaceDisplay.from_estimators(paths, X, target, ax=ax, legend="marks", line_kwargs=style)
     ax.set_title(name)
 plt.show()

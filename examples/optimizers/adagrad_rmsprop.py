@@ -25,10 +25,10 @@ model.set_params(max_iter=300, tol=None)
 fits = {name: clone(model).set_params(optimizer=name).fit(X, y) for name in ("adagrad", "rmsprop")}
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
-looks = [{"color": "#0072B2", "ls": "-"}, {"color": "#D55E00", "ls": "--"}]
-for (name, fit), look in zip(fits.items(), looks):
+styles = [{"color": "#0072B2", "ls": "-"}, {"color": "#D55E00", "ls": "--"}]
+for (name, fit), style in zip(fits.items(), styles):
     steps = np.abs(np.diff(fit.path_[:, 0]))
-    left.semilogy(np.arange(1, 301), steps, lw=2, label=name, **look)
+    left.semilogy(np.arange(1, 301), steps, lw=2, label=name, **style)
     print(f"{name}: after 300 updates at weights {fit.coef_.round(2)}, ", end="")
     print(f"step 1 of length {steps[0]:.2f}, step 100 {steps[99]:.3f}")
 left.plot(np.arange(1, 301), 0.1 / np.sqrt(np.arange(1, 301)), color="0.5", ls=":")

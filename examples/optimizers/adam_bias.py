@@ -24,15 +24,15 @@ model = GDRegressor(penalty=None, fit_intercept=False, learning_rate=0.1, record
 model.set_params(max_iter=3000, tol=None)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
-for corrected, label, look in (
+for corrected, label, style in (
     (True, "Adam", {"color": "#0072B2", "ls": "-"}),
     (False, "without correction", {"color": "#D55E00", "ls": "--"}),
 ):
     rule = Adam(bias_correction=corrected)
     path = clone(model).set_params(optimizer=rule).fit(X, y).path_[:, 0]
     steps = np.abs(np.diff(path)) / 0.1
-    left.loglog(np.arange(1, 3001), steps, lw=2, label=label, **look)
-    right.plot(path[:301], lw=2, label=label, **look)
+    left.loglog(np.arange(1, 3001), steps, lw=2, label=label, **style)
+    right.plot(path[:301], lw=2, label=label, **style)
     print(f"{label:18}  step 1: {steps[0]:.2f} rates, step 10: {steps[9]:.2f}, ", end="")
     print(f"the longest: {steps.max():.2f}, step 3000: {steps[-1]:.2f}")
 left.set(xlabel="update", ylabel="step / learning rate")

@@ -25,9 +25,9 @@ rules = {
 }
 
 fig, ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")
-for name, (optimizer, look) in rules.items():
+for name, (optimizer, style) in rules.items():
     path = model.set_params(optimizer=optimizer, learning_rate=rate).fit(X, y).path_[:, 0]
-    ax.plot(path, lw=2, label=name, **look)
+    ax.plot(path, lw=2, label=name, **style)
     late = np.flatnonzero(np.abs(path - 1.0) > 0.05)[-1] + 1
     print(f"{name:13}  overshoots by {max(path.max() - 1.0, 0.0):4.0%}, ", end="")
     print(f"within 5 percent from update {late} on")

@@ -36,11 +36,11 @@ minimize(objective.value_and_gradient, start, jac=True, method="L-BFGS-B", callb
 print(f"descent {model.t_} steps, L-BFGS {len(guesses) - 1}, Newton 1")
 
 display = LossSurfaceDisplay.from_estimator(model, X, y, name="descent")
-for path, name, look in (
+for path, name, style in (
     (np.array(guesses), "L-BFGS", {"color": "#E69F00", "ls": "--", "marker": "o"}),
     (newton, "Newton", {"color": "black", "ls": ":", "marker": "s"}),
 ):
-    display.ax_.plot(*path.T, label=name, lw=2, zorder=4, **look)
+    display.ax_.plot(*path.T, label=name, lw=2, zorder=4, **style)
 lines = [*display.lines_, *display.ax_.get_lines()[-2:], display.minima_]
 display.ax_.get_legend().remove()
 display.figure_.legend(handles=lines, loc="outside lower center", ncols=4)
@@ -52,7 +52,8 @@ print("\nparameters  matrix      Newton    L-BFGS              accelerated desce
 for d in (10, 100, 500):
     X = rng.normal(size=(4 * d, d)) * np.geomspace(1.0, 0.1, d)
     y = X @ rng.normal(size=d) + rng.normal(size=4 * d)
-    model = GDRegressor(penalty=None, fit_intercept=False, tol=1e-6, max_iter=20_000).fit(X, y)
+    model = GDRegressor(penalty=None, fit_intercept=False, optimizer="nesterov", tol=1e-6)
+    model.set_params(max_iter=20_000).fit(X, y)
     objective, zero = model.objective(X, y), np.zeros(d)
     begin = time.perf_counter()
     np.linalg.solve(objective.hessian(zero), -objective.value_and_gradient(zero)[1])

@@ -24,7 +24,7 @@ y = X @ rng.normal(size=5) + 1.0 + rng.normal(0.0, 0.5, 200)
 model = GDRegressor(penalty=None, optimizer="gd", center=False, max_iter=40, tol=None)
 model.set_params(record_path=True)
 objective = model.objective(X, y)
-lowest = closed_form(objective).objective
+minimum = closed_form(objective).objective
 sizes = {
     1: {"label": "one row", "color": "#E69F00", "ls": "-"},
     20: {"label": "20 rows", "color": "#009E73", "ls": "--"},
@@ -37,13 +37,13 @@ sizes = {
 # enough. Then they stay at a distance from the minimum that depends on the rate and the noise,
 # while the full batch gains the same factor in each epoch, down to rounding.
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.8), layout="constrained", sharey=True)
-for size, look in sizes.items():
+for size, style in sizes.items():
     model.set_params(batch_size=size, random_state=0).fit(X, y)
     steps = [objective.value(theta) for theta in model.path_[:41]]
-    left.semilogy(np.array(steps) - lowest, **look)
-    right.semilogy(model.loss_curve_ - lowest, **look)
-    print(f"{look['label']:12}  {model.t_:5d} steps, rate {model.learning_rate_:.3f}, ", end="")
-    print(f"{max(model.loss_curve_[-1] - lowest, 0.0):.0e} above the minimum")
+    left.semilogy(np.array(steps) - minimum, **style)
+    right.semilogy(model.loss_curve_ - minimum, **style)
+    print(f"{style['label']:12}  {model.t_:5d} steps, rate {model.learning_rate_:.3f}, ", end="")
+    print(f"{max(model.loss_curve_[-1] - minimum, 0.0):.0e} above the minimum")
 left.set(xlabel="step", ylabel="objective above its minimum", ylim=(1e-13, 10))
 right.set(xlabel="epoch")
 fig.legend(handles=right.get_lines(), title="rows in a step", loc="outside lower center", ncols=3)
@@ -61,7 +61,7 @@ fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 for sampling, color, style in (("replacement", "#D55E00", "--"), ("shuffle", "#0072B2", "-")):
     model.set_params(sampling=sampling)
     curves = [model.set_params(random_state=s).fit(X, y).loss_curve_ for s in range(10)]
-    curves = np.transpose(curves) - lowest
+    curves = np.transpose(curves) - minimum
     ax.semilogy(curves, color=color, lw=0.5, alpha=0.6)
     ax.semilogy(np.median(curves, axis=1), style, color=color, lw=2.5, label=sampling)
 ax.set(xlabel="epoch", ylabel="objective above its minimum")
