@@ -32,7 +32,7 @@ fits = {
 }
 for name, fit in fits.items():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the first takes longer than that
+        warnings.simplefilter("ignore", ConvergenceWarning)  # if a fold needs more epochs
         fit.fit(X, y)
         scores = cross_val_score(fit, X, y)
     last = fit if name == "as they are" else fit[-1]
