@@ -34,6 +34,8 @@ WRONG = {  # each line, and what a type checker says of it
     "WarmUp(5, then=L1())": 'Argument "then" to "WarmUp" has incompatible type "L1"',
     "GDRegressor(alpha=None)": 'Argument "alpha" to "GDRegressor" has incompatible type "None"',
     "GDRegressor(optimizer=L1())": 'Argument "optimizer" to "GDRegressor" has incompatible type',
+    "GDRegressor(sampling='random')": 'Argument "sampling" to "GDRegressor" has incompatible type',
+    "GDRegressor(learning_rate='car')": 'Argument "learning_rate" to "GDRegressor" has incompatible',
     "GDRegressor().fit(X)": 'Missing positional argument "y" in call to "fit"',
     "GDRegressor().fit(X, y).predict(X).no_array": 'has no attribute "no_array"',
     "GDGaborRegressor(n_init=0.5)": 'Argument "n_init" to "GDGaborRegressor" has incompatible',

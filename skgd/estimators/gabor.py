@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -187,10 +188,10 @@ class GDGaborRegressor(DescentEstimator):
         fit_width: bool = False,
         fit_baseline: bool = False,
         optimizer: str | Optimizer = "nesterov",
-        learning_rate: float | str = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         schedule: str | Schedule = "constant",
         batch_size: int | None = None,
-        sampling: str = "shuffle",
+        sampling: Literal["shuffle", "replacement", "cyclic"] = "shuffle",
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: bool | int = False,
@@ -200,11 +201,11 @@ class GDGaborRegressor(DescentEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         scoring: str | Callable[..., float] | None = None,
-        init: ArrayLike | None = None,
+        init: ArrayLike | dict[str, Any] | None = None,
         n_init: int = 10,
-        n_screen: int | str = "auto",
+        n_screen: int | Literal["auto"] = "auto",
         bounds: ArrayLike | None = None,
-        polish: bool | str = "auto",
+        polish: bool | Literal["auto"] = "auto",
         n_jobs: int | None = None,
         record_path: bool | int = False,
         warm_start: bool = False,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -168,10 +168,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         optimizer: str | Optimizer = "auto",
-        learning_rate: float | str = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
         schedule: str | Schedule = "constant",
         batch_size: int | None = None,
-        sampling: str = "shuffle",
+        sampling: Literal["shuffle", "replacement", "cyclic"] = "shuffle",
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: bool | int = False,
@@ -181,8 +181,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         scoring: str | Callable[..., float] | None = None,
-        init: ArrayLike | None = None,
-        center: bool | str = "auto",
+        init: ArrayLike | dict[str, Any] | None = None,
+        center: bool | Literal["auto"] = "auto",
         record_path: bool | int = False,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
