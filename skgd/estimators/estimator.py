@@ -175,6 +175,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         solution = problem.solution(answer) if is_finite else {}
         vars(self).update(solution)
         messages = self._messages(answer.runs, problem.remarks(solution))
+        self._failure = next((m.sentence for m in messages if m.is_refusal), None)
         if is_finite:
             self._store(answer.runs, problem.means)
         for message in messages:
@@ -208,9 +209,7 @@ class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc
         """Return what is to be said of runs that have not converged, and of the solution."""
         unfinished = [run for run, done in zip(runs, np.ravel(self.converged_)) if not done]
         found = [messages_of(self, run) for run in unfinished]
-        messages = [*chain(*found), *map(Message, remarks)]
-        self._failure = next((m.sentence for m in messages if m.is_refusal), None)
-        return messages
+        return [*chain(*found), *map(Message, remarks)]
 
     def _store(self, runs, means):
         """Keep what it takes to resume, without the data; nothing of what direct solvers did."""

@@ -267,12 +267,6 @@ class GDGaborRegressor(DescentEstimator):
         return gabor_objective(self, X, y, weight, unit)
 
     def parameters(self) -> np.ndarray:
-        """Return the fitted parameters in the order of `objective`.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters,), float64
-        """
         return self._solution().astype(float)
 
     def _solution(self):
@@ -283,21 +277,9 @@ class GDGaborRegressor(DescentEstimator):
         return theta[np.argsort(order)]
 
     def starting_points(self) -> np.ndarray:
-        """Return where the descents began, in the order of `objective`.
-
-        Returns
-        -------
-        ndarray of shape (n_starts, n_parameters)
-        """
         return self.starts_[:, np.argsort(self.parameter_order())]
 
     def parameter_names(self) -> list[str]:
-        """Return what the parameters are called, with their units, in the order of `objective`.
-
-        Returns
-        -------
-        list of str
-        """
         features, turn = feature_names(self), "0.06 rad per unit"
         lone = len(features) == 1
         names = [f"frequency{'' if lone else ' of ' + name} ({turn})" for name in features]
@@ -305,12 +287,6 @@ class GDGaborRegressor(DescentEstimator):
         return names + ["width (rad)"] * self.fit_width + ["baseline (y)"] * self.fit_baseline
 
     def parameter_order(self) -> np.ndarray:
-        """Return which parameter of `objective` each number of ``init`` is.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters,), int
-        """
         p = self.n_features_in_
         return np.r_[p, :p, p + 1 : p + gabor_model(self).n_extra_parameters()]
 

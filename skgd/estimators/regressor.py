@@ -269,12 +269,6 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         return objectives[0] if y.ndim == 1 else objectives
 
     def parameters(self) -> np.ndarray:
-        """Return the fitted parameters in the order of `objective`: coefficients, intercept.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters,) or (n_targets, n_parameters), float64
-        """
         check_is_fitted(self)
         theta = dense_coefficients(self)
         if self.fit_intercept:
@@ -282,21 +276,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         return theta.astype(float)
 
     def starting_points(self) -> np.ndarray:
-        """Return where the descents began, in the order of `objective`.
-
-        Returns
-        -------
-        ndarray of shape (n_targets, n_parameters)
-        """
         return linear_starts(self, np.size(self.t_), self.n_features_in_, self._levels)
 
     def parameter_names(self) -> list[str]:
-        """Return what the parameters are called, with their units, in the order of `objective`.
-
-        Returns
-        -------
-        list of str
-        """
         features = feature_names(self)
         lone = len(features) == 1 and "feature_names_in_" not in vars(self)
         weights = [f"weight of {name} (y per unit)" for name in features]
@@ -304,12 +286,6 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         return weights + ["intercept (y)"] * self.fit_intercept
 
     def parameter_order(self) -> np.ndarray:
-        """Return which parameter of `objective` each number of ``init`` is: the same.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters,), int
-        """
         return np.arange(self.n_features_in_ + self.fit_intercept)
 
     @property
