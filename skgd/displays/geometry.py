@@ -246,9 +246,9 @@ def _quadratic(term):
     zero, ones = term(0.0, 0.0), np.eye(2)
     ahead, back = ([term(*side) for side in (ones, -ones)[k]] for k in (0, 1))
     slope = 0.5 * (np.array(ahead) - back)
-    bend = np.array(ahead) + back - 2.0 * zero
-    cross = term(1.0, 1.0) - zero - slope.sum() - 0.5 * bend.sum()
-    hessian = np.array([[bend[0], cross], [cross, bend[1]]])
+    curvature = np.array(ahead) + back - 2.0 * zero
+    cross = term(1.0, 1.0) - zero - slope.sum() - 0.5 * curvature.sum()
+    hessian = np.array([[curvature[0], cross], [cross, curvature[1]]])
     return -np.linalg.lstsq(hessian, slope, rcond=None)[0], hessian
 
 
