@@ -169,7 +169,7 @@ def test_ordered_floats_are_read_in_place(dtype, tmp_path):
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, with_long_indices])
 def test_sparse_rows_are_read_in_place(kind):
     X = kind(sparse.csr_array(ZEROS_AND_ONES))
-    rows = GDRegressor().objective(X, Y).data.rows
+    rows = GDRegressor().objective(X, Y).term.data.rows
     assert np.shares_memory(rows.data, X.data)
     assert np.shares_memory(rows.indices, X.indices)
 

@@ -88,8 +88,9 @@ def loss_terms(loss, f, y):
     -------
     ndarray of shape (3, ...)
     """
-    f, y = (np.ascontiguousarray(a, float) for a in np.broadcast_arrays(f, y))
-    found = np.empty((3, *f.shape))
+    shape = np.broadcast_shapes(np.shape(f), np.shape(y))
+    f, y = (np.array(np.broadcast_to(a, shape), float, order="C") for a in (f, y))
+    found = np.empty((3, *shape))
     with compiled_code():
         _loss_of(type(loss))(loss, f.reshape(-1), y.reshape(-1), found.reshape(3, -1))
     return found
