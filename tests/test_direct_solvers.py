@@ -13,22 +13,31 @@ from skgd.models import Linear
 from skgd.objective.objective import Objective
 from skgd.penalties import L1, L2, ElasticNet
 from skgd.solvers.auto import Tuning
-from skgd.solvers.conjugate_gradient import Tuning as Smooth
-from skgd.solvers.working_set import Tuning as Working
+from skgd.solvers.cholesky import Tuning as Cholesky
+from skgd.solvers.columns import Tuning as Columns
+from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradient
+from skgd.solvers.smooth import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as WorkingSet
 
-NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
-WAYS = {
-    "factor": Smooth(cheap=np.inf),
+NOT_FIRST = {"cheap_seconds": -1.0, "cheap_passes": -1.0}  # a Cholesky factor
+NEVER = {**NOT_FIRST, "max_unknowns": 0}  # a factor
+SOON = ConjugateGradient(forecast_every=1, forecast_share=-1.0)  # to give way to a factor
+SMOOTH = {
+    "factor": Smooth(cheap_seconds=np.inf),
     "conjugate gradients": Smooth(**NEVER),
-    "singular values": Smooth(cheap=-1.0, worth=-1.0, first=1, doubt=-1.0, singular=np.inf),
-    "gradients, then a factor": Smooth(cheap=-1.0, worth=-1.0, doubt=-1.0),
-    "a descent": Smooth(**NEVER, restarts=0),
+    "singular values": Smooth(
+        **NOT_FIRST, conjugate_gradient=SOON, cholesky=Cholesky(min_pivot=np.inf)
+    ),
+    "gradients, then a factor": Smooth(
+        **NOT_FIRST, conjugate_gradient=ConjugateGradient(forecast_share=-1.0)
+    ),
+    "a descent": Smooth(**NEVER, conjugate_gradient=ConjugateGradient(restarts=0)),
 }
-L1_WAYS = {
-    "products": Working(sweeps=np.inf),
-    "residuals": Working(products=-1, sweeps=-1.0),
-    "residuals, then products": Working(sweeps=-1.0),
-    "a descent": Working(largest=0),
+L1_TUNINGS = {
+    "Gram matrix": WorkingSet(columns=Columns(gram_sweeps=np.inf)),
+    "residuals": WorkingSet(columns=Columns(max_gram_columns=-1, gram_sweeps=-1.0)),
+    "residuals, then a Gram matrix": WorkingSet(columns=Columns(gram_sweeps=-1.0)),
+    "a descent": WorkingSet(max_columns=0),
 }
 STORAGES = {
     "C": np.ascontiguousarray,
@@ -62,10 +71,10 @@ def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options)
 
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("shape", [(60, 8), (12, 30)], ids=str)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_every_solver_of_a_smooth_problem_finds_the_minimum_of_ridge(name, shape, storage):
     X, y, weight = make_rows(*shape)
-    solver = solve(STORAGES[storage](X), y, weight, Tuning(smooth=WAYS[name]), L2(), 0.05)
+    solver = solve(STORAGES[storage](X), y, weight, Tuning(smooth=SMOOTH[name]), L2(), 0.05)
     ridge = Ridge(alpha=0.05 * weight.sum(), tol=1e-12).fit(X, y, weight)
     assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
@@ -91,10 +100,12 @@ def test_dual_conjugate_gradients_find_the_solution_of_primal_ones(centred):
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-@pytest.mark.parametrize("name", L1_WAYS)
+@pytest.mark.parametrize("name", L1_TUNINGS)
 def test_every_solver_of_an_l1_problem_finds_the_minimum_of_lasso(name, storage):
     X, y, weight = make_rows(40, 90)
-    solver = solve(STORAGES[storage](X), y, weight, Tuning(working=L1_WAYS[name]), L1(), 0.1)
+    solver = solve(
+        STORAGES[storage](X), y, weight, Tuning(working_set=L1_TUNINGS[name]), L1(), 0.1
+    )
     lasso = Lasso(alpha=0.1, tol=1e-13, max_iter=100_000).fit(X, y, weight)
     assert solver.outcome.settled
     tolerance = 1e-4 if storage == "float32" else 1e-6
@@ -104,10 +115,10 @@ def test_every_solver_of_an_l1_problem_finds_the_minimum_of_lasso(name, storage)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("name", ["products", "residuals", "residuals, then products"])
+@pytest.mark.parametrize("name", ["Gram matrix", "residuals", "residuals, then a Gram matrix"])
 def test_every_solver_on_sparse_columns_finds_the_minimum_of_the_elastic_net(name, intercept):
     X, y, weight = make_rows(40, 90)
-    tuning = Tuning(working=L1_WAYS[name])
+    tuning = Tuning(working_set=L1_TUNINGS[name])
     solver = solve(
         sparse.csr_array(X), y, weight, tuning, ElasticNet(0.4), 0.1, intercept=intercept
     )
@@ -120,8 +131,10 @@ def test_every_solver_on_sparse_columns_finds_the_minimum_of_the_elastic_net(nam
 
 def test_a_descent_that_takes_over_starts_at_the_end_of_the_direct_solver():
     X, y, weight = make_rows(60, 8)
-    given = solve(X, y, weight, Tuning(smooth=WAYS["factor"]), L2(), 0.05).theta
-    solver = solve(X, y, weight, Tuning(smooth=WAYS["a descent"]), L2(), 0.05, start=given + 1e-3)
+    given = solve(X, y, weight, Tuning(smooth=SMOOTH["factor"]), L2(), 0.05).theta
+    solver = solve(
+        X, y, weight, Tuning(smooth=SMOOTH["a descent"]), L2(), 0.05, start=given + 1e-3
+    )
     value = solver.objective.value
     np.testing.assert_allclose(solver.record.curve[0], value(np.array(given) + 1e-3), rtol=1e-12)
     np.testing.assert_allclose(solver.record.curve[-1], value(solver.theta), rtol=1e-12)
@@ -185,7 +198,7 @@ def test_for_columns_far_from_zero_the_first_step_of_a_factor_is_the_solution(
 ):
     X, y, weight = make_rows(*shape)
     weight = weight if weighted else np.ones(len(y))
-    shift, tuning = 2.0 ** (21 if dtype == np.float64 else 16), Tuning(smooth=WAYS["factor"])
+    shift, tuning = 2.0 ** (21 if dtype == np.float64 else 16), Tuning(smooth=SMOOTH["factor"])
     near = solve(X, y, weight, tuning, L2(), 0.05)
     far = solve((X + shift).astype(dtype), y, weight, tuning, L2(), 0.05, tol=1e-5)
     assert far.outcome.settled

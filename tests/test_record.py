@@ -18,12 +18,15 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
+from skgd.descent.outcome import Outcome
 from skgd.displays import LearningRateDisplay, LossCurveDisplay, StepDisplay
+from skgd.estimators.minimizers import accelerated, direct
 from skgd.kernels import compiling as compiled
 from skgd.optimizers import OPTIMIZERS, Optimizer
-from skgd.solvers.auto import AutoSolver, Tuning
-from skgd.solvers.conjugate_gradient import Tuning as Smooth
-from skgd.solvers.working_set import Tuning as Working
+from skgd.solvers.auto import Tuning
+from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradient
+from skgd.solvers.smooth import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as WorkingSet
 
 matplotlib.use("Agg")
 
@@ -110,23 +113,16 @@ def assert_drawn(model, rows, y):
 
 # The direct solvers
 
-NEVER = {"cheap": -1.0, "worth": -1.0, "largest": 0}  # a factor, or singular values
-WAYS = {
+NEVER = {"cheap_seconds": -1.0, "cheap_passes": -1.0, "max_unknowns": 0}  # a factor
+NO_CG = ConjugateGradient(restarts=0)
+TUNINGS = {
     "chosen": Tuning(),
     "conjugate gradients": Tuning(smooth=Smooth(**NEVER)),
-    "Cholesky": Tuning(smooth=Smooth(cheap=np.inf)),
+    "Cholesky": Tuning(smooth=Smooth(cheap_seconds=np.inf)),
 }
-NO_WAY = Tuning(smooth=Smooth(**NEVER, restarts=0), working=Working(largest=0))
-
-
-def force(monkeypatch, tuning):
-    """Let every fit with the default optimizer go this way."""
-
-    class Forced(AutoSolver):
-        def __init__(self, *args):
-            super().__init__(*args, tuning)
-
-    monkeypatch.setattr("skgd.estimators.minimizers.AutoSolver", Forced)
+ONLY_A_DESCENT = Tuning(
+    smooth=Smooth(**NEVER, conjugate_gradient=NO_CG), working_set=WorkingSet(max_columns=0)
+)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -148,33 +144,61 @@ def test_the_record_of_the_default_optimizer_is_complete(storage, penalty, weigh
     assert_drawn(model, rows, Y)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("tuning", TUNINGS)
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60)], ids=["tall", "wide"])
-def test_every_direct_solver_records_its_iterates(way, shape, monkeypatch):
-    force(monkeypatch, WAYS[way])
+def test_every_direct_solver_records_its_iterates(tuning, shape):
     rows, y = make_regression(*shape, noise=1.0)
-    model = GDRegressor(alpha=0.01, tol=1e-9).fit(rows, y)
-    assert model.converged_
-    assert_whole(model.history_, model.loss_curve_, direct=True)
-    assert model.loss_curve_[-1] == pytest.approx(sum(objective_at(model, rows, y)), rel=1e-10)
-    assert_drawn(model, rows, y)
+    objective = GDRegressor(alpha=0.01, fit_intercept=False).objective(rows, y)
+    solver = direct(objective, 1e-9, tuning=TUNINGS[tuning])
+    assert solver.minimize(1000).settled
+    record = solver.record
+    assert_whole(record.history(), record.curve, direct=True)
+    assert record.curve[-1] == pytest.approx(objective.value(solver.theta), rel=1e-10)
 
 
-@pytest.mark.parametrize("verbose", [0, 1], ids=["silent", "watched"])
+@pytest.mark.parametrize("monitor", [None, lambda minimizer: None], ids=["alone", "monitored"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_a_descent_that_takes_over_from_the_direct_solver_continues_its_record(
-    penalty, verbose, monkeypatch, capsys
-):
-    force(monkeypatch, NO_WAY)
+def test_a_descent_that_takes_over_from_a_direct_solver_continues_its_record(penalty, monitor):
     rows, y = make_regression(30, 40, noise=1.0)
-    model = GDRegressor(penalty=penalty, alpha=0.1, verbose=verbose).fit(rows, y)
-    descent = GDRegressor(penalty=penalty, alpha=0.1, optimizer="nesterov").fit(rows, y)
-    assert (model.stop_reason_, model.n_iter_) == ("converged", descent.n_iter_)
-    assert model.learning_rate_ == descent.learning_rate_
-    assert_whole(model.history_, model.loss_curve_)
-    for name in sorted(set(model.history_) - {"seconds", "compile_seconds"}):
-        np.testing.assert_allclose(model.history_[name], descent.history_[name], rtol=1e-9)
-    assert_drawn(model, rows, y)
+    model = GDRegressor(penalty=penalty, alpha=0.1, fit_intercept=False)
+    objective = model.objective(rows, y)
+    solver = direct(objective, 1e-4, tuning=ONLY_A_DESCENT)
+    descent = accelerated(1e-4, objective, np.zeros(40))
+    assert solver.minimize(1000, monitor) is descent.minimize(1000) is Outcome.CONVERGED
+    assert solver.learning_rate == descent.learning_rate
+    one, other = solver.record.history(), descent.record.history()
+    assert_whole(one, solver.record.curve)
+    for name in sorted(set(one) - {"seconds", "compile_seconds"}):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-9)
+
+
+MINIMIZERS = {
+    "direct": lambda objective: direct(objective, 1e-12, tuning=TUNINGS["conjugate gradients"]),
+    "descent": lambda objective: accelerated(1e-12, objective, np.zeros(40)),
+}
+
+
+@pytest.mark.parametrize("name", MINIMIZERS)
+def test_a_monitor_sees_every_epoch_chooses_what_is_reported_and_ends_the_run(name):
+    rows, y = make_regression(60, 40, noise=1.0)
+    objective = GDRegressor(alpha=0.01, fit_intercept=False).objective(rows, y)
+    values = []
+
+    def monitor(minimizer):
+        values.append(objective.value(minimizer.iterate))
+        minimizer.record.add_score(-float(len(values)))
+        if len(values) == 1:
+            minimizer.select(minimizer.iterate)
+        if len(values) == 3:
+            minimizer.stop(Outcome.STOPPED)
+        assert minimizer.running == (len(values) < 3)
+
+    minimizer = MINIMIZERS[name](objective)
+    assert minimizer.minimize(1000, monitor) is minimizer.outcome is Outcome.STOPPED
+    np.testing.assert_allclose(minimizer.record.curve[1:4], values[:3], rtol=1e-10)
+    np.testing.assert_allclose(objective.value(minimizer.theta), values[0], rtol=1e-10)
+    scores = minimizer.record.history()["validation_score"]
+    np.testing.assert_array_equal(scores, [np.nan, *-np.arange(1.0, len(values) + 1.0)])
 
 
 def test_the_default_optimizer_at_max_iter_has_a_record_too():

@@ -1,17 +1,24 @@
 """The working set and its subspace steps: stored columns, added columns, and descent."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.linear_model import Lasso
 
-import skgd
 from skgd import GDRegressor
-from skgd.solvers import coordinate_descent as settle
-from skgd.solvers import working_set as working
+from skgd.descent.outcome import Outcome
+from skgd.estimators.minimizers import direct
+from skgd.solvers.active_set import Tuning as ActiveSet
 from skgd.solvers.active_set import active_set_cg, active_set_newton
+from skgd.solvers.auto import Tuning
+from skgd.solvers.columns import Tuning as Columns
+from skgd.solvers.coordinate_descent import Tuning as CoordinateDescent
+from skgd.solvers.coordinate_descent import descend_with_steps
 from skgd.solvers.gram import DenseGram
-from skgd.solvers.working_set import WorkingSet
+from skgd.solvers.quadratic import Separable
+from skgd.solvers.working_set import Tuning as WorkingSet
 
 
 def make_correlated(n, p, support, seed=0):
@@ -48,113 +55,137 @@ def test_columns_that_violate_optimality_after_a_solve_are_added(tol):
     assert residual(model, X, y) <= tol * (1.0 + 1e-6) + 1e-13
 
 
+# Little room, so that there is something to drop.
+NARROW = Tuning(working_set=WorkingSet(first_columns=(16, 16)))
+
+
+def centred_lasso(X, y, share, weight=None):
+    """Return the objective of centred rows, with an l1 cost as in `lasso`."""
+    Z, t = X - np.average(X, axis=0, weights=weight), y - np.average(y, weights=weight)
+    model = lasso(X, y, share).set_params(fit_intercept=False)
+    return model.objective(Z, t, weight)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_stored_gram_matrix_is_that_of_the_working_set(weighted, monkeypatch):
-    sets, sizes, extend = [], [], WorkingSet._extend
-
-    def extended(self, new):
-        extend(self, new)
-        sets.append(self)
-        sizes.append((self.working_set.size, new.size))
-
-    monkeypatch.setattr(WorkingSet, "_extend", extended)
-    monkeypatch.setattr(working, "FIRST", 16)  # little room, that there is something to drop
+def test_the_stored_gram_matrix_is_that_of_the_working_set(weighted):
     X, y = make_correlated(150, 2000, 40)
     weight = np.random.default_rng(1).uniform(0.1, 2.0, len(y)) if weighted else np.ones(len(y))
-    model = lasso(X, y, 0.01, 1e-6).fit(X, y, weight)
-    assert model.converged_
-    assert sizes[-1][0] < sum(new for _, new in sizes)  # some were dropped
-    working_set, share = sets[-1].working_set, weight / weight.sum()
-    assert np.unique(working_set).size == working_set.size
-    assert set(np.flatnonzero(model.coef_)) <= set(working_set)
-    seen = X[:, working_set] - share @ X[:, working_set]
-    np.testing.assert_allclose(sets[-1].gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
+    solver = direct(centred_lasso(X, y, 0.01, weight), 1e-6, tuning=NARROW)
+    sets = []
+    solver.minimize(1000, lambda solver: sets.append(solver.working_set.columns.index))
+    assert solver.outcome is Outcome.CONVERGED
+    assert any(set(before) - set(after) for before, after in pairwise(sets))  # some are dropped
+    columns, share = solver.working_set.columns, weight / weight.sum()
+    assert np.unique(columns.index).size == columns.index.size
+    assert set(np.flatnonzero(solver.theta)) <= set(columns.index)
+    seen = X[:, columns.index] - share @ X[:, columns.index]
+    np.testing.assert_allclose(columns.gram.G, seen.T @ (share[:, None] * seen), atol=1e-12)
 
 
-def test_a_path_through_a_set_that_drops_columns_is_that_of_single_fits(monkeypatch):
-    dropped, drop = [], WorkingSet._drop
-
-    def counted(self, w, k):
-        m = self.working_set.size
-        drop(self, w, k)
-        dropped.append(m - self.working_set.size)
-
-    monkeypatch.setattr(WorkingSet, "_drop", counted)
-    monkeypatch.setattr(working, "FIRST", 16)
+def test_a_path_through_a_set_that_drops_columns_is_that_of_single_fits():
     X, y = make_correlated(150, 2000, 40)
-    found = skgd.path(X, y, n_alphas=6, eps=0.01, tol=1e-8)
-    assert sum(dropped) > 0
-    for alpha, coef in zip(found.alphas, found.coefs.T):
-        fit = GDRegressor(penalty="l1", alpha=alpha, tol=1e-8).fit(X, y)
-        np.testing.assert_allclose(coef, fit.coef_, atol=1e-6)
+    objective, sets = centred_lasso(X, y, 1.0), []
+    solver = direct(objective, 1e-8, tuning=NARROW, for_path=True)
+    for share in np.geomspace(0.9, 0.01, 6):
+        solver.set_alpha(share * objective.alpha)
+        solver.minimize(1000, lambda solver: sets.append(solver.working_set.columns.index))
+        fit = lasso(X, y, share, 1e-8).fit(X, y)
+        np.testing.assert_allclose(solver.theta, fit.coef_, atol=1e-6)
+    assert any(set(before) - set(after) for before, after in pairwise(sets))
+
+
+STEPS = CoordinateDescent(cg_size=20, cg_changes=0.3)  # conjugate gradients, and that soon
+ONLY_CG = STEPS._replace(newton_size=0)
+ONLY_SWEEPS = ONLY_CG._replace(active_set=ActiveSet(cg_steps=0))
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
-def test_a_working_set_solved_by_conjugate_gradients_has_lassos_minimum(form, monkeypatch):
-    glides = []
-    monkeypatch.setattr(settle, "MANY", 20)
-    monkeypatch.setattr(settle, "FIXED", 0.3)
-    monkeypatch.setattr(settle, "active_set_cg", lambda *args: glides.append(active_set_cg(*args)))
+def test_a_working_set_solved_by_conjugate_gradients_has_lassos_minimum(form):
     X, y = make_correlated(150, 300, 40)
     if form is not np.asarray:
         X = X * (np.random.default_rng(2).random(X.shape) < 0.03)
         y = y + X @ np.random.default_rng(3).standard_normal(300)
-    model = lasso(X, y, 0.02, 1e-9).fit(form(X), y)
-    assert model.converged_
-    assert glides
-    theirs = Lasso(alpha=model.alpha, tol=1e-13, max_iter=100_000).fit(X, y)
-    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-6)
+    model = lasso(X, y, 0.02).set_params(fit_intercept=False)
+    objective = model.objective(form(X), y)
+    columns = Columns(coordinate_descent=STEPS)
+    solver = direct(objective, 1e-9, tuning=Tuning(working_set=WorkingSet(columns=columns)))
+    assert solver.minimize(1000) is Outcome.CONVERGED
+    assert np.isnan(solver.learning_rate)
+    theirs = Lasso(alpha=model.alpha, tol=1e-13, max_iter=100_000, fit_intercept=False).fit(X, y)
+    np.testing.assert_allclose(solver.theta, theirs.coef_, atol=1e-6)
+
+
+def test_conjugate_gradients_between_sweeps_are_ahead_of_sweeps_alone():
+    X, y = make_correlated(150, 120, 40)
+    gram, q, m = DenseGram(X.T @ X / 150), X.T @ y / 150, 120
+    separable = Separable(np.full(m, 1e-3), np.zeros(m), np.full(m, -np.inf), np.ones(m))
+    left = []
+    for tuning in (ONLY_CG, ONLY_SWEEPS):
+        w = np.zeros(m)
+        descend_with_steps(gram, q, w, separable, 1e-12, tuning._replace(max_rounds=10))
+        left.append(value(gram, q, w, separable))
+    assert left[0] < left[1]
 
 
 def equations(seed, m=40, at_zero=8, rows=120):
-    """Return products, slopes, weights of which some are zero, and limits."""
+    """Return a Gram matrix, q, weights of which some are zero, and the separable part."""
     rng = np.random.default_rng(seed)
     R = rng.standard_normal((rows, m))
     w = rng.standard_normal(m)
     w[rng.choice(m, at_zero, replace=False)] = 0.0
-    limits = np.full(m, 0.3), np.full(m, 0.1), np.full(m, -np.inf), np.ones(m)
-    return DenseGram(R.T @ R / rows), rng.standard_normal(m), w, limits
+    separable = Separable(np.full(m, 0.3), np.full(m, 0.1), np.full(m, -np.inf), np.ones(m))
+    return DenseGram(R.T @ R / rows), rng.standard_normal(m), w, separable
 
 
-def value(gram, q, w, limits):
-    return 0.5 * w @ gram.G @ w - q @ w + limits[0] @ np.abs(w) + 0.5 * limits[1] @ w**2
+def value(gram, q, w, separable):
+    return 0.5 * w @ gram.G @ w - q @ w + separable[0] @ np.abs(w) + 0.5 * separable[1] @ w**2
+
+
+STEP_KINDS = [
+    lambda *args: active_set_newton(*args, n_solves=4),
+    lambda *args: active_set_cg(*args, tol=1e-9),
+]
 
 
 def test_active_set_conjugate_gradients_end_at_the_solution_of_the_equations():
-    gram, q, w, limits = equations(0)
+    gram, q, w, separable = equations(0)
     signs = np.sign(w)
     kept = signs != 0.0
-    H = gram.G[np.ix_(kept, kept)] + np.diag(limits[1][kept])
+    H = gram.G[np.ix_(kept, kept)] + np.diag(separable[1][kept])
     far = np.zeros(w.size)  # with slopes there for which the same signs are right
-    far[kept] = np.linalg.solve(H, (gram.G @ w + limits[1] * w)[kept])
-    q = gram.G @ far + limits[1] * far + limits[0] * signs
-    for step in (active_set_newton, lambda *args: active_set_cg(*args, tol=1e-9)):
+    far[kept] = np.linalg.solve(H, (gram.G @ w + separable[1] * w)[kept])
+    q = gram.G @ far + separable[1] * far + separable[0] * signs
+    for step in STEP_KINDS:
         v = 1.2 * w
-        for _ in range(3):  # a glide is of a few conjugate gradients
-            step(gram, v, q - gram.product(v), kept, limits)
+        for _ in range(3):  # a step is of a few conjugate gradients
+            step(gram, v, q - gram.product(v), separable)
         np.testing.assert_allclose(v[kept], far[kept], atol=1e-7)
         assert not v[~kept].any()
 
 
-@pytest.mark.parametrize("step", [active_set_newton, lambda *args: active_set_cg(*args, tol=1e-9)])
+@pytest.mark.parametrize("step", STEP_KINDS, ids=["newton", "cg"])
 @pytest.mark.parametrize("seed", range(10))
 def test_subspace_steps_descend_and_no_weight_changes_its_sign(step, seed):
-    gram, q, w, limits = equations(seed)
+    gram, q, w, separable = equations(seed)
     v = w.copy()
-    step(gram, v, q - gram.product(v), v != 0.0, limits)
-    assert value(gram, q, v, limits) < value(gram, q, w, limits)
+    step(gram, v, q - gram.product(v), separable)
+    assert value(gram, q, v, separable) < value(gram, q, w, separable)
     assert (v * w >= 0.0).all()
     assert np.count_nonzero(v) < np.count_nonzero(w)  # these slopes would turn some around
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_active_set_step_that_may_drop_all_weights_ends_at_gradient_zero(seed):
-    gram, q, w, limits = equations(seed, rows=20)
+    gram, q, w, separable = equations(seed, rows=20)
     few, v = w.copy(), w.copy()
-    assert not active_set_newton(gram, few, q - gram.product(few), few != 0.0, limits, drops=4)
-    assert active_set_newton(gram, v, q - gram.product(v), v != 0.0, limits, drops=w.size)
-    assert value(gram, q, v, limits) < value(gram, q, few, limits) < value(gram, q, w, limits)
-    slopes = q - gram.product(v) - limits[1] * v - limits[0] * np.sign(v)
+    assert not active_set_newton(gram, few, q - gram.product(few), separable, n_solves=4)
+    assert active_set_newton(gram, v, q - gram.product(v), separable, n_solves=w.size)
+    assert (
+        value(gram, q, v, separable)
+        < value(gram, q, few, separable)
+        < value(gram, q, w, separable)
+    )
+    slopes = q - gram.product(v) - separable[1] * v - separable[0] * np.sign(v)
     assert 0 < np.count_nonzero(v) < np.count_nonzero(w)
     np.testing.assert_allclose(slopes[v != 0.0], 0.0, atol=1e-9)
 

@@ -1,10 +1,11 @@
 """The choice between a Cholesky factor and conjugate gradients, beside either of them forced.
 
-For l2 the default solver estimates the price of both ways from the number of rows, columns and
+For l2 the default solver estimates the time of both from the number of rows, columns and
 entries. Each row of the first table is a fit by its choice, by the factor alone and by conjugate
 gradients alone; ``ratio`` is the time of the choice over that of the better way. The second
-table does the same for l1 on sparse rows: by products of columns, and by residuals. ``memory`` is
-the peak beyond X, as a share of X. Words on the command line restrict the run to rows with them.
+table does the same for l1 on sparse rows: by the Gram matrix of columns, and by the residuals of
+rows. ``memory`` is the peak beyond X, as a share of X. Words on the command line restrict the run
+to rows with them.
 
     OMP_NUM_THREADS=1 python doc/benchmarks/choice.py
 """
@@ -27,19 +28,24 @@ from skgd.models import Linear
 from skgd.objective.objective import Objective
 from skgd.penalties import L1, L2
 from skgd.solvers.auto import Tuning
-from skgd.solvers.conjugate_gradient import Tuning as Smooth
-from skgd.solvers.working_set import Tuning as Working
+from skgd.solvers.columns import Tuning as Columns
+from skgd.solvers.smooth import Tuning as Smooth
+from skgd.solvers.working_set import Tuning as WorkingSet
 
 ROUNDS = 3
 SMOOTH = {
     "choice": Tuning(),
-    "factor": Tuning(smooth=Smooth(cheap=np.inf, largest=20_000)),
-    "conjugate gradients": Tuning(smooth=Smooth(cheap=-1.0, worth=-1.0, largest=0)),
+    "factor": Tuning(smooth=Smooth(cheap_seconds=np.inf, max_unknowns=20_000)),
+    "conjugate gradients": Tuning(
+        smooth=Smooth(cheap_seconds=-1.0, cheap_passes=-1.0, max_unknowns=0)
+    ),
 }
 SPARSE = {
     "choice": Tuning(),
-    "products": Tuning(working=Working(sweeps=np.inf)),
-    "residuals": Tuning(working=Working(products=-1, sweeps=-1.0)),
+    "Gram matrix": Tuning(working_set=WorkingSet(columns=Columns(gram_sweeps=np.inf))),
+    "residuals": Tuning(
+        working_set=WorkingSet(columns=Columns(max_gram_columns=-1, gram_sweeps=-1.0))
+    ),
 }
 # Rows, columns, entries a row; None for dense.
 CASES = [

@@ -1,44 +1,73 @@
-"""Steps over the weights that are not zero."""
+"""Steps over the active set, the weights that are not zero, while their signs last.
+
+There ``w G w / 2 - q w + a |w| + b w^2 / 2`` is quadratic: its minimum solves linear equations.
+
+References
+----------
+Nocedal and Wright, "Numerical optimization" (2006), section 16.5: active-set methods.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
 
-DROPS = 4  # equations solved in a row, at first
-STEPS, SURE = 15, 0.3  # conjugate gradients in a row, and to what share of the tolerance
-NUDGE = 1e-12  # of the largest curvature, which is added where columns depend on each other
+
+class Tuning(NamedTuple):
+    """What the steps go by; ``doc/benchmarks/tuning.py`` varies each field."""
+
+    n_solves: int = 4  # linear equations solved in one Newton step, each after weights have left
+    cg_steps: int = 15  # conjugate gradients in one step
+    cg_tol: float = 0.3  # of the tolerance: the scaled residual that ends a step; worked out
+    jitter: float = (
+        1e-12  # of the largest curvature, added where columns are dependent; worked out
+    )
 
 
-def active_set_newton(gram, w, h, kept, problem, drops=DROPS):
-    """Go to the minimum over the weights that are not zero, or drop those in the way.
+TUNING = Tuning()
 
-    Each step solves the equations of the weights that are left. Where weights would change their
-    signs, they are set to zero if that is lower than stopping where the first one does.
+
+def active_set_newton(gram, w, slopes, separable, n_solves, jitter=TUNING.jitter):
+    """Go to the minimum over the active set, in place, or drop the weights in the way.
+
+    Each solve is over the weights that are left. Where some would change their signs, the step is
+    truncated.
+
+    Parameters
+    ----------
+    gram : DenseGram or SparseGram
+    w, slopes : ndarray of shape (m,)
+        The weights, and ``q - G w``.
+    separable : Separable
+    n_solves : int
+    jitter : float
+        Of the largest curvature.
 
     Returns
     -------
     bool
-        Whether it is reached.
+        Whether the minimum is reached.
     """
-    a, b, floor, _ = problem
-    kept = np.flatnonzero(kept)
-    H, now, signs = gram.part(kept), w[kept], np.sign(w[kept])
-    H[range(kept.size), range(kept.size)] += b[kept]
-    bound = (a[kept] > 0.0) | (floor[kept] == 0.0)
-    slope = h[kept] - b[kept] * now - a[kept] * signs
-    nudge = NUDGE * H.diagonal().max(initial=0.0)
+    kept = np.flatnonzero(w)
+    a, b, floor, _ = separable.take(kept)
+    H, now, signs = gram.block(kept), w[kept], np.sign(w[kept])
+    H[range(kept.size), range(kept.size)] += b
+    bound = (a > 0.0) | (floor == 0.0)
+    gradient = slopes[kept] - b * now - a * signs
+    jitter = jitter * H.diagonal().max(initial=0.0)
     left, arrived = np.arange(kept.size), False
-    for _ in range(drops):
-        part = H[np.ix_(left, left)] if left.size < kept.size else H.copy()
-        part[range(left.size), range(left.size)] += nudge
-        _, step, failed = lapack.dposv(part, slope[left], overwrite_a=1)
+    for _ in range(n_solves):
+        block = H[np.ix_(left, left)] if left.size < kept.size else H.copy()
+        block[range(left.size), range(left.size)] += jitter
+        _, step, failed = lapack.dposv(block, gradient[left], overwrite_a=1)
         if failed or not np.isfinite(step).all():
             break
         crossing = bound[left] & ((now[left] + step) * signs[left] <= 0.0)
         if crossing.any():
-            curvature = H[np.ix_(left, left)].__matmul__
-            step = truncate_step(curvature, slope[left], now[left], step, crossing)
+            multiply = H[np.ix_(left, left)].__matmul__
+            step = truncate_step(multiply, gradient[left], now[left], step, crossing)
         now[left] += step
-        slope -= H[:, left] @ step
+        gradient -= H[:, left] @ step
         arrived = not crossing.any()
         left = left[now[left] != 0.0]
         if arrived or not left.size:
@@ -47,40 +76,50 @@ def active_set_newton(gram, w, h, kept, problem, drops=DROPS):
     return arrived
 
 
-def active_set_cg(gram, w, h, kept, problem, tol):
-    """Go towards the same minimum by a few conjugate gradients, where its equations are many."""
-    a, b, floor, unit = problem
-    signs, bound = np.sign(w), (a > 0.0) | (floor == 0.0)
-    slope = np.where(kept, h - b * w - a * signs, 0.0)
+def active_set_cg(gram, w, slopes, separable, tol, tuning=TUNING):
+    """Go towards the same minimum, in place, by a few conjugate gradients.
+
+    Parameters
+    ----------
+    gram : DenseGram or SparseGram
+    w, slopes : ndarray of shape (m,)
+    separable : Separable
+    tol : float
+        Of the scaled residual.
+    tuning : Tuning
+    """
+    a, b, floor, unit = separable
+    kept, signs, bound = w != 0.0, np.sign(w), (a > 0.0) | (floor == 0.0)
+    gradient = np.where(kept, slopes - b * w - a * signs, 0.0)
     scale = kept / np.where(kept, gram.diagonal + b, 1.0)
 
-    def curvature(move):
+    def multiply(move):
         return np.where(kept, gram.product(move) + b * move, 0.0)
 
-    r, d, step = slope.copy(), scale * slope, np.zeros(w.size)
+    r, d, step = gradient.copy(), scale * gradient, np.zeros(w.size)
     rz = r @ d
-    for _ in range(STEPS):
-        curved = curvature(d)
-        if not d @ curved > 0.0:
+    for _ in range(tuning.cg_steps):
+        Hd = multiply(d)
+        if not d @ Hd > 0.0:
             break
-        length = rz / (d @ curved)
+        length = rz / (d @ Hd)
         step += length * d
-        r -= length * curved
-        if np.abs(unit * r).max() <= SURE * tol:
+        r -= length * Hd
+        if np.abs(unit * r).max() <= tuning.cg_tol * tol:
             break
         before, rz = rz, r @ (scale * r)
         d *= rz / before
         d += scale * r
     crossing = kept & bound & ((w + step) * signs <= 0.0)
-    w += truncate_step(curvature, slope, w, step, crossing) if crossing.any() else step
+    w += truncate_step(multiply, gradient, w, step, crossing) if crossing.any() else step
 
 
-def truncate_step(curvature, slope, now, step, crossing):
+def truncate_step(multiply, gradient, now, step, crossing):
     """Return the better of two steps: until the first weight is zero, or with all zero at once."""
     shares = -now[crossing] / step[crossing]
     first = shares.min()
     short = first * step
     short[np.flatnonzero(crossing)[shares == first]] = -now[crossing][shares == first]
     clipped = np.where(crossing, -now, step)
-    gains = [slope @ move - 0.5 * move @ curvature(move) for move in (short, clipped)]
+    gains = [gradient @ move - 0.5 * move @ multiply(move) for move in (short, clipped)]
     return clipped if gains[1] >= gains[0] else short

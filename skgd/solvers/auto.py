@@ -18,16 +18,12 @@ import numpy as np
 from skgd.descent.minimizer import Minimizer
 from skgd.descent.outcome import Outcome
 from skgd.descent.record import Record
-from skgd.objective.duality import Certificate, DualPoint, dual_value, slack_at
-from skgd.solvers.conjugate_gradient import Tuning as SmoothTuning
+from skgd.objective.duality import Certificate, dual_value, slack_at
 from skgd.solvers.quadratic import Quadratic
-from skgd.solvers.smooth import smooth
-from skgd.solvers.working_set import Tuning as WorkingTuning
+from skgd.solvers.smooth import Tuning as SmoothTuning
+from skgd.solvers.smooth import solve_smooth
+from skgd.solvers.working_set import Tuning as WorkingSetTuning
 from skgd.solvers.working_set import WorkingSet
-
-GAP = 1e-2  # of tol: the duality gap to be reached, over the objective of the best constant
-FINEST = 1e-8  # tolerance, below which the gap is left to rounding
-TIGHTER = 0.1  # of the scaled residual that has left too large a gap, to be reached next
 
 REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and the sentence
     "partial_fit": "partial_fit runs one epoch of a descent.",
@@ -49,10 +45,13 @@ REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and 
 
 
 class Tuning(NamedTuple):
-    """What the choice between the ways goes by."""
+    """What the direct solvers aim at, and what each of them goes by."""
 
+    gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
+    finest_tol: float = 1e-8  # below which the gap is left to rounding
+    tightening: float = 0.1  # of a scaled residual that has left too large a gap: the next goal
     smooth: SmoothTuning = SmoothTuning()
-    working: WorkingTuning = WorkingTuning()
+    working_set: WorkingSetTuning = WorkingSetTuning()
 
 
 TUNING = Tuning()
@@ -98,25 +97,27 @@ class AutoSolver(Minimizer):
     Attributes
     ----------
     problem : Quadratic
+    working_set : WorkingSet or None
+        None for problems without an l1 part and bounds.
     slopes : ndarray of shape (p,) or None
         The negative gradient of the data term at the iterate, where it is known.
-    goal_gap : float
-        The duality gap to be reached.
+    goal, gap_goal : float
+        What the scaled residual and the duality gap have to reach now.
     """
 
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING, for_path=False):
         self.objective, self.tol, self.tuning = objective, tol, tuning
-        self._fallback, self._for_path = fallback, for_path
+        self._fallback, self._for_path, self._monitor = fallback, for_path, None
         self._begin_record()
-        self.gap_goal = GAP * max(tol, FINEST) * objective.null_objective
+        self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
         start = np.zeros(objective.d) if start is None else start
-        self.iterate, self.slopes, self._monitor = objective.admissible(start), None, None
-        self.problem, self._working_set = Quadratic(objective, tol), None
+        self.iterate, self.slopes = objective.admissible(start), None
+        self.problem, self.working_set = Quadratic(objective), None
 
     def _begin_record(self):
-        self._certificate, self._uncertified = Certificate(None, math.inf, 0.0), None
-        self.record, self.outcome = Record(), Outcome.RUNNING
+        self.record, self.outcome, self.goal = Record(), Outcome.RUNNING, self.tol
         self.learning_rate, self.update_rule = math.nan, None
+        self._certificate, self._uncertified = Certificate(None, math.inf, 0.0), None
 
     @property
     def n_updates(self):
@@ -142,76 +143,87 @@ class AutoSolver(Minimizer):
 
     def drop_data(self):
         """Let go of the data, so that what remains is small and can be stored."""
-        self.objective = self.slopes = self.problem = self._working_set = self._monitor = None
+        self.objective = self.slopes = self.problem = self.working_set = self._monitor = None
         self._uncertified = None
 
     def minimize(self, n_epochs, monitor=None):
         """Go to the minimum, by at most so many passes over the data."""
-        self.last, self._monitor = n_epochs, monitor
-        problem, residual = self.problem, None
-        problem.goal = self.tol
-        if not self.iterate.any():
-            self.slopes = problem.q
-        elif self.slopes is None:
-            residual = problem.objective.y - problem.matvec(self.iterate)
-            self.slopes = problem.rmatvec(residual)
-        self.record_point(problem, self.iterate, self.slopes, residual)
-        if not problem.smooth and self._working_set is None:
-            self._working_set = WorkingSet(problem, self._for_path, self.tuning.working)
+        self.last, self._monitor = self.record.n_epochs + n_epochs, monitor
+        self.outcome = Outcome.RUNNING
+        if self.record.last is None or self.slopes is None:
+            self._record_start()
         if self.outcome is not Outcome.RUNNING:  # at the start: one epoch, as for every descent
-            self.append(*self.record.last[:4], 0.0, self.iterate)
-        elif self._working_set is None:
-            smooth(problem, self, n_epochs, self.tuning.smooth)
+            self.append(self.iterate, *self.record.last[:4], 0.0)
+        elif self.problem.smooth and self.working_set is None:
+            solve_smooth(self, self.tuning.smooth)
         else:
-            self._working_set.minimise(self, n_epochs)
-        if self.record.residual <= self.tol and self.record.n_epochs < n_epochs:
-            self.stop(Outcome.CONVERGED)  # and rounding keeps the gap from what was to be reached
+            self._solve_on_working_set()
+        if self.running and self.record.residual <= self.tol:
+            self.outcome = Outcome.CONVERGED  # and rounding keeps the gap from its goal
         if self.running:
             self._descend_further()
         self.stop(Outcome.MAX_ITER)
         return self.outcome
 
-    def done(self, epochs):
-        """Whether the end is reached, or the last look spent."""
-        return not self.running
+    def _record_start(self):
+        """Record the start, with the slopes there."""
+        problem, residual = self.problem, None
+        if not self.iterate.any():
+            self.slopes = problem.q
+        elif self.slopes is None:
+            residual = problem.residual(self.iterate)
+            self.slopes = problem.rmatvec(residual)
+        self.record_point(self.iterate, self.slopes, residual)
 
-    def record_point(self, problem, w, slopes, residual):
-        """Record a point, the slopes of the data there and, if known, the rows' residuals.
+    def _solve_on_working_set(self):
+        if self.working_set is None:
+            tuning = self.tuning.working_set
+            self.working_set = WorkingSet(self.problem, self._for_path, tuning)
+        self.working_set.minimize(self)
+
+    @property
+    def ends_soon(self):
+        """Whether there may be just one further pass over the data."""
+        return not self.running or self.record.n_epochs + 2 >= self.last
+
+    def record_point(self, w, slopes, residual):
+        """Record a point, its slopes and, where they are known, the residuals of the rows.
 
         Returns
         -------
         ndarray of shape (p,)
             The scaled residual of every weight.
         """
-        scaled_residual, omega = problem.scaled_residual(w, slopes), problem.omega(w)
-        measures = problem.measures(w, slopes, residual)
-        total, worst = 0.5 * measures[1] + omega, max(0.0, float(scaled_residual.max()))
-        step, slope, point = w - self.iterate, slopes - problem.l2_strength * w, w.copy()
-        self._uncertified = point, DualPoint(*measures, slopes)
-        if not math.isfinite(total):
+        problem = self.problem
+        violations, penalty = problem.scaled_residual(w, slopes), problem.penalty(w)
+        point, step = w.copy(), w - self.iterate
+        dual_point, gradient = (
+            problem.dual_point(w, slopes, residual),
+            slopes - problem.l2_strength * w,
+        )
+        value, worst = 0.5 * dual_point.square + penalty, max(0.0, float(violations.max()))
+        self._uncertified = point, dual_point
+        if not math.isfinite(value):
             self.outcome = Outcome.NONFINITE
         elif worst <= self.tol and self.certificate.gap <= self.gap_goal:
             self.stop(Outcome.CONVERGED)
-        elif worst <= problem.goal:
-            problem.goal = TIGHTER * worst
-        self.append(total, worst, omega, math.sqrt(slope @ slope), math.sqrt(step @ step), w)
+        elif worst <= self.goal:
+            self.goal = self.tuning.tightening * worst
+        norms = math.sqrt(gradient @ gradient), math.sqrt(step @ step)
+        self.append(w, value, worst, penalty, *norms)
         self.iterate, self.slopes = point, slopes
-        return scaled_residual
+        return violations
 
-    def append(self, total, scaled_residual, omega, slope, step, w):
+    def append(self, w, value, residual, penalty, gradient_norm, step_norm):
         """Record what is known of a point on the way, and let the monitor see it."""
-        zeros = w.size - np.count_nonzero(w)
-        self.record.append([total, scaled_residual, omega, slope, step, zeros])
+        n_zeros = w.size - np.count_nonzero(w)
+        self.record.append([value, residual, penalty, gradient_norm, step_norm, n_zeros])
         self._show(w)
 
     def _show(self, w):
         self.iterate = w.copy()
         if self._monitor and self.record.n_epochs:
             self._monitor(self)
-
-    def ends(self, epochs):
-        """Whether the next look at the data is the last there may be."""
-        return self.done(epochs) or self.record.n_epochs + 2 >= epochs
 
     def _descend_further(self):
         """Let the fallback do what is left to do."""

@@ -1,4 +1,14 @@
-"""Cholesky factors, of columns or of rows, and singular values where these do not resolve them."""
+"""Ridge problems by a factor: Cholesky's of G or of its dual, or singular values of the rows.
+
+The minimum solves ``(G + B) w = q`` with B the l2 strengths on a diagonal. Where there are fewer
+rows than columns, the formula of Woodbury has one unknown for each row.
+
+References
+----------
+Golub and Van Loan, "Matrix computations", sections 2.1.4 (Woodbury), 4.2 (Cholesky) and 5.5.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import blas, lapack
@@ -7,90 +17,117 @@ from skgd.kernels.sums import row_gram
 from skgd.objective.least_squares import newton_step, triangle
 
 
-def refine(problem, record, epochs, by_rows, tuning):
-    """Solve by a Cholesky factor, and again for what rounding has left."""
-    solve, exactness, product = (_by_rows if by_rows else _by_columns)(problem, tuning)
-    if solve is None:
+class Tuning(NamedTuple):
+    """When a factor is refused. Worked out from the rounding of float64, not measured."""
+
+    min_pivot: float = 1e-6  # of a matrix with a diagonal of ones, whose square is near rounding
+    stall_ratio: float = 0.3  # of the scaled residual that a refinement may leave
+
+
+class ColumnFactor:
+    """The Cholesky factor of ``G + B``, scaled to a diagonal of ones.
+
+    One triangle holds the factor; the other remains and multiplies by G.
+
+    Attributes
+    ----------
+    exactness : float
+        Of slopes from G, in the scaled residual.
+    resolved : bool
+        Whether the factor resolves all columns.
+    """
+
+    def __init__(self, problem, min_pivot):
+        self._b = b = problem.l2_strength
+        H, self.exactness = problem.gram()
+        root = np.sqrt(H.diagonal() + b)
+        empty = root == 0.0
+        root[empty] = 1.0
+        H /= root
+        H /= root[:, None]
+        H[range(root.size), range(root.size)] += np.where(empty, 1.0, b / root**2)
+        diagonal = H.diagonal().copy()
+        self._factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
+        pivots = self._factor.diagonal()
+        self.resolved = not failed and pivots.min() >= min_pivot
+        self._root, self._diagonal = root, diagonal - pivots
+
+    def solve(self, g):
+        """Return ``(G + B)^-1 g``."""
+        return lapack.dpotrs(self._factor, g / self._root, lower=0)[0] / self._root
+
+    def product(self, w):
+        """Return ``G w``."""
+        v = self._root * w
+        scaled = blas.dsymv(1.0, self._factor, v, lower=1) + self._diagonal * v
+        return self._root * scaled - self._b * w
+
+
+class RowFactor:
+    """The Cholesky factor of ``1 + X X^T S / (n b)``, for one l2 strength b; it has no G."""
+
+    exactness = np.inf
+
+    def __init__(self, problem):
+        objective = problem.objective
+        self._problem, self._b = problem, problem.l2_strength[0]
+        self._root = root = np.sqrt(objective.weight / (objective.n * self._b))
+        K = row_gram(objective.X, objective.centre, problem.far_from_zero)
+        K *= root
+        K *= root[:, None]
+        K[range(len(K)), range(len(K))] += 1.0
+        self._factor, failed = lapack.dpotrf(K.T, lower=0, clean=0, overwrite_a=1)
+        self.resolved = not failed
+
+    def solve(self, g):
+        """Return ``(G + B)^-1 g``."""
+        problem, root = self._problem, self._root
+        u = lapack.dpotrs(self._factor, root * problem.matvec(g), lower=0)[0]
+        u = np.divide(u, root, np.zeros(u.size), where=root > 0.0)
+        return (g - problem.rmatvec(u) / self._b) / self._b
+
+
+def cholesky_with_refinement(solver, by_rows, tuning):
+    """Solve by a Cholesky factor, and again for what rounding has left.
+
+    Parameters
+    ----------
+    solver : AutoSolver
+    by_rows : bool
+        Whether the unknowns are those of the rows.
+    tuning : Tuning
+    """
+    problem = solver.problem
+    factor = RowFactor(problem) if by_rows else ColumnFactor(problem, tuning.min_pivot)
+    if not factor.resolved:
         return
-    w, slopes, residual = record.iterate, record.slopes, None
-    while not record.done(epochs):
-        step = solve(slopes - problem.l2_strength * w)
+    w, slopes, residual = solver.iterate, solver.slopes, None
+    while solver.running:
+        step = factor.solve(slopes - problem.l2_strength * w)
         w = w + step
-        if product is None or exactness > problem.goal or residual is not None:
-            residual = problem.objective.y - problem.matvec(w)
+        if factor.exactness > solver.goal or residual is not None:
+            residual = problem.residual(w)
             slopes = problem.rmatvec(residual)
         else:
-            slopes = slopes - product(step)
-        before = record.record.residual
-        scaled_residual = float(record.record_point(problem, w, slopes, residual).max())
-        if residual is None and not record.done(epochs):
-            residual = problem.objective.y - problem.matvec(w)
+            slopes = slopes - factor.product(step)
+        before = solver.record.residual
+        worst = float(solver.record_point(w, slopes, residual).max())
+        if residual is None and solver.running:
+            residual = problem.residual(w)
             slopes = problem.rmatvec(residual)
-        elif scaled_residual > tuning.stalled * before:
+        elif worst > tuning.stall_ratio * before:
             return
 
 
-def orthogonal(problem, record, epochs, by_rows, tuning):
-    """Solve by singular values, where products are too near to singular, and once again."""
-    objective, least = problem.objective, not problem.l2_strength.any()
-    elastic_strengths, signs = (problem.l1_strength, problem.l2_strength), np.zeros(objective.p)
+def svd_with_refinement(solver):
+    """Solve by singular values, where G is too near to singular, and once again."""
+    problem, objective = solver.problem, solver.problem.objective
+    strengths, signs = (problem.l1_strength, problem.l2_strength), np.zeros(objective.p)
     for _ in range(2):
-        if record.done(epochs):
+        if not solver.running:
             return
-        w = record.iterate
-        residual = objective.y - problem.matvec(w)
-        R = triangle(objective.X, objective.weight, objective.centre, residual)
-        w = w + newton_step(R, w, elastic_strengths, signs, least)
-        residual = objective.y - problem.matvec(w)
-        record.record_point(problem, w, problem.rmatvec(residual), residual)
-
-
-def _by_columns(problem, tuning):
-    """Return what solves for a step, how exact slopes from G are, and what multiplies by G.
-
-    One triangle of the scaled ``A + B`` makes room for the factor; the other remains.
-    """
-    H, exactness = problem.gram()
-    root = np.sqrt(H.diagonal() + problem.l2_strength)
-    empty = root == 0.0
-    root[empty] = 1.0
-    H /= root
-    H /= root[:, None]
-    H[range(root.size), range(root.size)] += np.where(empty, 1.0, problem.l2_strength / root**2)
-    diagonal = H.diagonal().copy()
-    factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
-    if failed or factor.diagonal().min() < tuning.singular:
-        return None, 0.0, None
-    diagonal -= factor.diagonal()
-
-    def solve(g):
-        return lapack.dpotrs(factor, g / root, lower=0)[0] / root
-
-    def product(w):
-        v = root * w
-        return (
-            root * (blas.dsymv(1.0, factor, v, lower=1) + diagonal * v) - problem.l2_strength * w
-        )
-
-    return solve, exactness, product
-
-
-def _by_rows(problem, tuning):
-    """Return the same for fewer rows than columns, by the formula of Woodbury; without G."""
-    objective, b = problem.objective, problem.l2_strength[0]
-    root = np.sqrt(objective.weight / (objective.n * b))
-    K = row_gram(objective.X, objective.centre, problem.far)
-    K *= root
-    K *= root[:, None]
-    K[range(len(K)), range(len(K))] += 1.0
-    factor, failed = lapack.dpotrf(K.T, lower=0, clean=0, overwrite_a=1)
-    if failed:
-        return None, 0.0, None
-
-    def solve(g):
-        u = lapack.dpotrs(factor, root * problem.matvec(g), lower=0)[0]
-        return (
-            g - problem.rmatvec(np.divide(u, root, np.zeros(u.size), where=root > 0.0)) / b
-        ) / b
-
-    return solve, 0.0, None
+        w = solver.iterate
+        R = triangle(objective.X, objective.weight, objective.centre, problem.residual(w))
+        w = w + newton_step(R, w, strengths, signs, least_length=not problem.l2_strength.any())
+        residual = problem.residual(w)
+        solver.record_point(w, problem.rmatvec(residual), residual)

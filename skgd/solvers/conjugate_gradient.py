@@ -1,7 +1,4 @@
-"""Smooth problems: conjugate gradients, or a Cholesky factor where that is cheaper.
-
-The problem is ``(A + B) w = q`` with ``A = X^T S X / n`` and B the l2 costs on a diagonal. Where
-there are fewer rows than columns, both ways have a form in which the unknowns are the rows'.
+"""Ridge problems by conjugate gradients, over the weights or over the residuals of the rows.
 
 References
 ----------
@@ -12,128 +9,110 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNPENALISED = 1e-14  # of the scaled residual, which rounding leaves
-
 
 class Tuning(NamedTuple):
-    """What the choice between a factor and conjugate gradients goes by.
+    """When conjugate gradients end. ``doc/benchmarks/tuning.py`` varies each field."""
 
-    Speeds are of one thread of a server of 2021 (AMD EPYC, 2.6 GHz, OpenBLAS), as measured by
-    ``doc/benchmarks/choice.py``; what counts is their ratios.
+    restarts: int = 3  # runs, at most: each further one for what rounding has left
+    stall_ratio: float = 0.3  # of the scaled residual that a run may leave
+    forecast_every: int = 4  # passes before a forecast, and between two
+    forecast_share: float = 0.7  # of the seconds of a factor, that the forecast must exceed
+    unpenalised_residual: float = 1e-14  # that rounding leaves, without an l2 part; worked out
+    margin: float = 0.9  # of the goals, as slopes are recursive; worked out
+
+
+def cg_with_restarts(solver, by_rows, pass_seconds, factor_seconds, tuning):
+    """Take conjugate gradients to the goal, and again for what rounding has left.
+
+    Parameters
+    ----------
+    solver : AutoSolver
+    by_rows : bool
+        Whether the unknowns are those of the rows, from zero.
+    pass_seconds, factor_seconds : float
+        Estimates for a product with X and one with its transpose, and for the fastest factor.
+    tuning : Tuning
     """
-
-    dense_products: float = 40e9  # multiply-adds of float64 a second, to a Gram matrix or a factor
-    orthogonal_products: float = 4e9  # the same, to singular values
-    sparse_products: float = (
-        4e8  # multiply-adds a second of entries of sparse rows with each other
-    )
-    dense_entries: float = 3e9  # entries a second that a product with a vector reads
-    sparse_entries: float = 1.5e9  # the same for sparse rows
-    single: float = 2.0  # how many times faster float32 is, dense
-    numbers: float = 1e9  # entries of vectors a second, in all that a pass does beside
-    call: float = 4e-5  # seconds of a pass over hardly any data
-    cheap: float = 4e-4  # seconds in which a factor is found that nobody waits for
-    worth: float = 8.0  # passes that a factor is worth at once
-    largest: int = 10_000  # unknowns, beyond which there is no factor
-    longest: float = 10.0  # seconds, beyond which singular values are not computed
-    first: int = 4  # passes before a forecast, and between two
-    doubt: float = 0.7  # forecast of what is left, over a factor's price, from which it is found
-    restarts: int = 3  # of conjugate gradients, for what rounding has left
-    stalled: float = 0.3  # how much of the residual a refinement may leave
-    singular: float = 1e-6  # pivot of a factor of a matrix with a diagonal of ones
-
-
-def cg_with_restarts(problem, record, epochs, prices, other, tuning):
-    """Take conjugate gradients to the tolerance, and again for what rounding has left."""
-    cg = cg_primal if record.iterate.any() or not prices.by_rows else cg_dual
+    problem = solver.problem
+    cg = cg_primal if solver.iterate.any() or not by_rows else cg_dual
     for _ in range(tuning.restarts):
-        begin = record.record.residual
-        forecast = Forecast(problem, record, prices.pass_seconds, other, tuning)
-        w = cg(problem, record, epochs, forecast)
-        cg = cg_primal
-        residual = problem.objective.y - problem.matvec(w)
-        scaled_residual = record.record_point(problem, w, problem.rmatvec(residual), residual)
-        if (
-            record.done(epochs)
-            or forecast.factor_is_cheaper
-            or scaled_residual.max() > tuning.stalled * begin
-        ):
+        begin = solver.record.residual
+        forecast = Forecast(solver, pass_seconds, factor_seconds, tuning)
+        w, cg = cg(solver, forecast), cg_primal
+        residual = problem.residual(w)
+        worst = solver.record_point(w, problem.rmatvec(residual), residual).max()
+        stalled = worst > tuning.stall_ratio * begin
+        if not solver.running or forecast.factor_is_cheaper or stalled:
             break
 
 
 class Forecast:
-    """When conjugate gradients end: at the goal, or where another way would be there sooner.
+    """When conjugate gradients end: at the goals, or where a factor would be there sooner.
 
-    The goal is the tolerance, and a small duality gap. That is at most the objective, and at most
-    ``sum r^2 / (2 b)`` of the slopes r; where b is zero these have to fall to their rounding.
+    The goals are those of the scaled residual and of the duality gap. The gap is at most the
+    objective, and at most ``sum g^2 / (2 b)`` of the gradient g; where b is zero g has to fall to
+    its rounding.
     """
 
-    def __init__(self, problem, record, pass_seconds, other, tuning):
-        self.unit, self.l2_strength, self.pass_seconds, self.other = (
-            problem.unit,
-            problem.l2_strength,
-            pass_seconds,
-            other,
-        )
-        self.tol, self.gap = 0.9 * problem.goal, 0.9 * record.gap_goal
+    def __init__(self, solver, pass_seconds, factor_seconds, tuning):
+        self.unit, self.l2_strength = solver.problem.unit, solver.problem.l2_strength
+        self.pass_seconds, self.factor_seconds = pass_seconds, factor_seconds
+        self.goal, self.gap = tuning.margin * solver.goal, tuning.margin * solver.gap_goal
         self.tuning, self.history, self.factor_is_cheaper = tuning, [], False
         self.penalised = self.l2_strength.all()
 
-    def ends(self, slope, total):
-        """Take note of a slope and of the objective; return whether the way ends there."""
-        scaled_residual = float(np.abs(self.unit * slope).max())
-        bound = scaled_residual / UNPENALISED
+    def ends(self, gradient, value):
+        """Take note of a gradient and of the objective; return whether the run ends there."""
+        residual = float(np.abs(self.unit * gradient).max())
+        bound = residual / self.tuning.unpenalised_residual
         if self.penalised:
-            bound = np.sqrt(0.5 * (slope @ (slope / self.l2_strength)) / self.gap)
-        last = scaled_residual / self.tol, np.sqrt(max(total, 0.0) / self.gap), bound
+            bound = np.sqrt(0.5 * (gradient @ (gradient / self.l2_strength)) / self.gap)
+        last = residual / self.goal, np.sqrt(max(value, 0.0) / self.gap), bound
         self.history.append(last)
-        there = last[0] <= 1.0 and min(last[1:]) <= 1.0
-        self.factor_is_cheaper = not there and self._factor_is_cheaper()
-        return there or self.factor_is_cheaper
+        arrived = last[0] <= 1.0 and min(last[1:]) <= 1.0
+        self.factor_is_cheaper = not arrived and self._factor_is_cheaper()
+        return arrived or self.factor_is_cheaper
 
     def _factor_is_cheaper(self):
-        """Whether the other way would be done before the passes that are left to do.
+        """Whether a factor would be done before the passes that are left.
 
         The forecast goes by the latter half of the passes so far.
         """
-        k, first = len(self.history), self.tuning.first
+        k, first = len(self.history), self.tuning.forecast_every
         if k < first or k % first:
             return False
         half, last = np.log(self.history[k // 2]), np.log(self.history[-1])
         rate = np.maximum((half - last) / max(1, k - 1 - k // 2), 1e-9)
-        scaled_residual, total, bound = np.maximum(last, 0.0) / rate
-        return (
-            max(scaled_residual, min(total, bound)) * self.pass_seconds
-            > self.tuning.doubt * self.other
-        )
+        residual, value, bound = np.maximum(last, 0.0) / rate
+        seconds = max(residual, min(value, bound)) * self.pass_seconds
+        return seconds > self.tuning.forecast_share * self.factor_seconds
 
 
-def cg_primal(problem, record, epochs, forecast):
+def cg_primal(solver, forecast):
     """Descend along conjugate directions of the weights; return where it ends.
 
-    With an l2 part everywhere the directions are scaled by the diagonal; without, they are not,
-    and lead from zero to the answer of the least length.
+    With an l2 part everywhere the directions are scaled by the diagonal. Without, they are not,
+    and lead from zero to the solution of the least length.
     """
-    b, unit = problem.l2_strength, problem.unit
-    scale = 1.0 / (problem.squares + b) if b.all() else np.ones(b.size)
-    w, r = record.iterate.copy(), record.slopes - problem.l2_strength * record.iterate
-    total = record.record.curve[-1]
+    problem, b = solver.problem, solver.problem.l2_strength
+    scale = 1.0 / (problem.column_squares + b) if b.all() else np.ones(b.size)
+    w, r = solver.iterate.copy(), solver.slopes - b * solver.iterate
+    value = solver.record.curve[-1]
     d = scale * r
     rz = r @ d
     while rz > 0.0:
-        curved = problem.rmatvec(problem.matvec(d))
-        curved += b * d
-        length = rz / (d @ curved)
+        Hd = problem.rmatvec(problem.matvec(d))
+        Hd += b * d
+        length = rz / (d @ Hd)
         w += length * d
-        curved *= length
-        r -= curved
-        total -= 0.5 * length * rz
-        if forecast.ends(r, total) or record.ends(epochs):
+        Hd *= length
+        r -= Hd
+        value -= 0.5 * length * rz
+        if forecast.ends(r, value) or solver.ends_soon:
             break
-        scaled_residual = float(np.abs(unit * r).max())
-        record.append(
-            total, scaled_residual, problem.omega(w), np.sqrt(r @ r), length * np.sqrt(d @ d), w
-        )
+        residual = float(np.abs(problem.unit * r).max())
+        step = length * np.sqrt(d @ d)
+        solver.append(w, value, residual, problem.penalty(w), np.sqrt(r @ r), step)
         z, before = scale * r, rz
         rz = r @ z
         d *= rz / before
@@ -141,42 +120,38 @@ def cg_primal(problem, record, epochs, forecast):
     return w
 
 
-def cg_dual(problem, record, epochs, forecast):
-    """Do the same for the residuals, from zero.
+def cg_dual(solver, forecast):
+    """Do the same for the residuals, from zero, with one l2 strength b.
 
-    ``(1 + X X^T S / (n b)) u = y`` gives the residuals u at the minimum, which pull the weights to
+    ``(1 + X X^T S / (n b)) u = y`` gives the residuals u at the minimum, where the weights are
     ``w = X^T S u / (n b)``.
     """
-    weight, b, unit = (
-        problem.objective.weight / problem.objective.n,
-        problem.l2_strength[0],
-        problem.unit,
-    )
-    u, r = np.zeros(weight.size), problem.objective.y.copy()
-    d, w, sent = r.copy(), np.zeros(unit.size), record.slopes.copy()
+    problem, objective, b = solver.problem, solver.objective, solver.problem.l2_strength[0]
+    weight = objective.weight / objective.n
+    u, r = np.zeros(weight.size), objective.y.copy()
+    d, w, Xd = r.copy(), np.zeros(objective.p), solver.slopes.copy()
     rr = weight @ (r * r)
     while rr > 0.0:
-        curved = problem.matvec(sent)
-        curved /= b
-        curved += d
-        length = rr / ((weight * d) @ curved)
+        Hd = problem.matvec(Xd)
+        Hd /= b
+        Hd += d
+        length = rr / ((weight * d) @ Hd)
         u += length * d
-        curved *= length
-        r -= curved
-        step = length / b * sent
+        Hd *= length
+        r -= Hd
+        step = length / b * Xd
         w += step
-        slope = problem.rmatvec(r)
-        omega, rest = 0.5 * b * (w @ w), u + r
-        total = 0.5 * (weight @ (rest * rest)) + omega
-        if forecast.ends(slope, total) or record.ends(epochs):
+        gradient = problem.rmatvec(r)
+        penalty, rest = 0.5 * b * (w @ w), u + r
+        value = 0.5 * (weight @ (rest * rest)) + penalty
+        if forecast.ends(gradient, value) or solver.ends_soon:
             break
-        scaled_residual = float(np.abs(unit * slope).max())
-        record.append(
-            total, scaled_residual, omega, np.sqrt(slope @ slope), np.sqrt(step @ step), w
-        )
+        residual = float(np.abs(problem.unit * gradient).max())
+        norms = np.sqrt(gradient @ gradient), np.sqrt(step @ step)
+        solver.append(w, value, residual, penalty, *norms)
         before, rr = rr, weight @ (r * r)
         d *= rr / before
         d += r
-        sent *= rr / before
-        sent += slope
+        Xd *= rr / before
+        Xd += gradient
     return w

@@ -1,4 +1,4 @@
-"""Descent along coordinates on the products of columns, where the rows are no longer needed.
+"""Coordinate descent on a Gram matrix, where the rows are no longer needed.
 
 References
 ----------
@@ -6,72 +6,89 @@ Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear mo
 coordinate descent" (2010).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from skgd.solvers.active_set import DROPS, active_set_cg, active_set_newton
-
-SHORT, LONG = 4, 256  # sweeps between two exact steps
-FEWEST = 100  # columns over which long sweeps cost no more than a call
-ROUNDS = 200  # of sweeps and an exact step
-LARGEST = 1500  # support for which equations are solved exactly
-SMALL, DENSE = 100, 0.7  # support, and its share, from which the rest is left out of sweeps
-WORTH = 2  # columns for which a sweep costs half a percent of an exact step
-FEW = 0.1  # of the support, which may have changed since it was last solved for
-MANY, FIXED = 300, 0.01  # of the support: too many to solve for soon, and how much may change
+from skgd.solvers.active_set import Tuning as ActiveSetTuning
+from skgd.solvers.active_set import active_set_cg, active_set_newton
 
 
-def settle(gram, q, w, problem, tol):
+class Tuning(NamedTuple):
+    """When sweeps give way to subspace steps; ``doc/benchmarks/tuning.py`` varies each field."""
+
+    sweeps: int = 4  # between two steps, at first
+    max_sweeps: int = 256  # the same, at most: they double while the support is small
+    few_columns: int = 100  # up to which that many sweeps cost no more than a call of numpy
+    max_rounds: int = 200  # of sweeps and a step, beyond which it ends unconverged
+    min_subset: int = 100  # weights not zero, from which the others are left out for a while
+    max_subset: float = 0.7  # of all weights, up to which that saves time
+    newton_size: int = 1500  # weights not zero, up to which their equations are solved
+    newton_size_per_sweep: int = 2  # the same for each sweep since the last step
+    newton_changes: float = 0.1  # of the support, which may have changed since the last sweeps
+    cg_size: int = 300  # weights not zero, from which conjugate gradients step sooner
+    cg_changes: float = 0.01  # of the support, which may then have changed
+    active_set: ActiveSetTuning = ActiveSetTuning()
+
+
+TUNING = Tuning()
+
+
+def coordinate_descent(gram, q, w, separable, tol, tuning=TUNING):
     """Minimise ``w G w / 2 - q w + a |w| + b w^2 / 2`` from ``w``, in place.
 
-    Sweeps over the coordinates find the signs; where they last, the equations of the weights that
-    are not zero are solved exactly, and the step is cut where the first weight changes its sign.
+    Sweeps over the coordinates find the signs. While these last, steps go to the minimum over the
+    weights that are not zero.
 
     Parameters
     ----------
     gram : DenseGram or SparseGram
     q, w : ndarray of shape (m,)
-    problem : tuple of ndarray of shape (m,)
-        The costs a and b, the floor, and the unit of the scaled residual.
+    separable : Separable
     tol : float
         Of the scaled residual.
+    tuning : Tuning
 
     Returns
     -------
     ndarray of shape (m,)
-        The slope ``q - G w`` at the end.
+        The slopes ``q - G w`` at the end.
     """
-    h = q - gram.product(w) if w.any() else q.copy()
-    most = LONG if w.size <= FEWEST else SHORT
-    for _ in range(ROUNDS):
-        if gram.sweep(w, h, problem, tol, most) < most:
+    slopes = q - gram.product(w) if w.any() else q.copy()
+    sweeps = tuning.max_sweeps if w.size <= tuning.few_columns else tuning.sweeps
+    for _ in range(tuning.max_rounds):
+        if gram.sweep(w, slopes, separable, tol, sweeps) < sweeps:
             break
         kept = np.flatnonzero(w)
-        if SMALL < kept.size < DENSE * w.size:
-            part, v = gram.only(kept), w[kept]
-            start = h[kept] + part.product(v)
-            polish(part, start, v, tuple(limit[kept] for limit in problem), tol)
+        if tuning.min_subset < kept.size < tuning.max_subset * w.size:
+            subset, v = gram.subset(kept), w[kept]
+            start = slopes[kept] + subset.product(v)
+            descend_with_steps(subset, start, v, separable.take(kept), tol, tuning)
             w[kept] = v
         else:
-            polish(gram, q, w, problem, tol, h)
-        h = q - gram.product(w)
-    return h
+            descend_with_steps(gram, q, w, separable, tol, tuning, slopes)
+        slopes = q - gram.product(w)
+    return slopes
 
 
-def polish(gram, q, w, problem, tol, h=None):
-    """Do the same by sweeps over all and, where the signs last, by steps that keep to them."""
-    h = q - gram.product(w) if h is None else h
-    most, done, drops, before = SHORT, 0, DROPS, w != 0.0
-    for _ in range(ROUNDS):
-        if gram.sweep(w, h, problem, tol, most) < most:
+def descend_with_steps(gram, q, w, separable, tol, tuning=TUNING, slopes=None):
+    """Do the same by sweeps over all coordinates and, where the signs last, subspace steps."""
+    slopes = q - gram.product(w) if slopes is None else slopes
+    sweeps, done, n_solves, before = tuning.sweeps, 0, tuning.active_set.n_solves, w != 0.0
+    for _ in range(tuning.max_rounds):
+        if gram.sweep(w, slopes, separable, tol, sweeps) < sweeps:
             return
-        kept, done = w != 0.0, done + most
+        kept, done = w != 0.0, done + sweeps
         size, changed = np.count_nonzero(kept), np.count_nonzero(kept != before)
-        most = SHORT if size > MANY else min(2 * most, LONG)
-        if size <= min(LARGEST, WORTH * done) and changed <= 1 + FEW * size:
-            if active_set_newton(gram, w, h, kept, problem, drops):
+        sweeps = tuning.sweeps if size > tuning.cg_size else min(2 * sweeps, tuning.max_sweeps)
+        largest = min(tuning.newton_size, tuning.newton_size_per_sweep * done)
+        if size <= largest and changed <= 1 + tuning.newton_changes * size:
+            jitter = tuning.active_set.jitter
+            if active_set_newton(gram, w, slopes, separable, n_solves, jitter):
                 return
-            h, kept, done, drops = q - gram.product(w), w != 0.0, 0, 2 * drops
-        elif size > MANY and changed <= FIXED * size:
-            active_set_cg(gram, w, h, kept, problem, tol)
-            h, kept = q - gram.product(w), w != 0.0
+            slopes, kept, done = q - gram.product(w), w != 0.0, 0
+            n_solves *= 2
+        elif size > tuning.cg_size and changed <= tuning.cg_changes * size:
+            active_set_cg(gram, w, slopes, separable, tol, tuning.active_set)
+            slopes, kept = q - gram.product(w), w != 0.0
         before = kept

@@ -1,4 +1,4 @@
-"""Products of columns, dense and sparse."""
+"""The Gram matrix of some columns, dense or sparse, and the sweeps over it."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from skgd.solvers.sweeps import sweeps_of
 
 
 class DenseGram:
-    """The products of some columns, ``G = X^T S X / n``."""
+    """``G = X^T S X / n`` of some columns."""
 
     def __init__(self, G):
         self.G, self.diagonal = G, np.ascontiguousarray(G.diagonal())
@@ -16,44 +16,44 @@ class DenseGram:
         """Return ``G w``."""
         return self.G @ w
 
-    def part(self, kept):
-        """Return the rows and columns of some."""
+    def block(self, kept):
+        """Return the rows and columns of some, as a dense array."""
         return self.G[np.ix_(kept, kept)]
 
-    def only(self, kept):
-        """Return the products of some of the columns."""
-        return DenseGram(self.part(kept))
+    def subset(self, kept):
+        """Return the Gram matrix of some of the columns."""
+        return DenseGram(self.block(kept))
 
-    def sweep(self, w, h, problem, tol, most):
-        """Minimise along one coordinate after the other, so many times."""
+    def sweep(self, w, slopes, separable, tol, n_sweeps):
+        """Minimise along one coordinate after the other, and return the sweeps done."""
         run = sweeps_of(dense=True)
         with compiled_code():
-            return run(self.G, self.diagonal, w, h, *problem, tol, most)
+            return run(self.G, self.diagonal, w, slopes, *separable, tol, n_sweeps)
 
 
 class SparseGram:
-    """The products of some sparse columns, seen from their means."""
+    """``X^T S X / n - centre centre^T`` of some columns, with a sparse first term."""
 
     def __init__(self, G, centre):
         self.G, self.centre = G, centre
         self.diagonal = np.maximum(G.diagonal() - centre**2, 0.0)
 
     def product(self, w):
-        """Return ``G w``."""
+        """Return the product with w."""
         return self.G @ w - self.centre * (self.centre @ w)
 
-    def part(self, kept):
+    def block(self, kept):
         """Return the rows and columns of some, as a dense array."""
         centre = self.centre[kept]
         return self.G[kept][:, kept].toarray() - np.outer(centre, centre)
 
-    def only(self, kept):
-        """Return the products of some of the columns."""
+    def subset(self, kept):
+        """Return the Gram matrix of some of the columns."""
         return SparseGram(self.G[kept][:, kept], self.centre[kept])
 
-    def sweep(self, w, h, problem, tol, most):
-        """Minimise along one coordinate after the other, so many times."""
+    def sweep(self, w, slopes, separable, tol, n_sweeps):
+        """Minimise along one coordinate after the other, and return the sweeps done."""
         G, run = self.G, sweeps_of(dense=False)
         rows = G.data, G.indices.view(np.uint32), G.indptr.astype(np.int64), self.centre
         with compiled_code():
-            return run(*rows, self.diagonal, w, h, *problem, tol, most)
+            return run(*rows, self.diagonal, w, slopes, *separable, tol, n_sweeps)

@@ -1,51 +1,89 @@
-"""Smooth problems: the choice between conjugate gradients and factors."""
+"""Ridge problems and least squares: the choice between factors and conjugate gradients."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from skgd.solvers.cholesky import orthogonal, refine
+from skgd.solvers.cholesky import Tuning as CholeskyTuning
+from skgd.solvers.cholesky import cholesky_with_refinement, svd_with_refinement
+from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradientTuning
 from skgd.solvers.conjugate_gradient import cg_with_restarts
 
 
+class Tuning(NamedTuple):
+    """Speeds of the machine, and what the choice goes by.
+
+    Speeds are of one thread of a server of 2021 (AMD EPYC, 2.6 GHz, OpenBLAS), by
+    ``doc/benchmarks/choice.py``. What counts is their ratios.
+    """
+
+    dense_speed: float = 40e9  # multiply-adds of float64 a second, to a Gram matrix or a factor
+    svd_speed: float = 4e9  # the same, to singular values
+    sparse_speed: float = 4e8  # multiply-adds a second of entries of sparse rows with each other
+    dense_pass_speed: float = 3e9  # entries a second that a product with a vector reads
+    sparse_pass_speed: float = 1.5e9  # the same for sparse rows
+    float32_speedup: float = 2.0  # how many times faster float32 is, dense
+    vector_speed: float = 1e9  # entries of vectors a second, in all that a pass does beside
+    pass_overhead: float = 4e-5  # seconds of a pass over hardly any data
+    cheap_seconds: float = 4e-4  # of a Cholesky factor that is computed at once
+    cheap_passes: float = 8.0  # passes that such a factor may cost instead
+    max_unknowns: int = 10_000  # beyond which there is no factor, for its memory
+    max_svd_seconds: float = 10.0  # beyond which there are no singular values
+    conjugate_gradient: ConjugateGradientTuning = ConjugateGradientTuning()
+    cholesky: CholeskyTuning = CholeskyTuning()
+
+
 class CostModel:
-    """Estimates, in seconds, of a pass there and back, a factor, and singular values."""
+    """Estimates, in seconds, of two products with X, a Cholesky factor, and singular values."""
 
     def __init__(self, problem, tuning):
         X, b, (n, p) = problem.objective.X, problem.l2_strength, problem.objective.X.shape
-        even = b.size > 0 and b.min() == b.max() > 0.0
-        self.by_rows = even and n < p
-        m, single = n if self.by_rows else p, tuning.single if X.dtype == np.float32 else 1.0
+        self.by_rows = n < p and b.size > 0 and b.min() == b.max() > 0.0
+        unknowns = n if self.by_rows else p
+        speedup = tuning.float32_speedup if X.dtype == np.float32 else 1.0
         if problem.sparse:
-            entries, speed = X.nnz, tuning.sparse_entries
+            entries, speed = X.nnz, tuning.sparse_pass_speed
             lines = np.bincount(X.indices, minlength=p) if self.by_rows else np.diff(X.indptr)
-            products = float(np.square(lines, dtype=float).sum()) / tuning.sparse_products
+            gram = float(np.square(lines, dtype=float).sum()) / tuning.sparse_speed
         else:
-            entries, speed = n * p, tuning.dense_entries * single
-            products = float(n) * p * m / (tuning.dense_products * single)
-        self.pass_seconds = 2.0 * entries / speed + 4.0 * (n + p) / tuning.numbers + tuning.call
-        self.factor = products + m**3 / (3.0 * tuning.dense_products) + m**2 / tuning.numbers
+            entries, speed = n * p, tuning.dense_pass_speed * speedup
+            gram = float(n) * p * unknowns / (tuning.dense_speed * speedup)
+        vectors = 4.0 * (n + p) / tuning.vector_speed
+        self.pass_seconds = 2.0 * entries / speed + vectors + tuning.pass_overhead
+        self.factor_seconds = np.inf
+        if unknowns <= tuning.max_unknowns:
+            flops = unknowns**3 / 3.0
+            scaling = unknowns**2 / tuning.vector_speed
+            self.factor_seconds = gram + flops / tuning.dense_speed + scaling
         few = min(n, p)
-        flops = 2.0 * n * p * few / tuning.dense_products
-        self.orthogonal = flops + p * few**2 / tuning.orthogonal_products
-        self.factor = np.inf if m > tuning.largest else self.factor
-        if max(few, self.orthogonal / tuning.longest * tuning.largest) > tuning.largest:
-            self.orthogonal = np.inf
+        triangle = 2.0 * n * p * few / tuning.dense_speed
+        self.svd_seconds = triangle + p * few**2 / tuning.svd_speed
+        if few > tuning.max_unknowns or self.svd_seconds > tuning.max_svd_seconds:
+            self.svd_seconds = np.inf
 
 
-def smooth(problem, record, epochs, tuning):
-    """Go to the minimum from the answer so far.
+def solve_smooth(solver, tuning):
+    """Go to the minimum from the iterate of the solver.
 
-    Conjugate gradients give way to the next of the direct ways where a forecast says that it is
-    cheaper; a Cholesky factor that is cheap, or worth few passes, comes first.
+    A Cholesky factor that is cheap comes first. Else conjugate gradients give way to the faster of
+    the factors where a forecast says that it is cheaper.
+
+    Parameters
+    ----------
+    solver : AutoSolver
+    tuning : Tuning
     """
-    prices = CostModel(problem, tuning)
-    direct = [(prices.factor, refine), (prices.orthogonal, orthogonal)]
-    if prices.factor <= max(tuning.cheap, tuning.worth * prices.pass_seconds):
-        direct.pop(0)
-        refine(problem, record, epochs, prices.by_rows, tuning)
-    if not record.done(epochs):
-        cg_with_restarts(
-            problem, record, epochs, prices, min(price for price, _ in direct), tuning
+    costs, cholesky_first = CostModel(solver.problem, tuning), False
+    if costs.factor_seconds <= max(tuning.cheap_seconds, tuning.cheap_passes * costs.pass_seconds):
+        cholesky_first = True
+        cholesky_with_refinement(solver, costs.by_rows, tuning.cholesky)
+    if solver.running:
+        other = (
+            costs.svd_seconds if cholesky_first else min(costs.factor_seconds, costs.svd_seconds)
         )
-    for price, solve in direct:
-        if not record.done(epochs) and np.isfinite(price):
-            solve(problem, record, epochs, prices.by_rows, tuning)
+        cg_tuning = tuning.conjugate_gradient
+        cg_with_restarts(solver, costs.by_rows, costs.pass_seconds, other, cg_tuning)
+    if solver.running and not cholesky_first and np.isfinite(costs.factor_seconds):
+        cholesky_with_refinement(solver, costs.by_rows, tuning.cholesky)
+    if solver.running and np.isfinite(costs.svd_seconds):
+        svd_with_refinement(solver)

@@ -1,0 +1,185 @@
+"""The columns of a working set: copies of them, their Gram matrix, and descent on either."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skgd.kernels.compiling import compiled_code
+from skgd.solvers.coordinate_descent import Tuning as CoordinateDescentTuning
+from skgd.solvers.coordinate_descent import coordinate_descent
+from skgd.solvers.gram import DenseGram, SparseGram
+from skgd.solvers.sweeps import column_sweep
+
+
+class Tuning(NamedTuple):
+    """When sparse columns have a Gram matrix, and what coordinate descent goes by.
+
+    Speeds are of one thread of a server of 2021 (AMD EPYC, 2.6 GHz), by
+    ``doc/benchmarks/choice.py``; ``doc/benchmarks/tuning.py`` varies the others.
+    """
+
+    max_gram_columns: int = 1000  # sparse columns, beyond which sweeps go over the rows' residuals
+    gram_speed: float = 2e8  # multiply-adds a second between entries of sparse rows
+    sweep_speed: float = 3e8  # entries a second of a sweep over sparse columns
+    gram_sweeps: float = 20.0  # sweeps over sparse columns that their Gram matrix is worth
+    sweeps: int = 50  # over sparse columns, between two looks at whether they end
+    patience: int = 20  # times that many sweeps, where a Gram matrix is too large
+    dense_share: float = 0.2  # of a sparse Gram matrix that is filled, from which it is dense
+    coordinate_descent: CoordinateDescentTuning = CoordinateDescentTuning()
+
+    def gram_is_cheap(self, counts):
+        """Whether the Gram matrix of columns with these entries a row is worth its time."""
+        seconds = np.square(counts, dtype=float).sum() / self.gram_speed
+        return bool(seconds <= self.gram_sweeps * counts.sum() / self.sweep_speed)
+
+
+class DenseColumns:
+    """Copies of dense columns, less their centre, one a row, and their Gram matrix.
+
+    Attributes
+    ----------
+    index : ndarray of shape (m,), int
+        The columns.
+    gram : DenseGram or None
+    """
+
+    def __init__(self, problem, tuning):
+        self.problem, self.tuning = problem, tuning
+        self.index, self.gram = np.empty(0, dtype=np.intp), None
+        self._rows, self._buffer = None, np.empty((0, 0))
+
+    def add(self, new, w):
+        """Add columns; where there is no room, those whose weight in w is zero are dropped."""
+        self._make_room(w, new.size)
+        objective, m, k = self.problem.objective, self.index.size, new.size
+        rows = np.empty((k, objective.n))
+        rows[:] = objective.X[:, new].T
+        if objective.centre is not None:
+            rows -= objective.centre[new, None]
+        weight = objective.weight
+        weighted = rows if weight.min() == weight.max() else rows * weight
+        self._rows = _appended(self._rows, rows, m)
+        if m + k > len(self._buffer):
+            buffer = np.empty((2 * (m + k), 2 * (m + k)))
+            buffer[:m, :m] = self._buffer[:m, :m]
+            self._buffer = buffer
+        G = self._buffer[: m + k, : m + k]
+        np.matmul(weighted, self._rows[: m + k].T, out=G[m:])
+        G[m:] /= objective.n
+        G[:m, m:] = G[m:, :m].T
+        self.gram, self.index = DenseGram(G), np.concatenate([self.index, new])
+
+    def _make_room(self, w, k):
+        """Drop the columns at zero where that makes room for k more."""
+        m, kept = self.index.size, np.flatnonzero(w[self.index])
+        if m + k <= len(self._buffer) or kept.size + k > m:
+            return
+        for i, j in enumerate(kept):  # in place: new pages cost more than a thousand short copies
+            self._buffer[i, : kept.size] = self._buffer[j, kept]
+            self._rows[i] = self._rows[j]
+        self.index = self.index[kept]
+
+    def matvec(self, v):
+        """Return the predictions of these columns."""
+        kept = np.flatnonzero(v)
+        if kept.size < 0.5 * v.size:
+            return v[kept] @ self._rows[kept]
+        return v @ self._rows[: v.size]
+
+    def minimize(self, v, slopes, residual, tol):
+        """Minimise over the weights of these columns, from v, in place."""
+        separable = self.problem.separable.take(self.index)
+        q = slopes[self.index] + self.gram.product(v)
+        coordinate_descent(self.gram, q, v, separable, tol, self.tuning.coordinate_descent)
+
+
+class SparseColumns:
+    """Copies of sparse columns and, while that is cheap, their Gram matrix.
+
+    Attributes
+    ----------
+    index : ndarray of shape (m,), int
+        The columns.
+    gram : DenseGram, SparseGram or None
+        None where sweeps go over the residuals of the rows.
+    """
+
+    def __init__(self, problem, tuning):
+        self.problem, self.tuning = problem, tuning
+        self.index, self.gram = np.empty(0, dtype=np.intp), None
+        self._csc = problem.objective.X.tocsc()
+
+    @property
+    def _are_few(self):
+        return self.index.size <= self.tuning.max_gram_columns
+
+    def add(self, new, w):
+        """Add columns; none is dropped, whatever its weight in w."""
+        objective, self.index = self.problem.objective, np.concatenate([self.index, new])
+        self._columns = columns = self._csc[:, self.index].astype(float)
+        n_stored, centre = np.diff(columns.indptr), np.zeros(self.index.size)
+        if objective.centre is not None:
+            centre = objective.centre[self.index]
+        shift = np.where(n_stored == objective.n, centre, 0.0)
+        columns.data -= np.repeat(shift, n_stored)
+        self._centre = centre - shift  # of columns with zeros, which are stored uncentred
+        self._weighted = columns.data * objective.weight[columns.indices] / objective.n
+        self.gram, counts = None, np.bincount(columns.indices, minlength=objective.n)
+        if self._are_few and self.tuning.gram_is_cheap(counts):
+            self.gram = self._gram()
+
+    def _gram(self):
+        """Return the Gram matrix of these columns."""
+        columns, centre = self._columns, self._centre
+        weighted = sparse.csc_matrix(
+            (self._weighted, columns.indices, columns.indptr), columns.shape
+        )
+        G = (columns.T @ weighted).tocsr()
+        if G.nnz > self.tuning.dense_share * centre.size**2:
+            return DenseGram(G.toarray() - np.outer(centre, centre))
+        return SparseGram(G, centre)
+
+    def matvec(self, v):
+        """Return the predictions of these columns."""
+        return self._columns @ v - self._centre @ v
+
+    def minimize(self, v, slopes, residual, tol):
+        """Minimise over the weights of these columns, from v, in place.
+
+        Where that takes more sweeps than the Gram matrix is worth, it is computed.
+        """
+        separable, start = self.problem.separable.take(self.index), v.copy()
+        if self.gram is None:
+            if self._sweep(v, residual, separable, tol) or not self._are_few:
+                return
+            self.gram = self._gram()
+        q = slopes[self.index] + self.gram.product(start)
+        coordinate_descent(self.gram, q, v, separable, tol, self.tuning.coordinate_descent)
+
+    def _sweep(self, v, residual, separable, tol):
+        """Sweep over the columns with the residuals of the rows; return whether that ends."""
+        columns, objective, tuning = self._columns, self.problem.objective, self.tuning
+        u = objective.weight * residual / objective.n
+        known = (
+            *(columns.data, columns.indices.view(np.uint32), columns.indptr.astype(np.int64)),
+            *(self._weighted, self._centre, self.problem.column_squares[self.index]),
+        )
+        with compiled_code():
+            for _ in range(1 if self._are_few else tuning.patience):
+                if column_sweep()(*known, u, v, *separable, tol, tuning.sweeps) < tuning.sweeps:
+                    return True
+        return False
+
+
+def _appended(rows, new, m):
+    """Return rows, with room to spare, after the first m of which new ones follow."""
+    k, n = new.shape
+    if rows is None:
+        return new
+    if m + k > len(rows):
+        buffer = np.empty((2 * (m + k), n))
+        buffer[:m] = rows[:m]
+        rows = buffer
+    rows[m : m + k] = new
+    return rows
