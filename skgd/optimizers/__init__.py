@@ -1,16 +1,7 @@
 """Optimizers: rules that turn a gradient into a step."""
 
-from skgd.optimizers.adaptive import (
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    AdamW,
-    AMSGrad,
-    Lion,
-    NAdam,
-    Normalized,
-    RMSProp,
-)
+from skgd.optimizers.adam import Adam, AdamW, AMSGrad, Lion, NAdam
+from skgd.optimizers.adaptive import AdaDelta, AdaGrad, Normalized, RMSProp
 from skgd.optimizers.classical import GD, Momentum, Nesterov
 from skgd.optimizers.contract import Optimizer
 from skgd.optimizers.variance_reduced import SAGA, SVRG
