@@ -10,7 +10,7 @@ from collections import namedtuple
 from numbers import Integral, Real
 from operator import attrgetter
 from types import UnionType
-from typing import Any, ClassVar, Self, dataclass_transform, get_args, get_origin
+from typing import Any, ClassVar, Self, Union, dataclass_transform, get_args, get_origin
 
 NoFields = namedtuple("NoFields", ())
 
@@ -60,7 +60,9 @@ class Part:
 
     def __init_subclass__(cls) -> None:
         annotated = inspect.get_annotations(cls, eval_str=True)
-        declared = {f: kind for f, kind in annotated.items() if get_origin(kind) is not ClassVar}
+        declared = {
+            f: kind for f, kind in annotated.items() if ClassVar not in (kind, get_origin(kind))
+        }
         if not declared:
             return
         cls._types = cls._types | declared
@@ -178,7 +180,7 @@ def _letter(value):
 
 def _kind(declared):
     """Return the one kind of value that a field has, beside None and the names of parts."""
-    if not isinstance(declared, UnionType):
+    if get_origin(declared) not in (Union, UnionType):
         return declared
     kinds = [kind for kind in get_args(declared) if kind is not type(None)]
     parts = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)]

@@ -1,6 +1,7 @@
 """Parts are values: named, immutable, compared with their class."""
 
 import pickle
+from typing import ClassVar
 
 import pytest
 from sklearn.base import clone
@@ -73,6 +74,34 @@ def test_fields_and_defaults_are_inherited():
     assert repr(Slower()) == "Slower(beta=0.9, averaged=False, delay=2.0)"
     assert issubclass(Slower, Optimizer)
     assert Slower(delay=3).delay == 3.0
+
+
+def test_a_field_may_be_none_only_where_that_is_its_default():
+    assert Nesterov(None) == Nesterov()
+    with pytest.raises(TypeError, match="'beta' parameter of Momentum must be a number"):
+        Momentum(None)
+
+
+def test_a_field_that_holds_a_part_takes_its_name():
+    assert WarmUp(then="exponential").then == Exponential()
+    with pytest.raises(ValueError, match="'then' parameter of WarmUp must be one of"):
+        WarmUp(then="exponent")
+
+
+def test_what_is_declared_of_the_class_is_no_field():
+    class Declaring(Part):
+        size: float = 1.0
+        kind: ClassVar[str] = "declaring"
+
+    assert Declaring().get_params() == {"size": 1.0}
+    assert Declaring.kind == "declaring"
+
+
+def test_a_field_without_default_stands_before_those_with_one():
+    with pytest.raises(ValueError, match="default"):
+
+        class Asking(Momentum):
+            size: float
 
 
 def test_a_field_without_default_is_asked_for():
