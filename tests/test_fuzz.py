@@ -14,7 +14,7 @@ from fuzz import GROUPS
 from scipy import sparse
 
 from skgd import GDRegressor
-from skgd.estimators.validation import canonical, sound
+from skgd.estimators.validation import canonical, checked_matrix
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 
@@ -35,15 +35,15 @@ def test_sound_rows_keep_their_arrays():
     X = sparse.random(50, 20, 0.2, format="csr", random_state=0)
     for kind in (np.int32, np.int64):
         X.indices, X.indptr = X.indices.astype(kind), X.indptr.astype(kind)
-        assert sound(X) is X
-        assert canonical(sound(X)).indices is X.indices
-        assert canonical(sound(X)).data is X.data
+        assert checked_matrix(X) is X
+        assert canonical(checked_matrix(X)).indices is X.indices
+        assert canonical(checked_matrix(X)).data is X.data
 
 
 def test_short_indices_beside_long_pointers_are_kept():
     X = sparse.random(50, 20, 0.2, format="csr", random_state=0)
     X.indptr = X.indptr.astype(np.int64)
-    found = sound(X)
+    found = checked_matrix(X)
     assert found.indices is X.indices
     assert found.indptr.dtype == np.int32
 

@@ -6,10 +6,13 @@ import warnings
 import numpy as np
 import pytest
 from conftest import make_regression
+from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -69,6 +72,14 @@ def fit_with_a_transformed_target(model, X, y):
     TransformedTargetRegressor(model).fit(X, y)  # here
 
 
+def fit_in_threads_of_joblib(model, X, y):
+    Parallel(n_jobs=2, prefer="threads")(delayed(fit)(clone(model), X, y) for _ in range(2))
+
+
+def fit_each_target(model, X, y):
+    MultiOutputRegressor(model).fit(X, np.column_stack([y, -y]))  # here
+
+
 EVERYWHERE = [
     fit,
     fit_in_a_pipeline,
@@ -77,6 +88,8 @@ EVERYWHERE = [
     fit_in_cross_validation,
     fit_in_a_bag,
     fit_with_a_transformed_target,
+    fit_in_threads_of_joblib,
+    fit_each_target,
 ]
 UNFINISHED = [(linear, SHORT), (linear, {**SHORT, "batch_size": 7}), (wave, FLAT)]
 

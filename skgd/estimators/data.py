@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from skgd.estimators._sklearn import check_sample_weight, take_rows
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.seeds import new_seed
-from skgd.estimators.validation import canonical, refuse_masked, sound
+from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
 
 DTYPES = [np.float64, np.float32]
 
@@ -99,7 +99,7 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
     with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
         X, y = validate_data(
             estimator,
-            sound(X),
+            checked_matrix(X),
             y,
             reset=reset,
             accept_sparse="csr",
@@ -124,7 +124,7 @@ def prediction_rows(estimator, X):
     """Return the rows that a fitted estimator predicts for, in a form that is read in place."""
     with np.errstate(over="ignore", invalid="ignore"):
         return validate_data(
-            estimator, sound(X), accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False
+            estimator, checked_matrix(X), accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False
         )
 
 

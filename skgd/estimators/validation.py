@@ -1,4 +1,4 @@
-"""The door for arrays: what users pass is checked here before compiled code reads it.
+"""Validation of arrays: what users pass is checked here before compiled code reads it.
 
 Compiled code reads memory without asking where an array ends, and so does scipy where it
 converts one sparse format to another.
@@ -127,7 +127,7 @@ def refuse_masked(value, name):
         raise ValueError(f"{name} has masked entries. Fill them, or drop their rows.")
 
 
-def sound(X, name="X"):
+def checked_matrix(X, name="X"):
     """Return a matrix that scipy and compiled code can read without leaving it.
 
     Sparse matrices in compressed formats keep their arrays; of those whose indices are not
@@ -156,11 +156,11 @@ def sound(X, name="X"):
         _check_coordinates(X, name)
         return X
     X = X if X.format in COMPRESSED else X.tocsr()
-    return _sound_compressed(X, name)
+    return _checked_compressed(X, name)
 
 
 def canonical(X):
-    """Return a sound CSR matrix whose rows are sorted and without duplicates."""
+    """Return a checked CSR matrix whose rows are sorted and without duplicates."""
     if not sparse.issparse(X):
         return X
     X = _with(X, X.data, X.indices, X.indptr)  # what it says of itself may be out of date
@@ -179,7 +179,7 @@ def _check_coordinates(X, name):
         _check_range(index, length, name)
 
 
-def _sound_compressed(X, name):
+def _checked_compressed(X, name):
     """Return a matrix of rows, columns or blocks whose indices have been checked."""
     data, indices, indptr = (np.asarray(a) for a in (X.data, X.indices, X.indptr))
     if {indices.dtype.kind, indptr.dtype.kind} - {"i", "u"}:
