@@ -10,12 +10,9 @@ from sklearn.base import clone
 from skgd.displays.arguments import checked, positive
 from skgd.displays.inspection import descent_in, seen_by_descent, written
 from skgd.displays.legends import legend_below
-from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks
-from skgd.displays.sweeps import fitted, searched, sweep
+from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks, value_norm
+from skgd.displays.sweeps import automatic_rate, cell_edges, searched, sweep
 from skgd.estimators.validation import MatrixLike
-
-FAR = 690.0  # largest logarithm of a number that can be drawn
-WIDEST = 2.0  # range of coloured scores, in distances from the best to the median
 
 
 class LearningRateDisplay:
@@ -139,7 +136,7 @@ class LearningRateDisplay:
             raise ValueError("parameter and candidates go together.")
         model, data = descent_in(estimator), (seen_by_descent(estimator, X), y, sample_weight)
         if learning_rates is None:
-            learning_rates = _automatic_rate(model, data) * np.geomspace(1e-3, 10.0, 13)
+            learning_rates = automatic_rate(model, data) * np.geomspace(1e-3, 10.0, 13)
         rates = np.unique(positive(learning_rates, "learning_rates"))
         changes = [{}] if parameter is None else [{parameter: value} for value in candidates]
         ends = [sweep(clone(model).set_params(**c), rates, data, above_minimum) for c in changes]
@@ -225,7 +222,7 @@ class LearningRateDisplay:
             This display.
         """
         ax = canvas(ax)
-        ends = _edges(self.learning_rates)[[0, -1]]
+        ends = cell_edges(self.learning_rates)[[0, -1]]
         ax.set(xscale="log", xlim=ends, xlabel="learning rate (per update)")
         round_ticks(ax.xaxis, *ends)
         self.line_ = self.mesh_ = self.hatches_ = self.best_ = self.colorbar_ = None
@@ -242,12 +239,12 @@ class LearningRateDisplay:
         sound = np.where(self.diverged, np.nan, self.values)
         look = {"linewidth": 2.0, "marker": "o", "markersize": 5, "color": LINES[0]}
         (self.line_,) = ax.plot(self.learning_rates, sound, **merged(look, options))
-        norm = self._norm(sound)
+        norm = value_norm(sound, self.show == "score")
         if norm.__class__.__name__ == "LogNorm":
             ax.set_yscale("log")
         elif self.show == "score" and (sound < norm.vmin).any():
             ax.set_ylim(norm.vmin, norm.vmax + 0.05 * (norm.vmax - norm.vmin))
-        edges = _edges(self.learning_rates)
+        edges = cell_edges(self.learning_rates)
         spans = [edges[[k, k + 1]] for k in np.flatnonzero(self.diverged)]
         for low, high in spans:
             self.hatches_ = ax.axvspan(low, high, **_hatched(), label="diverged")
@@ -260,8 +257,8 @@ class LearningRateDisplay:
         from matplotlib.patches import Patch, Rectangle
 
         sound = np.where(self.diverged, np.nan, self.values)
-        edges, m = _edges(self.learning_rates), len(sound)
-        norm = self._norm(sound)
+        edges, m = cell_edges(self.learning_rates), len(sound)
+        norm = value_norm(sound, self.show == "score")
         look = {"cmap": COLOUR_MAP, "norm": norm, **options}
         self.mesh_ = ax.pcolormesh(edges, np.arange(m + 1) - 0.5, sound, **look)
         extend = "min" if self.show == "score" and (sound < norm.vmin).any() else "neither"
@@ -291,41 +288,7 @@ class LearningRateDisplay:
         over = f" (best {', '.join(self.best_over)})" if self.best_over else ""
         return f"{start}{' above its minimum' * self.above_minimum}{over}"
 
-    def _norm(self, sound):
-        """Return the colour scale of the values; for positive objectives it is logarithmic."""
-        from matplotlib.colors import LogNorm, Normalize
-
-        known = sound[np.isfinite(sound)]
-        if not known.size:
-            return Normalize(0.0, 1.0)
-        if self.show == "score":
-            lowest = known.max() - WIDEST * (known.max() - np.median(known))
-            return Normalize(max(known.min(), lowest), known.max())
-        if (known > 0.0).all():
-            return LogNorm(known.min(), known.max())
-        return Normalize(known.min(), known.max())
-
 
 def _hatched():
     """Return the hatched patch of diverged descents."""
     return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}
-
-
-def _automatic_rate(model, data):
-    """Return the automatic rate of a descent under the conditions of the sweep.
-
-    Such a descent takes steps with every optimizer, and is centred only if ``center=True``.
-    """
-    changes = {"learning_rate": "auto", "max_iter": 1, "tol": None}
-    if model.get_params(deep=False).get("center") == "auto":
-        changes["center"] = False
-    return fitted(clone(model).set_params(**changes), *data).learning_rate_
-
-
-def _edges(rates):
-    """Return the borders of cells around ascending rates, midway on a logarithmic axis."""
-    centres = np.log(rates)
-    middle = 0.5 * (centres[1:] + centres[:-1])
-    first, last = np.diff(centres)[[0, -1]] if len(centres) > 1 else (1.0, 1.0)
-    ends = centres[0] - 0.5 * first, centres[-1] + 0.5 * last
-    return np.exp(np.clip(np.concatenate([ends[:1], middle, ends[1:]]), -FAR, FAR))

@@ -12,6 +12,7 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", ":", "-.")  # the dashes change when the colours repeat
 COLOUR_MAP = "viridis"
 GREY = "0.55"
+WIDEST = 2.0  # range of coloured scores, in distances from the best to the median
 
 
 def pyplot():
@@ -91,6 +92,21 @@ def round_ticks(axis, low, high):
     axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     axis.set_minor_locator(LogLocator(subs=range(2, 10)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def value_norm(values, are_scores):
+    """Return the colour scale of some values; for positive objectives it is logarithmic."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return Normalize(0.0, 1.0)
+    if are_scores:
+        lowest = known.max() - WIDEST * (known.max() - np.median(known))
+        return Normalize(max(known.min(), lowest), known.max())
+    if (known > 0.0).all():
+        return LogNorm(known.min(), known.max())
+    return Normalize(known.min(), known.max())
 
 
 def ramp(n):

@@ -1,21 +1,18 @@
 """The objective over two directions, with the paths of descents."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import checked
-from skgd.displays.legends import DASHES, legend_below, nested, ranks
+from skgd.displays.ground import arrange_axes, draw_contours, draw_scale, draw_surface, until_edge
+from skgd.displays.legends import legend_below
+from skgd.displays.paths import draw_paths, mark_handles
 from skgd.displays.plane import compute_surface
-from skgd.displays.style import COLOUR_MAP, GREY, canvas, halo, ink, line_look, merged, one_of
+from skgd.displays.style import GREY, canvas, ink, one_of
 from skgd.estimators.validation import MatrixLike, numbers
-
-END_LOOKS = {
-    "end": {"marker": "*", "markersize": 15},
-    "end, not converged": {"marker": "*", "markersize": 15, "markerfacecolor": "white"},
-    "diverged": {"marker": "X", "markersize": 10},
-}
 
 
 class LossSurfaceDisplay:
@@ -219,16 +216,19 @@ class LossSurfaceDisplay:
         low, high = np.nanmin(self.values), np.nanmax(self.values)
         if not given:
             levels = low + (high - low) * np.linspace(0.0, 1.0, levels) ** 2
-        self._ground(ax, deep, levels, {"extend": "max" if given else "neither"}, contour_kwargs)
+        place = (
+            draw_surface if deep else partial(draw_contours, extend="max" if given else "neither")
+        )
+        self.contour_ = place(ax, self.x, self.y, self.values, levels, contour_kwargs or {})
         self.colorbar_ = None
         if not deep if colorbar == "auto" else colorbar:
-            self.colorbar_ = self._scale(ax, levels)
-        self._tracks(ax, deep, line_kwargs)
+            self.colorbar_ = draw_scale(self.contour_, ax, levels)
+        self._draw_paths(ax, deep, line_kwargs)
         self._minima(ax, deep)
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         ax.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
         if deep:
-            _furnish(ax)
+            arrange_axes(ax)
         if one_of("legend", legend, (True, False, "marks")):
             legend_below(ax, self.handles(legend == "marks"), **({"drop": 26.0} if deep else {}))
         self.ax_, self.figure_ = ax, ax.figure
@@ -254,59 +254,13 @@ class LossSurfaceDisplay:
         points = numbers(points, "points", {(len(points), 2): "a place in the plane in each row"})
         return between(points[:, ::-1])
 
-    def _ground(self, ax, deep, levels, ends, options):
-        """Draw the surface."""
-        from matplotlib.colors import PowerNorm
-
-        look, options = {"norm": PowerNorm(0.5, levels[0], levels[-1])}, options or {}
-        if "colors" not in options:
-            look["cmap"] = COLOUR_MAP
-        if deep:
-            ax.computed_zorder = False  # draw paths on top of the surface
-            look |= {"antialiased": False, "rcount": 61, "ccount": 61}
-            grid = np.meshgrid(self.x, self.y)
-            self.contour_ = ax.plot_surface(*grid, self.values, **{**look, **options})
-        else:
-            look |= {"levels": levels, "alpha": 0.65, **ends}
-            self.contour_ = ax.contourf(self.x, self.y, self.values, **{**look, **options})
-
-    def _scale(self, ax, levels):
-        """Draw the colour bar, with as many digits as the levels need."""
-        shown = np.asarray(levels)[::3]
-        digits = int(2 - np.floor(np.log10(np.ptp(levels) or 1.0)))
-        bar = ax.figure.colorbar(self.contour_, ax=ax, label="objective")
-        bar.set_ticks(
-            shown, labels=[f"{round(float(level), digits) + 0.0:.6g}" for level in shown]
-        )
-        return bar
-
-    def _tracks(self, ax, deep, line_kwargs):
+    def _draw_paths(self, ax, deep, options):
         """Draw the paths, their starts and ends."""
-        self.lines_, self.starts_, self.ends_ = [], [], []
         box = np.array([self.x[[0, -1]], self.y[[0, -1]]])
-        paths = [self._inside(path) for path in self.paths.values()]
-        if not paths:
-            return
-        places = ranks(paths, box)
-        starts, ends = (nested([path[i] for path in paths], box) for i in (0, -1))
-        for k, (name, path) in enumerate(zip(self.paths, paths)):
-            track = (*path.T, self.heights(path)) if deep else path.T
-            look = {"linewidth": 2.0, "label": name, "zorder": 4, **line_look(k)}
-            if places[k]:
-                look["linestyle"] = DASHES[places[k] % len(DASHES)]
-            else:  # so that the dashes of a line do not hide the line below
-                look["path_effects"] = halo(4.0)
-            (line,) = ax.plot(*track, **merged(look, line_kwargs))
-            mark = {"linestyle": "none", "color": line.get_color(), "zorder": 5}
-            mark |= {"markeredgecolor": ink(), "markeredgewidth": 0.7, "clip_on": deep}
-            start, end = ([side[[i]] for side in track] for i in (0, -1))
-            self.lines_.append(line)
-            self.starts_ += ax.plot(*start, marker="o", markersize=9 * starts[k], **mark)
-            kind = dict(END_LOOKS[self._outcome(name)])
-            kind["markersize"] *= ends[k]
-            if "markerfacecolor" in kind:  # hollow, in the colour of the path
-                kind |= {"markeredgecolor": line.get_color(), "markeredgewidth": 1.5}
-            self.ends_ += ax.plot(*end, **{**mark, **kind})
+        paths = {name: until_edge(path, box) for name, path in self.paths.items()}
+        ends = [self._outcome(name) for name in paths]
+        heights = self.heights if deep else None
+        self.lines_, self.starts_, self.ends_ = draw_paths(ax, paths, ends, box, heights, options)
 
     def _outcome(self, name):
         """Return the end of a path in the words of the legend."""
@@ -327,24 +281,11 @@ class LossSurfaceDisplay:
         list of matplotlib Artist
             With labels, for `matplotlib.axes.Axes.legend`.
         """
-        from matplotlib.lines import Line2D
-
         several = len(self.lines_) > 1
-        colour = GREY if several else (self.lines_[0].get_color() if self.lines_ else GREY)
-        marks = {"color": colour, "markeredgecolor": ink(), "linestyle": "none"}
-        kinds = dict.fromkeys(self._outcome(name) for name in self.paths)
-        looks = [("start", {"marker": "o", "markersize": 7})] if self.lines_ else []
-        looks += [(kind, {**END_LOOKS[kind], "markersize": 9}) for kind in kinds]
-        found = [Line2D([], [], label=label, **{**marks, **look}) for label, look in looks]
+        colour = self.lines_[0].get_color() if len(self.lines_) == 1 else GREY
+        found = mark_handles(dict.fromkeys(map(self._outcome, self.paths)), colour)
         lows = [] if self.minima_ is None else [self.minima_]
         return [*(self.lines_ if several and not marks_only else []), *found, *lows]
-
-    def _inside(self, path):
-        """Return a path up to the point where it leaves the bounds, if it does."""
-        ends = np.array([self.x[[0, -1]], self.y[[0, -1]]]).T
-        with np.errstate(invalid="ignore"):
-            inside = ((path >= ends[0]) & (path <= ends[1])).all(axis=1)
-        return path if inside.all() or not inside[0] else path[: np.argmin(inside)]
 
     def _minima(self, ax, deep):
         """Draw the minima."""
@@ -354,17 +295,3 @@ class LossSurfaceDisplay:
             look = {"marker": "+", "markersize": 17, "markeredgewidth": 1.5, "linestyle": "none"}
             look |= {"color": ink(), "zorder": 3, "label": "minimum"}
             (self.minima_,) = ax.plot(*sides, **look)
-
-
-def _furnish(ax):
-    """Set up three-dimensional axes: pale walls, and space for the labels."""
-    from matplotlib.ticker import MaxNLocator
-
-    ax.set_zlabel("objective", labelpad=8)
-    ax.view_init(elev=40, azim=-60)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_major_locator(MaxNLocator(4))
-        axis.set_pane_color((0.5, 0.5, 0.5, 0.1))
-    ax.xaxis.labelpad = ax.yaxis.labelpad = 8
-    ax.grid(False)
-    ax.set_box_aspect(None, zoom=1.0)

@@ -8,6 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd.displays.inspection import FAILED, optimum, single_objective
 
+FAR = 690.0  # largest logarithm of a number that can be drawn
+
 
 def fitted(model, X, y, sample_weight):
     """Fit the model, which may diverge, and return it."""
@@ -107,3 +109,23 @@ def _place(values, value):
     """Return the index of a value in a list, compared as text; None if it is missing."""
     written = [repr(v) for v in values]
     return written.index(repr(value)) if repr(value) in written else None
+
+
+def automatic_rate(model, data):
+    """Return the automatic rate of a descent under the conditions of the sweep.
+
+    Such a descent takes steps with every optimizer, and is centred only if ``center=True``.
+    """
+    changes = {"learning_rate": "auto", "max_iter": 1, "tol": None}
+    if model.get_params(deep=False).get("center") == "auto":
+        changes["center"] = False
+    return fitted(clone(model).set_params(**changes), *data).learning_rate_
+
+
+def cell_edges(rates):
+    """Return the borders of cells around ascending rates, midway on a logarithmic axis."""
+    centres = np.log(rates)
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    first, last = np.diff(centres)[[0, -1]] if len(centres) > 1 else (1.0, 1.0)
+    ends = centres[0] - 0.5 * first, centres[-1] + 0.5 * last
+    return np.exp(np.clip(np.concatenate([ends[:1], middle, ends[1:]]), -FAR, FAR))
