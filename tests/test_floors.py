@@ -29,7 +29,10 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.objective": {"numpy", "scipy", "skgd.kernels"},
     "skgd.multistart": {"numpy", "scipy", "skgd.kernels", "skgd.table"},
     "skgd.descent": {"numpy", "pandas", "skgd.kernels", "skgd.objective"},
-    "skgd.solvers": {"numpy", "scipy", "skgd.kernels", "skgd.objective", "skgd.descent"},
+    "skgd.solvers": {
+        *("numpy", "scipy", "skgd.kernels", "skgd.objective"),
+        *("skgd.descent.minimizer", "skgd.descent.record", "skgd.descent.outcome"),
+    },
     "skgd.estimators": {
         *("numpy", "scipy", "sklearn", "joblib", *PARTS, "skgd.part"),
         *("skgd.kernels", "skgd.objective", "skgd.multistart", "skgd.descent", "skgd.solvers"),

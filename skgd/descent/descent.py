@@ -131,11 +131,11 @@ class Descent(Minimizer):
         return self.outcome
 
     def drop_data(self):
-        """Let go of the data, so that what remains is small and can be stored."""
+        """Drop the data, so that what remains is small and can be stored."""
         self.objective = None
 
     def resume(self, objective, optimizer, schedule, options, *, stream=False):
-        """Take up new data, or the same, where the run was left.
+        """Continue the run on new data, or the same.
 
         Parameters
         ----------
@@ -145,9 +145,9 @@ class Descent(Minimizer):
         options : Options
             An automatic rate is kept, unless the new data need a lower one.
         stream : bool
-            Whether these are rows of a stream. Where they are not those of the last call, they
-            are one draw of many: a rate falls to what such batches bear, acceleration begins
-            anew, and a plateau is looked for on these rows alone.
+            Whether these are rows of a stream. If they differ from those of the last call, they
+            are one draw of many: the automatic rate falls to a stable one for such batches, the
+            acceleration begins anew, and only these rows decide on a plateau.
         """
         before, kept, n = self.record.last, (self.best, self.stale), self.n
         self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
@@ -174,7 +174,7 @@ class Descent(Minimizer):
             self._set_rate(new)
 
     def _carry_over(self, optimizer):
-        """Fit the arrays to the data at hand; where these call for another rule, begin it."""
+        """Adapt the state to the data, or begin it anew where these resolve to another rule."""
         rule, average = optimizer.in_unit(self.unit).resolved(self.full), self.setup.average
         if identity(rule) != self.names[1]:
             begun = new_state(self.objective, rule, self.state.iterate, self._size, average)
@@ -183,7 +183,7 @@ class Descent(Minimizer):
         self.state = carried_over(self.state, self.objective, rule, self._size)
 
     def _set_rate(self, stream):
-        """Take a rate that was given, or one that the data so far can bear."""
+        """Set the learning rate: the given one, or one that is stable on the data so far."""
         if self.options.learning_rate != "auto":
             self.learning_rate, self.basis = self.options.learning_rate, None
             return
@@ -195,7 +195,7 @@ class Descent(Minimizer):
         self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
     def _bind_data(self, objective):
-        """Find out what the batches are. A descent on smaller ones remains one."""
+        """Set the batch size for these rows. A descent on small batches remains one."""
         size = self.setup.batch_size
         self.objective, self.n = objective, objective.n
         self.batch = min(size or self.n, self.n)

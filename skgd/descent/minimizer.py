@@ -1,4 +1,4 @@
-"""The contract of what goes to a minimum: a descent step by step, a direct solver at once."""
+"""The contract of minimizers: descents, which take steps, and direct solvers."""
 
 import abc
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class UpdateRule(NamedTuple):
 
 
 class Minimizer(abc.ABC):
-    """A run that goes to the minimum of an objective, and records how.
+    """A run that minimises an objective, and its record.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Minimizer(abc.ABC):
     update_rule : UpdateRule or None
         None where no step is taken.
     certificate : Certificate or None
-        A lower bound of the minimum that the way there has shown, with its point; None for none.
+        The best lower bound of the minimum that the run has found, with its point, if any.
     resumable : bool
         Whether the run can be resumed by a later fit.
     """
@@ -82,13 +82,13 @@ class Minimizer(abc.ABC):
 
     @abc.abstractmethod
     def drop_data(self):
-        """Let go of the data, so that what remains is small and can be stored."""
+        """Drop the data, so that what remains is small and can be stored."""
 
     def stop(self, outcome):
-        """End a run that would go on, for this reason; a failure also counts after the end."""
+        """End the run for this reason, unless it has ended; a failure also counts afterwards."""
         if self.outcome is Outcome.RUNNING or outcome.failed:
             self.outcome = outcome
 
     def select(self, theta):
-        """Let these parameters be reported, whatever follows."""
+        """Report these parameters, whatever follows."""
         self.selected = theta.copy()

@@ -1,11 +1,11 @@
-"""What a descent is told beside its objective, rule and schedule."""
+"""The settings of a descent beside its objective, optimizer and schedule."""
 
 import math
 from typing import NamedTuple
 
 
 class Setup(NamedTuple):
-    """What stays as it is for a whole run, however often it is resumed."""
+    """Settings that are fixed for a whole run, however often it is resumed."""
 
     batch_size: int | None = None  # rows in an update; None for all
     sampling: str = "shuffle"  # or "replacement", or "cyclic"
@@ -15,7 +15,7 @@ class Setup(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What may change when a run is resumed.
+    """Settings that may change when a run is resumed.
 
     ``tol`` is, on the full batch, of the scaled residual; on smaller ones, it is the improvement
     of the objective, in units of the constant prediction's, that keeps a descent going. None for

@@ -1,4 +1,4 @@
-"""How a descent can end: named values that carry their sentence."""
+"""How a run can end: named values that carry their sentence."""
 
 from enum import Enum
 
@@ -6,14 +6,14 @@ from skgd.kernels import problem as state
 
 
 class Outcome(Enum):
-    """A code of the loop, and the sentence about it.
+    """The reason why a run has ended, with the code of the compiled loop and a sentence.
 
     Attributes
     ----------
     sentence : str
     """
 
-    RUNNING = (state.RUNNING, "The descent goes on.")
+    RUNNING = (state.RUNNING, "The run has not ended.")
     CONVERGED = (state.CONVERGED, "The scaled residual has fallen to tol.")
     PLATEAU = (state.PLATEAU, "The objective has stopped improving.")
     MAX_ITER = (state.MAX_ITER, "The descent has done max_iter epochs.")
@@ -29,10 +29,10 @@ class Outcome(Enum):
 
     @property
     def settled(self):
-        """Whether the descent ended because there was nothing left to do."""
+        """Whether the run has reached what it was asked for."""
         return self in (Outcome.CONVERGED, Outcome.PLATEAU, Outcome.OVERFITTING)
 
     @property
     def failed(self):
-        """Whether the end is of no use: the objective has grown, or is no number."""
+        """Whether the objective has grown, or is not a finite number."""
         return self in (Outcome.DIVERGED, Outcome.NONFINITE)

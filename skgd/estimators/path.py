@@ -24,19 +24,19 @@ MOST = 100_000  # alphas of a path
 
 
 class Path(NamedTuple):
-    """The minima for a sequence of alphas.
+    """The minima for a falling sequence of alphas.
 
     Attributes
     ----------
     alphas : ndarray of shape (n_alphas,)
-        Falling.
+        The largest first.
     coefs : ndarray of shape (n_features, n_alphas)
     intercepts : ndarray of shape (n_alphas,)
         Zeros without an intercept.
     gaps : ndarray of shape (n_alphas,)
-        How far each can be from its minimum, at most, in the unit of the objective.
+        Upper bounds of the distance to the minimum, in the unit of the objective.
     n_iters : ndarray of shape (n_alphas,)
-        How often the data were looked at for each.
+        Passes over the data for each.
     """
 
     alphas: np.ndarray
@@ -77,9 +77,9 @@ def path(
     tol: float = 1e-4,
     max_iter: int = 1000,
 ) -> Path:
-    """Return the minima over a falling sequence of alphas, each begun at the one before.
+    """Return the minima over a falling sequence of alphas, each started at the one before.
 
-    The columns that have once been of use, and their products, are kept from alpha to alpha.
+    The working set of columns, and its Gram matrix, are kept from alpha to alpha.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def path(
     {l1_ratio}
     alphas : array-like of shape (n_alphas,) or None, default=None
         In any order; None for ``n_alphas`` in equal ratios from the smallest that leaves no
-        weight down to ``eps`` times that; from 1 where no column has a product with y, as where
+        weight down to ``eps`` times that; from 1 where no column is correlated with y, as where
         y is constant.
     n_alphas : int, default=100
     eps : float, default=1e-3
@@ -99,7 +99,7 @@ def path(
     tol : float, default=1e-4
         Of the scaled residual, as in `GDRegressor`.
     max_iter : int, default=1000
-        Looks at the data for each alpha, at most.
+        Passes over the data for each alpha, at most.
 
     Returns
     -------
@@ -134,14 +134,8 @@ def path(
     X, y, weight, *_ = validated_rows(model, X, y, sample_weight)
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
-    columns = column_moments(X, weight, bool(fit_intercept))
-    centre, level = (columns.mean, weight @ y / len(y)) if fit_intercept else (None, 0.0)
-    kinds = {name: part_of(model, name) for name in ("loss", "penalty")} | {"model": Linear(False)}
-    null_objective, rest = fit_constant(kinds["loss"], y, weight, fit_intercept).unit, y - level
-    known = {**kinds, "centre": centre, "columns": columns, "null_objective": null_objective}
-    if fit_intercept and np.ptp(y[weight > 0.0]) == 0.0:  # of which the mean is a rounding off
-        level, rest = y[weight > 0.0][0], np.zeros(len(y))
-    solver = direct(Objective.of_rows(X, rest, weight, alpha=1.0, **known), tol, for_path=True)
+    objective, level = _centred_objective(model, X, y, weight)
+    solver = direct(objective, tol, for_path=True)
     alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     for k, alpha in enumerate(alphas):
@@ -152,12 +146,26 @@ def path(
         n_iters.append(solver.record.n_epochs)
         if not solver.outcome.settled:
             warn(
-                f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} looks at "
-                f"the data: the scaled residual is {solver.record.residual:.1e}, and tol is "
+                f"At alpha={alpha:.3g} the path has not converged in max_iter={max_iter} passes "
+                f"over the data: the scaled residual is {solver.record.residual:.1e}, and tol is "
                 f"{tol:.1e}."
             )
-    intercepts = level - (0.0 if centre is None else centre @ coefs) + np.zeros(len(alphas))
+    centre = np.zeros(X.shape[1]) if objective.centre is None else objective.centre
+    intercepts = level - centre @ coefs
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(n_iters))
+
+
+def _centred_objective(model, X, y, weight):
+    """Return the objective at alpha = 1, of rows and targets less their means, and that of y."""
+    columns, intercept = column_moments(X, weight, bool(model.fit_intercept)), model.fit_intercept
+    centre, level = (columns.mean, weight @ y / len(y)) if intercept else (None, 0.0)
+    loss, rest = part_of(model, "loss"), y - level
+    if intercept and np.ptp(y[weight > 0.0]) == 0.0:  # whose mean is off by rounding
+        level, rest = y[weight > 0.0][0], np.zeros(len(y))
+    known = {"centre": centre, "columns": columns}
+    known["null_objective"] = fit_constant(loss, y, weight, intercept).unit
+    parts = {"model": Linear(False), "loss": loss, "penalty": part_of(model, "penalty")}
+    return Objective.of_rows(X, rest, weight, alpha=1.0, **parts, **known), level
 
 
 def _given(alphas):
@@ -176,7 +184,7 @@ def _grid(problem, n_alphas, eps):
     if not strengths.any():
         raise ValueError("A penalty without an l1 part leaves no weight at no alpha: give alphas.")
     largest = float(np.abs(problem.q[strengths] / problem.l1_strength[strengths]).max())
-    if largest == 0.0:  # no column has a product with y: every weight is zero at every alpha
+    if largest == 0.0:  # no column is correlated with y: every weight is zero at every alpha
         largest = 1.0
     if largest * eps < np.finfo(float).tiny:
         raise ValueError(

@@ -207,12 +207,9 @@ def _size(slopes, positive):
 
 
 def _unexplained(objective, columns, w, residual, signs, tuning):
-    """Return what a Newton step over some columns leaves of a residual; None if that is dear."""
-    (a, b), move, constant = (
-        objective.resolved_strengths,
-        np.zeros(w.size),
-        objective.d > objective.p,
-    )
+    """Return what a Newton step over some columns leaves of a residual; None if too expensive."""
+    (a, b), move = objective.resolved_strengths, np.zeros(w.size)
+    constant = objective.d > objective.p
     if objective.n * columns.size**2 <= tuning.flops:
         centre = objective.column_means if constant else objective.centre
         R = triangle(objective.X, objective.weight, centre, residual, columns)

@@ -1,6 +1,6 @@
-"""Least squares by orthogonal factors: exact where the products of the columns are singular.
+"""Least squares by orthogonal factors: exact where the Gram matrix is singular.
 
-The rows, weighted and seen from a centre, are reduced block by block to the triangle R of their
+The rows, weighted and centred, are reduced block by block to the triangle R of their
 QR factorisation, which has the singular values of the whole; X is neither copied nor squared.
 
 References
@@ -49,17 +49,17 @@ def newton_step(R, w, strengths, signs, least_length=False):
     """Return z that minimises ``|R z - rhs|^2 / 2 + a signs z + b (w + z)^2 / 2``.
 
     The last column of R is its right-hand side. Singular values within rounding count as zero;
-    the answer is then one of many.
+    the solution is then one of many.
 
     Parameters
     ----------
     R : ndarray of shape (m, k + 1)
         A `triangle`, with the residual at ``w`` as its target.
     w, signs : ndarray of shape (k,)
-    costs : (ndarray of shape (k,), ndarray of shape (k,))
+    strengths : (ndarray of shape (k,), ndarray of shape (k,))
         a and b.
     least_length : bool
-        Whether, of many answers, ``w + z`` is the shortest; else columns are first brought to one
+        Whether, of many solutions, ``w + z`` is the shortest; else columns are first scaled to one
         length, which resolves those of very different units.
 
     Returns

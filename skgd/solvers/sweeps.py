@@ -1,6 +1,6 @@
-"""The compiled loops of the fast way to the minimum: sweeps over coordinates.
+"""The compiled loops of coordinate descent: sweeps over Gram matrices and over sparse columns.
 
-Nothing here allocates; what is rewritten is an argument.
+Nothing here allocates; the arrays that are rewritten are arguments.
 """
 
 from functools import cache
@@ -20,25 +20,24 @@ def column_sweep():
     return compile_cached(sweep_columns, (), "sweep")
 
 
-def sweep_dense(G, diagonal, w, h, a, b, floor, unit, tol, most):
-    """Minimise along one coordinate after the other, at most so many times.
+def sweep_dense(G, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps):
+    """Minimise along one coordinate after the other, and keep ``slopes = q - G w``.
 
-    ``h = q - G w`` is kept. Ends when no move in a sweep exceeds ``tol`` in the unit of the
-    scaled residual.
+    It ends when no move in a sweep exceeds ``tol`` in the unit of the scaled residual.
 
     Returns
     -------
     int
-        The sweeps done; fewer than ``most``, or all.
+        The sweeps before that one; ``n_sweeps`` if there is none.
     """
     m = w.size
-    for s in range(most):
+    for s in range(n_sweeps):
         worst = 0.0
         for j in range(m):
             curvature = diagonal[j] + b[j]
             if curvature <= 0.0:
                 continue
-            z = h[j] + diagonal[j] * w[j]
+            z = slopes[j] + diagonal[j] * w[j]
             clipped = z if z < a[j] else a[j]
             clipped = clipped if clipped > -a[j] else -a[j]
             new = (z - clipped) / curvature
@@ -47,24 +46,26 @@ def sweep_dense(G, diagonal, w, h, a, b, floor, unit, tol, most):
             if move != 0.0:
                 w[j] = new
                 for k in range(m):
-                    h[k] -= move * G[j, k]
+                    slopes[k] -= move * G[j, k]
                 size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
             return s
-    return most
+    return n_sweeps
 
 
-def sweep_sparse(data, indices, indptr, centre, diagonal, w, h, a, b, floor, unit, tol, most):
-    """Do as `sweep_dense` does, with a sparse matrix less ``centre centre^T``."""
-    m, level = w.size, 0.0  # how much h has to gain from the moves' means
-    for s in range(most):
+def sweep_sparse(
+    data, indices, indptr, centre, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps
+):
+    """Do the same with a sparse matrix in CSR form less ``centre centre^T``."""
+    m, level = w.size, 0.0  # to be added to the slopes, times centre
+    for s in range(n_sweeps):
         worst = 0.0
         for j in range(m):
             curvature = diagonal[j] + b[j]
             if curvature <= 0.0:
                 continue
-            z = h[j] + level * centre[j] + diagonal[j] * w[j]
+            z = slopes[j] + level * centre[j] + diagonal[j] * w[j]
             clipped = z if z < a[j] else a[j]
             clipped = clipped if clipped > -a[j] else -a[j]
             new = (z - clipped) / curvature
@@ -74,30 +75,29 @@ def sweep_sparse(data, indices, indptr, centre, diagonal, w, h, a, b, floor, uni
                 w[j] = new
                 level += move * centre[j]
                 for k in range(indptr[j], indptr[j + 1]):
-                    h[indices[k]] -= move * data[k]
+                    slopes[indices[k]] -= move * data[k]
                 size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
-            most = s
+            n_sweeps = s
             break
     for j in range(m):
-        h[j] += level * centre[j]
-    return most
+        slopes[j] += level * centre[j]
+    return n_sweeps
 
 
 def sweep_columns(
-    data, indices, indptr, scaled, centre, diagonal, u, w, a, b, floor, unit, tol, most
+    data, indices, indptr, scaled, centre, diagonal, u, w, a, b, floor, unit, tol, n_sweeps
 ):
-    """Do as `sweep_dense` does on sparse columns, with the residuals in the place of h.
+    """Do the same on sparse columns in CSC form, and keep the residuals of the rows.
 
-    ``u`` holds them times the weights of the rows over n, less a constant that all share: the
-    columns are seen from their means, about which it makes no difference. ``scaled`` is ``data``
-    times the weights of the rows over n.
+    ``u`` holds the residuals times the weights of the rows over n, up to a constant, which makes
+    no difference to centred columns. ``scaled`` is ``data`` times the same weights.
     """
     total = 0.0
     for i in range(u.size):
         total += u[i]
-    for s in range(most):
+    for s in range(n_sweeps):
         worst = 0.0
         for j in range(w.size):
             curvature = diagonal[j] + b[j]
@@ -120,4 +120,4 @@ def sweep_columns(
                 worst = size if size > worst else worst
         if worst <= tol:
             return s
-    return most
+    return n_sweeps
