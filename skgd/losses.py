@@ -13,6 +13,7 @@ class Loss(Part):
 
     `value`, `slope`, `second_derivative` and `inverse_link` take one row, as scalars, and are
     compiled. `curvature_estimate` and `linked` take the array of all targets, once a fit.
+    `skgd.testing.check_loss` checks one of your own.
 
     Attributes
     ----------

@@ -20,6 +20,7 @@ class Model(Part):
 
     `value`, `slope`, `add_parameter_gradient` and `second_derivative` take one row, as scalars,
     and are compiled. The other methods are not; they take the array of all targets, once a fit.
+    `skgd.testing.check_model` checks one of your own.
 
     Attributes
     ----------

@@ -11,7 +11,7 @@ class Penalty(Part):
     """A penalty that is a sum over the weights. Subclass it to add your own.
 
     Methods are compiled. They take one weight ``w`` and have unit strength; the descent multiplies
-    by alpha.
+    by alpha. `skgd.testing.check_penalty` checks one of your own.
     """
 
     __slots__ = ()

@@ -15,6 +15,8 @@ UNITS = ("epoch", "update")
 class Schedule(Part):
     """The multiplier of the rate as a function of time. Subclass it to add your own.
 
+    `skgd.testing.check_schedule` checks one of your own.
+
     Attributes
     ----------
     per : {"epoch", "update"}

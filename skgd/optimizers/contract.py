@@ -20,6 +20,7 @@ class Optimizer(Part):
     The law of rest: if the gradient stays constant, ``d`` converges to the gradient itself, and
     every factor of the step is in ``s``. This makes the proximal step exact for every optimizer.
     Methods are compiled: they use numbers, `math` and their arguments, and allocate nothing.
+    `skgd.testing.check_optimizer` checks one of your own.
 
     Attributes
     ----------
