@@ -115,13 +115,11 @@ class CoefficientPathDisplay:
         CoefficientPathDisplay
         """
         model = GDRegressor(tol=1e-8, max_iter=100_000) if estimator is None else estimator
-        if check and (model.loss != "squared_error" or _shares(model) is not None):
+        if check and (model.loss != "squared_error" or _penalty_weights(model) is not None):
             raise ValueError("check=True is for the squared error, and one alpha for all weights.")
-        alphas = (
-            _alphas(model, X, y, sample_weight)
-            if alphas is None
-            else np.sort(positive(alphas, "alphas"))
-        )
+        if alphas is None:
+            alphas = _alphas(model, X, y, sample_weight)
+        alphas = np.sort(positive(alphas, "alphas"))
         if not penalties or any(p not in ("l2", "l1", "elasticnet") for p in penalties):
             raise ValueError(
                 f"The 'penalties' parameter must hold 'l2', 'l1' or 'elasticnet'. Got "
@@ -130,7 +128,7 @@ class CoefficientPathDisplay:
         if names is not None and np.shape(names) != np.shape(X)[1:]:
             raise ValueError("The 'names' parameter must hold one for each column of X.")
         coefs, checks = {}, {}
-        checked = _checked(len(alphas))
+        checked = _check_places(len(alphas))
         for penalty in penalties:
             one = clone(model).set_params(penalty=penalty)
             fits = [clone(one).set_params(alpha=a).fit(X, y, sample_weight) for a in alphas]
@@ -138,7 +136,7 @@ class CoefficientPathDisplay:
             if check:
                 checks[penalty] = np.full(coefs[penalty].shape, np.nan)
                 for k in checked:
-                    rival = _rival(fits[k], y, sample_weight)
+                    rival = _scikit_learn_model(fits[k], y, sample_weight)
                     checks[penalty][k] = rival.fit(X, y, sample_weight).coef_
         names = feature_names(fits[0]) if names is None else list(names)
         display = cls(alphas=alphas, coefs=coefs, checks=checks, names=names)
@@ -220,17 +218,17 @@ def _alphas(model, X, y, sample_weight):
     return np.geomspace(SPAN * highest, 1.001 * highest, 40)
 
 
-def _checked(n):
+def _check_places(n):
     """Return the indices of about ten of n alphas."""
     return np.unique(np.linspace(0, n - 1, min(n, 10)).round().astype(int))
 
 
-def _shares(model):
+def _penalty_weights(model):
     """Return the weights of the penalty, if there are any."""
     return model.get_params(deep=False).get("penalty_weights")
 
 
-def _rival(fit, y, sample_weight):
+def _scikit_learn_model(fit, y, sample_weight):
     """Return scikit-learn's estimator for the same problem."""
     total = len(y) if sample_weight is None else float(np.sum(sample_weight))
     options = {

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skgd.displays.arguments import checked
-from skgd.displays.inspection import FAILED, descent_in, named, optimum, records, seen_by_descent
+from skgd.displays.inspection import FAILED, descent_in, named, optimum, records, transformed_rows
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, line_look, merged, one_of
 from skgd.estimators.validation import MatrixLike
@@ -225,12 +225,8 @@ def _recorded(name, curve, history, by, show):
     """Return the times and the values of one descent."""
     for key in {by, show} - {"epoch", "objective"}:
         if history is None or key not in history or np.isnan(history[key]).all():
-            hint = (
-                " Fit it with early_stopping=True, or with X_val."
-                if key == "validation_score"
-                else ""
-            )
-            raise ValueError(f"{name} has no {key!r} in its history_.{hint}")
+            hint = {"validation_score": " Fit it with early_stopping=True, or with X_val."}
+            raise ValueError(f"{name} has no {key!r} in its history_.{hint.get(key, '')}")
     time = np.arange(len(curve)) if by == "epoch" else np.asarray(history["seconds"])
     return time, np.asarray(curve if show == "objective" else history["validation_score"])
 
@@ -238,7 +234,7 @@ def _recorded(name, curve, history, by, show):
 def _lowest(estimator, kept, X, y, sample_weight):
     """Return the lowest known objective of each target."""
     descent = descent_in(estimator)
-    objectives = descent.objective(seen_by_descent(estimator, X), y, sample_weight)
+    objectives = descent.objective(transformed_rows(estimator, X), y, sample_weight)
     if not isinstance(objectives, list):
         objectives = [objectives]
     ends = [None] * len(objectives)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from skgd.displays.arguments import checked, places
-from skgd.displays.inspection import descent_in, named, path_of, seen_by_descent
+from skgd.displays.inspection import descent_in, named, path_of, transformed_rows
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, ink, line_look, merged, ramp
 from skgd.estimators.validation import MatrixLike
@@ -215,7 +215,7 @@ def _stages(estimator, rows, path, n):
 
 def curves_at(estimator, rows, points):
     """Return the predictions of the rows at each of the points."""
-    rows = seen_by_descent(estimator, rows)
+    rows = transformed_rows(estimator, rows)
     objective = descent_in(estimator).objective(rows, np.zeros(len(rows)))
     with np.errstate(all="ignore"):  # a path may diverge to infinity
         return np.array([objective.inverse_link(objective.predict(point)) for point in points])

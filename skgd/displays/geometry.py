@@ -123,11 +123,9 @@ class PenaltyGeometryDisplay:
                 "The display is for the squared error of two features or more, with an l1, l2 or "
                 "elastic-net penalty."
             )
-        descent, features = (
-            descent_in(estimator),
-            places(features, "features", objective.p, size=2).tolist(),
-        )
-        found = _survey(objective, descent.parameters(), features, box(bounds), grid_resolution)
+        features = places(features, "features", objective.p, size=2).tolist()
+        descent = descent_in(estimator)
+        found = _geometry(objective, descent.parameters(), features, box(bounds), grid_resolution)
         columns = feature_names(descent)
         display = cls(**found, names=tuple(columns[j] for j in features))
         return display.plot(ax, **plot_options)
@@ -205,7 +203,7 @@ class PenaltyGeometryDisplay:
         return low + rings[~np.isclose(rings, radius)] ** 2
 
 
-def _survey(objective, theta, features, bounds, grid_resolution):
+def _geometry(objective, theta, features, bounds, grid_resolution):
     """Return what the display is made of, but for names."""
     solution = theta[features]
 

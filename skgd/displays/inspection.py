@@ -35,14 +35,14 @@ def named(estimators):
     extra = [e for _, e in found if not hasattr(e, "get_params")]
     if extra:
         raise TypeError(f"The 'estimators' parameter must hold estimators. Got {extra[0]!r}.")
-    nameless = [_inmost(e) for name, e in found if name is None]
+    nameless = [_final_estimator(e) for name, e in found if name is None]
     names = iter(_differences(nameless))
     return {next(names) if name is None else str(name): e for name, e in found}
 
 
 def _differences(estimators):
     """Return a name for each estimator, from the parameters in which they differ."""
-    params = [{k: written(v) for k, v in e.get_params(deep=False).items()} for e in estimators]
+    params = [{k: text_of(v) for k, v in e.get_params(deep=False).items()} for e in estimators]
     keys = sorted(set().union(*params))
     differing = [k for k in keys if len({p.get(k) for p in params}) > 1]
     names = [", ".join(f"{k}={p[k]}" for k in differing if k in p) for p in params]
@@ -51,7 +51,7 @@ def _differences(estimators):
     return names
 
 
-def written(value):
+def text_of(value):
     """Return a short text of a value; of a part, its name and the fields that are not default."""
     if isinstance(value, float):
         return f"{value:.4g}"
@@ -61,23 +61,23 @@ def written(value):
     with suppress(TypeError):  # a part without defaults
         usual = type(value)().get_params(deep=False)
     changed = {k: v for k, v in value.get_params(deep=False).items() if v != usual[k]}
-    return f"{type(value).__name__}({', '.join(f'{k}={written(v)}' for k, v in changed.items())})"
+    return f"{type(value).__name__}({', '.join(f'{k}={text_of(v)}' for k, v in changed.items())})"
 
 
 def descent_in(estimator):
     """Return the skgd estimator in a pipeline, or in the best pipeline of a search."""
-    found = _inmost(estimator)
+    found = _final_estimator(estimator)
     if not isinstance(found, DescentEstimator):
         raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
     return found
 
 
-def _inmost(estimator):
+def _final_estimator(estimator):
     estimator = getattr(estimator, "best_estimator_", estimator)
-    return _inmost(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+    return _final_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
 
 
-def seen_by_descent(estimator, X):
+def transformed_rows(estimator, X):
     """Return the rows after the other steps of a pipeline, as the descent gets them."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline):
@@ -85,14 +85,14 @@ def seen_by_descent(estimator, X):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
         X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-    return seen_by_descent(estimator[-1], X)
+    return transformed_rows(estimator[-1], X)
 
 
 def single_objective(estimator, X, y, sample_weight=None):
     """Return the objective of the descent; y has one dimension."""
     if np.ndim(y) != 1:
         raise ValueError(f"The display takes one target; y has {np.ndim(y)} dimensions.")
-    return descent_in(estimator).objective(seen_by_descent(estimator, X), y, sample_weight)
+    return descent_in(estimator).objective(transformed_rows(estimator, X), y, sample_weight)
 
 
 def path_of(estimator):

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skgd.displays.arguments import checked, positive
-from skgd.displays.inspection import descent_in, seen_by_descent, written
+from skgd.displays.inspection import descent_in, text_of, transformed_rows
 from skgd.displays.legends import legend_below
 from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks, value_norm
 from skgd.displays.sweeps import automatic_rate, cell_edges, searched, sweep
@@ -134,7 +134,7 @@ class LearningRateDisplay:
         """
         if (parameter is None) != (candidates is None):
             raise ValueError("parameter and candidates go together.")
-        model, data = descent_in(estimator), (seen_by_descent(estimator, X), y, sample_weight)
+        model, data = descent_in(estimator), (transformed_rows(estimator, X), y, sample_weight)
         if learning_rates is None:
             learning_rates = automatic_rate(model, data) * np.geomspace(1e-3, 10.0, 13)
         rates = np.unique(positive(learning_rates, "learning_rates"))
@@ -273,7 +273,7 @@ class LearningRateDisplay:
         if not np.isnan(sound).all():
             row, column = self.best
             self._star(ax, self.learning_rates[column], row)
-        ax.set_yticks(range(m), labels=[written(value) for value in self.candidates])
+        ax.set_yticks(range(m), labels=[text_of(value) for value in self.candidates])
         ax.set_ylabel(self.parameter.replace("__", " "))
 
     def _star(self, ax, x, y):

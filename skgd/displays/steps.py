@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from skgd.displays.arguments import checked
-from skgd.displays.inspection import descent_in, named, written
+from skgd.displays.inspection import descent_in, named, text_of
 from skgd.displays.legends import legend_below, tell_apart
 from skgd.displays.style import canvas, line_look, merged
 from skgd.estimators.nested_parameters import part_of
@@ -85,7 +85,7 @@ class StepDisplay:
             For schedules that depend on the descent.
         """
         if not isinstance(schedules, dict):
-            schedules = {written(s): s for s in schedules}
+            schedules = {text_of(s): s for s in schedules}
         if not schedules:
             raise ValueError("The 'schedules' parameter is empty.")
         n = n_epochs * updates_per_epoch

@@ -216,10 +216,9 @@ class LossSurfaceDisplay:
         low, high = np.nanmin(self.values), np.nanmax(self.values)
         if not given:
             levels = low + (high - low) * np.linspace(0.0, 1.0, levels) ** 2
-        place = (
-            draw_surface if deep else partial(draw_contours, extend="max" if given else "neither")
-        )
-        self.contour_ = place(ax, self.x, self.y, self.values, levels, contour_kwargs or {})
+        contours = partial(draw_contours, extend="max" if given else "neither")
+        draw = draw_surface if deep else contours
+        self.contour_ = draw(ax, self.x, self.y, self.values, levels, contour_kwargs or {})
         self.colorbar_ = None
         if not deep if colorbar == "auto" else colorbar:
             self.colorbar_ = draw_scale(self.contour_, ax, levels)

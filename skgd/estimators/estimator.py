@@ -20,7 +20,7 @@ from skgd.estimators.nested_parameters import NamedParts, part_of
 from skgd.estimators.running_means import RunningMeans, check_link, link_name
 from skgd.estimators.runs import Runs
 from skgd.estimators.seeds import draws_rows, new_seed
-from skgd.estimators.serialization import Storing
+from skgd.estimators.serialization import PlainState
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
 from skgd.optimizers import OPTIMIZERS, Optimizer
@@ -38,7 +38,7 @@ class LastCall(NamedTuple):
     n_updates: np.ndarray  # (n_targets,), of all calls
 
 
-class DescentEstimator(Storing, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
+class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
     """An abstract regressor whose parameters minimizers find.
 
     A subclass names its `Problem`, and what its parameters are called.

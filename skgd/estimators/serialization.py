@@ -20,7 +20,7 @@ TOGETHER = {  # what a fitted estimator has, if it has the first
 }
 
 
-class Storing:
+class PlainState:
     """An abstract estimator that is stored as plain data, and can forget how to go on."""
 
     def forget(self) -> Self:

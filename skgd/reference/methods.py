@@ -77,11 +77,8 @@ def closed_form(objective: Objective, start: ArrayLike | None = None) -> Solutio
     if objective.d > objective.p:
         centre, level = mean @ X, mean @ y
     root = np.sqrt(mean)
-    Z, target, cost = (
-        root[:, None] * (X - centre),
-        root * (y - level),
-        objective.elastic_strengths[1],
-    )
+    Z, target = root[:, None] * (X - centre), root * (y - level)
+    cost = objective.elastic_strengths[1]
     if np.ptp(cost) > 0.0:
         Z = np.vstack([Z, np.diag(np.sqrt(cost))])
         target, cost = np.append(target, np.zeros(objective.p)), np.zeros(1)
