@@ -204,3 +204,18 @@ def test_for_columns_far_from_zero_the_first_step_of_a_factor_is_the_solution(
     assert far.outcome.settled
     assert abs(far.record.curve[1] - near.record.curve[-1]) <= 1e-9 * near.record.curve[0]
     np.testing.assert_allclose(far.theta, near.theta, atol=1e-5)
+
+
+@pytest.mark.parametrize(("penalty", "passes"), [(L1(), 4), (L2(), 20)], ids=repr)
+def test_a_solver_that_is_continued_finds_the_minimum_of_one_call(penalty, passes):
+    X, y, weight = make_rows(40, 90)
+    whole = solve(X, y, weight, Tuning(smooth=SMOOTH["conjugate gradients"]), penalty, 0.01)
+    parts = direct(whole.objective, 1e-9, tuning=whole.tuning)
+    for k in range(1, 50):
+        if parts.minimize(passes).settled:
+            break
+        assert parts.record.n_epochs == passes * k
+    assert k > 1
+    value = whole.objective.value
+    assert abs(value(parts.theta) - value(whole.theta)) <= whole.gap_goal
+    assert len(parts.record.curve) == parts.record.n_epochs + 1

@@ -13,7 +13,7 @@ class History(dict):
 
     ``objective``, ``data_loss`` and ``penalty`` (their difference); ``learning_rate`` (of the
     epoch's last update; NaN at the start); ``gradient_norm`` (of the smooth part, on the full
-    batch; NaN on smaller ones, which never compute it); ``step_norm`` (the length of the way
+    batch; NaN on smaller ones, which never compute it); ``step_norm`` (the distance
     since the entry before); ``n_zeros`` (weights that are exactly zero); ``seconds`` (since the
     start, without those of compiling; epochs that were run in one go share their time evenly);
     ``compile_seconds`` (those, until then: of compiling the loops, or of loading them);

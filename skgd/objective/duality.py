@@ -73,8 +73,8 @@ class Slack(NamedTuple):
         """Return what the excess of slopes over their bounds costs, where there are bounds."""
         a, sizes, hard = strengths[0], np.abs(slopes), strengths[1] == 0.0
         largest = np.abs(self.weights).max(initial=0.0) or 1.0
-        told = (a > 0.0) & (a * largest >= EPS * self.objective)  # what a weight costs is seen
-        bounded, free = hard & told, hard & ~told
+        resolved = a * largest >= EPS * self.objective  # the penalty of a weight changes F
+        bounded, free = hard & (a > 0.0) & resolved, hard & ~((a > 0.0) & resolved)
         with np.errstate(over="ignore"):
             excess = sizes[bounded] / a[bounded] - 1.0
         excess = np.minimum(excess, MAX_MULTIPLE).max(initial=0.0)

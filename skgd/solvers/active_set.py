@@ -14,7 +14,7 @@ from scipy.linalg import lapack
 
 
 class Tuning(NamedTuple):
-    """What the steps go by; ``doc/benchmarks/tuning.py`` varies each field."""
+    """Constants of the steps; ``doc/benchmarks/tuning.py`` varies each field."""
 
     n_solves: int = 4  # linear equations solved in one Newton step, each after weights have left
     cg_steps: int = 15  # conjugate gradients in one step
@@ -28,10 +28,9 @@ TUNING = Tuning()
 
 
 def active_set_newton(gram, w, slopes, separable, n_solves, jitter=TUNING.jitter):
-    """Go to the minimum over the active set, in place, or drop the weights in the way.
+    """Go to the minimum over the active set, in place, unless weights would change their signs.
 
-    Each solve is over the weights that are left. Where some would change their signs, the step is
-    truncated.
+    Then the step is truncated, which sets some to zero, and the next solve is over those left.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
-"""The fastest certified way to a minimum that is known, for ``optimizer="auto"``.
+"""The choice of a direct solver, for ``optimizer="auto"``.
 
-It serves the squared error with a penalty of l1 and l2 parts, where nothing is asked that only a
-descent can do (`reason_against`):
+Direct solvers serve the squared error with a penalty of l1 and l2 parts, if no option is set that
+only a descent can honour (`reason_against`):
 
-- l1 and bounds: coordinate descent on a working set of columns (`working_set`);
-- l2 or none: a Cholesky factor where it is cheap, else conjugate gradients (`conjugate_gradient`).
+- l1 or bounds: coordinate descent on a working set of columns (`working_set`);
+- l2 or none: a Cholesky factor where it is cheap, else conjugate gradients (`smooth`).
 
-Whatever the way, the gradient at its end is computed from the data, and decides. Where it does not
+All of them are stopped by the gradient at the iterate, computed from the data. Where it does not
 meet the tolerance, a descent goes on.
 """
 
@@ -45,7 +45,7 @@ REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and 
 
 
 class Tuning(NamedTuple):
-    """What the direct solvers aim at, and what each of them goes by."""
+    """The goals of the direct solvers, and the constants of each. Goals are worked out."""
 
     gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
     finest_tol: float = 1e-8  # below which the gap is left to rounding
@@ -58,13 +58,13 @@ TUNING = Tuning()
 
 
 def reason_against(objective, asked):
-    """Return the sentence that says why a direct solver may not serve; None where it does.
+    """Return the sentence that says why a direct solver may not replace a descent; None if it may.
 
     Parameters
     ----------
     objective : Objective
     asked : set of str
-        The parameters, among the keys of `REASONS`, that are set to what only a descent can do.
+        The keys of `REASONS` whose options are set.
     """
     unmet = set(asked)
     if not objective.quadratic:
@@ -77,7 +77,7 @@ def reason_against(objective, asked):
 
 
 class AutoSolver(Minimizer):
-    """The direct solvers, and a descent for what they leave to do.
+    """A direct solver, and a descent where it does not reach the tolerance.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class AutoSolver(Minimizer):
         Of the scaled residual.
     fallback : callable
         Returns, for the objective and parameters to start from, the minimizer that goes on where
-        the direct solvers end too early.
+        the direct solver stalls.
     start : ndarray of shape (d,) or None
         None for zero.
     tuning : Tuning
@@ -136,18 +136,19 @@ class AutoSolver(Minimizer):
         return self._certificate
 
     def set_alpha(self, alpha):
-        """Begin anew for another alpha, at the iterate; columns and their products are kept."""
+        """Begin anew for another alpha, at the iterate; the working set is kept."""
         self.objective = self.objective.with_alpha(alpha)
         self.problem.set_penalty(self.objective)
+        self.selected = None
         self._begin_record()
 
     def drop_data(self):
-        """Let go of the data, so that what remains is small and can be stored."""
+        """Drop the data, so that what remains is small and can be stored."""
         self.objective = self.slopes = self.problem = self.working_set = self._monitor = None
         self._uncertified = None
 
     def minimize(self, n_epochs, monitor=None):
-        """Go to the minimum, by at most so many passes over the data."""
+        """Solve by at most so many passes over the data."""
         self.last, self._monitor = self.record.n_epochs + n_epochs, monitor
         self.outcome = Outcome.RUNNING
         if self.record.last is None or self.slopes is None:
@@ -197,10 +198,8 @@ class AutoSolver(Minimizer):
         problem = self.problem
         violations, penalty = problem.scaled_residual(w, slopes), problem.penalty(w)
         point, step = w.copy(), w - self.iterate
-        dual_point, gradient = (
-            problem.dual_point(w, slopes, residual),
-            slopes - problem.l2_strength * w,
-        )
+        dual_point = problem.dual_point(w, slopes, residual)
+        gradient = slopes - problem.l2_strength * w
         value, worst = 0.5 * dual_point.square + penalty, max(0.0, float(violations.max()))
         self._uncertified = point, dual_point
         if not math.isfinite(value):
@@ -215,7 +214,7 @@ class AutoSolver(Minimizer):
         return violations
 
     def append(self, w, value, residual, penalty, gradient_norm, step_norm):
-        """Record what is known of a point on the way, and let the monitor see it."""
+        """Record the figures of an iterate, and call the monitor."""
         n_zeros = w.size - np.count_nonzero(w)
         self.record.append([value, residual, penalty, gradient_norm, step_norm, n_zeros])
         self._show(w)
@@ -226,7 +225,7 @@ class AutoSolver(Minimizer):
             self._monitor(self)
 
     def _descend_further(self):
-        """Let the fallback do what is left to do."""
+        """Let the fallback go on to the tolerance."""
         other = self._fallback(self.objective, self.iterate)
         left = self.last - self.record.n_epochs
         outcome = other.minimize(left, self._monitor and self._relay)
@@ -241,7 +240,7 @@ class AutoSolver(Minimizer):
         self.learning_rate, self.update_rule = other.learning_rate, other.update_rule
 
     def _relay(self, other):
-        """Let the monitor see an epoch of the fallback."""
+        """Call the monitor after an epoch of the fallback."""
         self._take_over(other, other.record.n_epochs)
         self._show(other.iterate)
         other.stop(self.outcome)

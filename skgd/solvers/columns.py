@@ -13,7 +13,7 @@ from skgd.solvers.sweeps import column_sweep
 
 
 class Tuning(NamedTuple):
-    """When sparse columns have a Gram matrix, and what coordinate descent goes by.
+    """When sparse columns have a Gram matrix, and the constants of coordinate descent.
 
     Speeds are of one thread of a server of 2021 (AMD EPYC, 2.6 GHz), by
     ``doc/benchmarks/choice.py``; ``doc/benchmarks/tuning.py`` varies the others.
@@ -23,7 +23,7 @@ class Tuning(NamedTuple):
     gram_speed: float = 2e8  # multiply-adds a second between entries of sparse rows
     sweep_speed: float = 3e8  # entries a second of a sweep over sparse columns
     gram_sweeps: float = 20.0  # sweeps over sparse columns that their Gram matrix is worth
-    sweeps: int = 50  # over sparse columns, between two looks at whether they end
+    sweeps: int = 50  # over sparse columns, between two tests of convergence
     patience: int = 20  # times that many sweeps, where a Gram matrix is too large
     dense_share: float = 0.2  # of a sparse Gram matrix that is filled, from which it is dense
     coordinate_descent: CoordinateDescentTuning = CoordinateDescentTuning()

@@ -76,7 +76,7 @@ class Forecast:
     def _factor_is_cheaper(self):
         """Whether a factor would be done before the passes that are left.
 
-        The forecast goes by the latter half of the passes so far.
+        It extrapolates the latter half of the passes so far.
         """
         k, first = len(self.history), self.tuning.forecast_every
         if k < first or k % first:

@@ -11,7 +11,7 @@ from skgd.solvers.conjugate_gradient import cg_with_restarts
 
 
 class Tuning(NamedTuple):
-    """Speeds of the machine, and what the choice goes by.
+    """Speeds of the machine, and the bounds of the choice.
 
     Speeds are of one thread of a server of 2021 (AMD EPYC, 2.6 GHz, OpenBLAS), by
     ``doc/benchmarks/choice.py``. What counts is their ratios.

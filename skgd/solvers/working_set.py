@@ -20,7 +20,7 @@ from skgd.solvers.gram import DenseGram
 
 
 class Tuning(NamedTuple):
-    """What a working set goes by; ``doc/benchmarks/tuning.py`` varies each field.
+    """Constants of a working set; ``doc/benchmarks/tuning.py`` varies each field.
 
     Of two values the second is for sparse rows, whose columns cost less to add.
     """
