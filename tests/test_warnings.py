@@ -199,3 +199,27 @@ def test_a_search_in_two_processes_gives_one_warning_too():
     said = "".join(str(w.message) for w in caught)
     assert "4 fits failed" in said
     assert said.count("Traceback") == 1
+
+
+# Warnings that are raised
+
+
+@pytest.mark.parametrize(("case", "options"), UNFINISHED)
+def test_a_fit_whose_warning_is_raised_has_its_solution_and_goes_on(case, options):
+    model, X, y = case(**options)
+    raised, told = (clone(model).set_params(random_state=0) for _ in range(2))
+    with pytest.raises(ConvergenceWarning):
+        raised.fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        told.fit(X, y)
+    np.testing.assert_array_equal(raised.predict(X), told.predict(X))
+    raised.partial_fit(X, y)
+    assert raised.t_ > told.t_
+
+
+def test_a_divergence_whose_warning_is_raised_leaves_nothing_to_predict_by():
+    model = GDRegressor(**LEAPING)
+    with pytest.raises(ConvergenceWarning, match="diverged"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match="diverged"):
+        model.predict(X)
