@@ -18,7 +18,7 @@ from skgd.displays import (
     LossSurfaceDisplay,
     StepDisplay,
 )
-from skgd.estimators.data import feature_names, validated_rows
+from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.problem import Answer, Problem, Starts, objective_of
 from skgd.estimators.running_means import statistics_of
@@ -77,7 +77,7 @@ class LevelFirst(DescentEstimator):
         return LineProblem(self, rows, last, stream)
 
     def predict(self, X):
-        return self._rows_to_predict(X) @ self.theta_[1:] + self.theta_[0]
+        return prediction_rows(self, X) @ self.theta_[1:] + self.theta_[0]
 
     def objective(self, X, y, sample_weight=None):
         rows = validated_rows(clone(self), X, y, sample_weight)

@@ -135,9 +135,95 @@ def test_matplotlib_is_imported_only_when_something_is_drawn(module):
     assert is_inside(module, "skgd.displays") or not drawn_with & anywhere
 
 
+def tree_of(module):
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+def test_no_import_leads_back_to_where_it_came_from():
+    """Follow imports at the top of files; those within functions wait until they are called."""
+    ends, open_ones = set(), []
+
+    def follow(module):
+        assert module not in open_ones, f"a circle: {[*open_ones, module]}"
+        if module not in ends:
+            open_ones.append(module)
+            for name in imports(module, inside_functions=False):
+                if name in FILES and name != module:
+                    follow(name)
+            ends.add(open_ones.pop())
+
+    for module in FILES:
+        follow(module)
+    assert ends == set(FILES)
+
+
+# Underscore names that are a protocol: of named tuples, parts and scikit-learn's estimators.
+PROTOCOLS = {
+    *("_asdict", "_fields", "_replace", "_values"),
+    *("_get_param_names", "_parameter_constraints"),
+    *("_cache_path", "_impl"),  # numba's, of the cache that is subclassed
+    "_getframe",  # of sys
+}
+
+
+def names_of_its_own(tree):
+    """Return the names that a file defines, as functions, classes, variables or attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr
+
+
 @pytest.mark.parametrize("module", FILES)
-def test_no_file_is_longer_than_an_idea(module):
-    assert len(FILES[module].read_text(encoding="utf-8").splitlines()) <= 430
+def test_no_file_uses_an_underscore_name_of_another(module):
+    tree, used = tree_of(module), []
+    own = {*names_of_its_own(tree), *PROTOCOLS}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and is_inside(node.module or "", "skgd"):
+            used += [a.name for a in node.names if a.name.startswith("_")]
+        elif isinstance(node, ast.Attribute) and node.attr[0] == "_" and node.attr[:2] != "__":
+            used += [] if node.attr in own else [ast.unparse(node)]
+    allowed = ["estimator._init_callback_context"] if module == "skgd.estimators._sklearn" else []
+    assert used == allowed
+
+
+def test_no_file_is_longer_than_an_idea():
+    lengths = {m: len(f.read_text(encoding="utf-8").splitlines()) for m, f in FILES.items()}
+    assert {m for m, length in lengths.items() if length > 300} == set()
+
+
+def functions():
+    """Return every function by its dotted name."""
+    for module in FILES:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{module}.{node.name}", node
+
+
+def is_public(name):
+    return not any(part.startswith("_") and part != "__init__" for part in name.split("."))
+
+
+def test_no_function_is_longer_than_a_screen():
+    """Count the lines of code, those of the docstring apart."""
+    found = {}
+    for name, node in functions():
+        docstring = ast.get_docstring(node, clean=False)
+        length = node.end_lineno - node.lineno + 1
+        found[name] = length - (len(docstring.splitlines()) if docstring else 0)
+    assert {name for name, length in found.items() if length > 60} == set()
+
+
+def test_no_function_has_more_than_eight_parameters():
+    """Keyword-only parameters of what is public do not count: each has a name and a default."""
+    found = {}
+    for name, node in functions():
+        a = node.args
+        count = len(a.posonlyargs) + len(a.args) + bool(a.vararg) + bool(a.kwarg)
+        count -= bool(a.args and a.args[0].arg in ("self", "cls"))
+        found[name] = count + (0 if is_public(name) else len(a.kwonlyargs))
+    assert {name for name, count in found.items() if count > 8} == set()
 
 
 def test_importing_skgd_imports_nothing_that_only_some_need():

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgd.estimators._sklearn import check_sample_weight, take_rows
 from skgd.estimators.nested_parameters import part_of
@@ -121,7 +121,10 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
 
 
 def prediction_rows(estimator, X):
-    """Return the rows that a fitted estimator predicts for, in a form that is read in place."""
+    """Return the rows that an estimator predicts for, if it is fitted and has not failed."""
+    check_is_fitted(estimator)
+    if failure := vars(estimator).get("_failure"):
+        raise ValueError(failure)
     with np.errstate(over="ignore", invalid="ignore"):
         return validate_data(
             estimator, checked_matrix(X), accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context
-from skgd.estimators.data import prediction_rows, rows_of_fit
+from skgd.estimators.data import rows_of_fit
 from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import NamedParts, part_of
@@ -218,13 +217,6 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         self._link = link_name(part_of(self, "loss"))
         for run in self._descents:
             run.drop_data()
-
-    def _rows_to_predict(self, X):
-        """Return the rows to predict for, if there is something to predict by."""
-        check_is_fitted(self)
-        if vars(self).get("_failure"):
-            raise ValueError(self._failure)
-        return prediction_rows(self, X)
 
     @abc.abstractmethod
     def _problem(self, rows, last, stream):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skgd.estimators._sklearn import Interval, StrOptions
-from skgd.estimators.data import feature_names, validated_rows
+from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.gabor_problem import GaborProblem, gabor_model, gabor_objective
@@ -242,7 +242,7 @@ class GDGaborRegressor(DescentEstimator):
         ndarray of shape (n_samples,)
             float32 where X and the fit are, else float64.
         """
-        X, p = self._rows_to_predict(X), self.n_features_in_
+        X, p = prediction_rows(self, X), self.n_features_in_
         theta = self._solution()
         z = predictions(X, theta[:p].astype(float))
         f = model_predictions(gabor_model(self), z, theta[p:])

@@ -11,7 +11,7 @@ from sklearn.base import MultiOutputMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, link_of
-from skgd.estimators.data import feature_names, validated_rows
+from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.linear_problem import (
@@ -216,7 +216,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             float32 where X and the fit are, else float64.
         """
-        X = self._rows_to_predict(X)
+        X = prediction_rows(self, X)
         f = predictions(X, self.coef_.T)
         f = f.ravel() if sparse.issparse(self.coef_) and np.ndim(self.t_) == 0 else f
         values = inverse_link(part_of(self, "loss"), f + self.intercept_)
@@ -276,7 +276,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         return theta.astype(float)
 
     def starting_points(self) -> np.ndarray:
-        return linear_starts(self, np.size(self.t_), self.n_features_in_, self._levels)
+        return linear_starts(self, np.size(self.t_), self.n_features_in_, vars(self)["_levels"])
 
     def parameter_names(self) -> list[str]:
         features = feature_names(self)

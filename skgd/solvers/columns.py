@@ -9,7 +9,7 @@ from skgd.kernels.compiling import compiled_code
 from skgd.solvers.coordinate_descent import Tuning as CoordinateDescentTuning
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.gram import DenseGram, SparseGram
-from skgd.solvers.sweeps import column_sweep
+from skgd.solvers.sweeps import build_sweep
 
 
 class Tuning(NamedTuple):
@@ -161,13 +161,13 @@ class SparseColumns:
         """Sweep over the columns with the residuals of the rows; return whether that ends."""
         columns, objective, tuning = self._columns, self.problem.objective, self.tuning
         u = objective.weight * residual / objective.n
-        known = (
-            *(columns.data, columns.indices.view(np.uint32), columns.indptr.astype(np.int64)),
-            *(self._weighted, self._centre, self.problem.column_squares[self.index]),
-        )
+        indices, indptr = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
+        entries = columns.data, indices, indptr, self._weighted
+        known = entries, self._centre, self.problem.column_squares[self.index], u, v, separable
         with compiled_code():
+            sweep = build_sweep("columns")
             for _ in range(1 if self._are_few else tuning.patience):
-                if column_sweep()(*known, u, v, *separable, tol, tuning.sweeps) < tuning.sweeps:
+                if sweep(*known, tol, tuning.sweeps) < tuning.sweeps:
                     return True
         return False
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skgd.kernels.compiling import compiled_code
-from skgd.solvers.sweeps import sweeps_of
+from skgd.solvers.sweeps import build_sweep
 
 
 class DenseGram:
@@ -26,9 +26,9 @@ class DenseGram:
 
     def sweep(self, w, slopes, separable, tol, n_sweeps):
         """Minimise along one coordinate after the other, and return the sweeps done."""
-        run = sweeps_of(dense=True)
         with compiled_code():
-            return run(self.G, self.diagonal, w, slopes, *separable, tol, n_sweeps)
+            sweep = build_sweep("dense")
+            return sweep(self.G, self.diagonal, w, slopes, separable, tol, n_sweeps)
 
 
 class SparseGram:
@@ -53,7 +53,8 @@ class SparseGram:
 
     def sweep(self, w, slopes, separable, tol, n_sweeps):
         """Minimise along one coordinate after the other, and return the sweeps done."""
-        G, run = self.G, sweeps_of(dense=False)
-        rows = G.data, G.indices.view(np.uint32), G.indptr.astype(np.int64), self.centre
+        G = self.G
+        rows = G.data, G.indices.view(np.uint32), G.indptr.astype(np.int64)
         with compiled_code():
-            return run(*rows, self.diagonal, w, slopes, *separable, tol, n_sweeps)
+            sweep = build_sweep("sparse")
+            return sweep(rows, self.centre, self.diagonal, w, slopes, separable, tol, n_sweeps)

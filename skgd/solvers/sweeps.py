@@ -1,26 +1,26 @@
 """The compiled loops of coordinate descent: sweeps over Gram matrices and over sparse columns.
 
-Nothing here allocates; the arrays that are rewritten are arguments.
+``separable`` holds what each coordinate has of its own, as arrays: the strengths a and b of
+``a |w| + b w^2 / 2``, the lower bound, and the unit of the scaled residual. Nothing here
+allocates; the arrays that are rewritten are arguments.
 """
 
 from functools import cache
 
-from skgd.kernels.compiling import compile_cached
+from skgd.kernels.compiling import bind, compile_cached, fuse
+
+argmin = None
 
 
-@cache
-def sweeps_of(dense):
-    """Return the sweep over a dense Gram matrix, or over one in CSR form."""
-    return compile_cached(sweep_dense if dense else sweep_sparse, (), "sweep")
+def argmin_along(z, curvature, a, lower):
+    """Return the w above a bound that minimises ``curvature w^2 / 2 - z w + a |w|``."""
+    clipped = z if z < a else a
+    clipped = clipped if clipped > -a else -a
+    w = (z - clipped) / curvature
+    return w if w > lower else lower
 
 
-@cache
-def column_sweep():
-    """Return the sweep over sparse columns."""
-    return compile_cached(sweep_columns, (), "sweep")
-
-
-def sweep_dense(G, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps):
+def sweep_dense(G, diagonal, w, slopes, separable, tol, n_sweeps):
     """Minimise along one coordinate after the other, and keep ``slopes = q - G w``.
 
     It ends when no move in a sweep exceeds ``tol`` in the unit of the scaled residual.
@@ -30,6 +30,7 @@ def sweep_dense(G, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps):
     int
         The sweeps before that one; ``n_sweeps`` if there is none.
     """
+    a, b, lower, unit = separable
     m = w.size
     for s in range(n_sweeps):
         worst = 0.0
@@ -37,11 +38,7 @@ def sweep_dense(G, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps):
             curvature = diagonal[j] + b[j]
             if curvature <= 0.0:
                 continue
-            z = slopes[j] + diagonal[j] * w[j]
-            clipped = z if z < a[j] else a[j]
-            clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / curvature
-            new = new if new > floor[j] else floor[j]
+            new = argmin(slopes[j] + diagonal[j] * w[j], curvature, a[j], lower[j])
             move = new - w[j]
             if move != 0.0:
                 w[j] = new
@@ -54,10 +51,10 @@ def sweep_dense(G, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps):
     return n_sweeps
 
 
-def sweep_sparse(
-    data, indices, indptr, centre, diagonal, w, slopes, a, b, floor, unit, tol, n_sweeps
-):
-    """Do the same with a sparse matrix in CSR form less ``centre centre^T``."""
+def sweep_sparse(rows, centre, diagonal, w, slopes, separable, tol, n_sweeps):
+    """Do the same with a sparse matrix less ``centre centre^T``; ``rows`` is its CSR form."""
+    data, indices, indptr = rows
+    a, b, lower, unit = separable
     m, level = w.size, 0.0  # to be added to the slopes, times centre
     for s in range(n_sweeps):
         worst = 0.0
@@ -66,10 +63,7 @@ def sweep_sparse(
             if curvature <= 0.0:
                 continue
             z = slopes[j] + level * centre[j] + diagonal[j] * w[j]
-            clipped = z if z < a[j] else a[j]
-            clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / curvature
-            new = new if new > floor[j] else floor[j]
+            new = argmin(z, curvature, a[j], lower[j])
             move = new - w[j]
             if move != 0.0:
                 w[j] = new
@@ -86,14 +80,15 @@ def sweep_sparse(
     return n_sweeps
 
 
-def sweep_columns(
-    data, indices, indptr, scaled, centre, diagonal, u, w, a, b, floor, unit, tol, n_sweeps
-):
-    """Do the same on sparse columns in CSC form, and keep the residuals of the rows.
+def sweep_columns(columns, centre, diagonal, u, w, separable, tol, n_sweeps):
+    """Do the same on sparse columns, and keep the residuals of the rows.
 
-    ``u`` holds the residuals times the weights of the rows over n, up to a constant, which makes
-    no difference to centred columns. ``scaled`` is ``data`` times the same weights.
+    ``columns`` is their CSC form, and their entries times the weights of the rows over n. ``u``
+    holds the residuals times the same weights, up to a constant, which makes no difference to
+    centred columns.
     """
+    data, indices, indptr, scaled = columns
+    a, b, lower, unit = separable
     total = 0.0
     for i in range(u.size):
         total += u[i]
@@ -106,10 +101,7 @@ def sweep_columns(
             z = diagonal[j] * w[j] - centre[j] * total
             for k in range(indptr[j], indptr[j + 1]):
                 z += data[k] * u[indices[k]]
-            clipped = z if z < a[j] else a[j]
-            clipped = clipped if clipped > -a[j] else -a[j]
-            new = (z - clipped) / curvature
-            new = new if new > floor[j] else floor[j]
+            new = argmin(z, curvature, a[j], lower[j])
             move = new - w[j]
             if move != 0.0:
                 w[j] = new
@@ -121,3 +113,13 @@ def sweep_columns(
         if worst <= tol:
             return s
     return n_sweeps
+
+
+SWEEPS = {"dense": sweep_dense, "sparse": sweep_sparse, "columns": sweep_columns}
+
+
+@cache
+def build_sweep(kind):
+    """Return one of `SWEEPS`, compiled."""
+    function = bind(SWEEPS[kind], {"argmin": fuse(argmin_along)})
+    return compile_cached(function, (), f"sweep_{kind}")
