@@ -1,8 +1,9 @@
-"""What each tuning constant of the direct solvers for l1 is worth.
+"""What each tuning constant of the direct solvers is worth.
 
-Each constant is halved and doubled, one at a time. A row tells the time of the default on three
-problems, dense and tall, dense and wide, and sparse, and the same after the change, over the
-default's. Values near one say that the constant matters little on that problem.
+Each constant is halved and doubled, one at a time. A row tells, on three problems, the time after
+the change over that of the default. Values near one say that the constant matters little there.
+The first table is of the constants for l1, the second of those for l2. Words on the command line
+restrict the run to constants with them.
 
     OMP_NUM_THREADS=1 python doc/benchmarks/tuning.py
 """
@@ -17,13 +18,12 @@ from machine import heading, stay_in_one_thread, table
 from threadpoolctl import threadpool_limits
 
 from skgd.estimators.minimizers import direct
-from skgd.penalties import L1
+from skgd.penalties import L1, L2
 from skgd.solvers.auto import Tuning
 
 ROUNDS = 5
-PROBLEMS = {"4000 x 400": (4000, 400, None), "300 x 2000": (300, 2000, None)}
-PROBLEMS |= {"4000 x 2000, 40 a row": (4000, 2000, 40)}
-SHARE = 0.02  # of the alpha that leaves no weight
+SIZES = [(4000, 400, None), (300, 2000, None), (4000, 2000, 40)]  # rows, columns, entries a row
+TABLES = {"working_set": (L1, 0.02), "smooth": (L2, 1e-4)}  # the penalty, and the share of alpha
 
 
 def fields(tuning, path=()):
@@ -53,29 +53,33 @@ def solve(objective, tuning):
     direct(objective, 1e-4, tuning=tuning).minimize(1000)
 
 
+def ratios(objective, path):
+    """Return the times with a constant halved and doubled, over that of the default."""
+    tunings = {1.0: Tuning()} | {f: changed(Tuning(), path, f) for f in (0.5, 2.0)}
+    runs = {factor: partial(solve, objective, tuning) for factor, tuning in tunings.items()}
+    times = {factor: min(spent) for factor, spent in take_turns(runs, ROUNDS).items()}
+    return [f"{times[factor] / times[1.0]:.2f}" for factor in (0.5, 2.0)]
+
+
 def main():
-    """Measure and print the table; words on the command line restrict it to fields with them."""
+    """Measure and print both tables."""
     stay_in_one_thread()
     warnings.simplefilter("ignore")
-    print(heading("Tuning constants of the solvers for l1, halved and doubled, in one thread"))
-    objectives = {name: objective_of(*rows(*size), L1, SHARE) for name, size in PROBLEMS.items()}
-    paths = [(path, value) for path, value in fields(Tuning()) if path[0] == "working_set"]
-    wanted, lines = sys.argv[1:], []
-    with threadpool_limits(1):
-        for path, value in paths:
-            if wanted and not any(word in ".".join(path) for word in wanted):
+    print(heading("Tuning constants of the direct solvers, halved and doubled, in one thread"))
+    names = [f"{n} x {p}" + (f", {k} a row" if k else "") for n, p, k in SIZES]
+    heads = [f"{name}, {word}" for name in names for word in ("halved", "doubled")]
+    for solver, (penalty, share) in TABLES.items():
+        objectives, lines = [objective_of(*rows(*size), penalty, share) for size in SIZES], []
+        for path, value in fields(getattr(Tuning(), solver)):
+            name = ".".join(path)
+            if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
                 continue
-            cells = []
-            for objective in objectives.values():
-                tunings = {"default": Tuning()}
-                tunings |= {f: changed(Tuning(), path, f) for f in (0.5, 2.0)}
-                runs = {name: partial(solve, objective, t) for name, t in tunings.items()}
-                times = {name: min(spent) for name, spent in take_turns(runs, ROUNDS).items()}
-                cells += [f"{times[f] / times['default']:.2f}" for f in (0.5, 2.0)]
-            lines.append((".".join(path[1:]), f"{value}", *cells))
+            with threadpool_limits(1):
+                cells = [ratio for o in objectives for ratio in ratios(o, (solver, *path))]
+            lines.append((name, f"{value}", *cells))
             print(*lines[-1], sep=" | ", file=sys.stderr)
-    heads = [f"{name}, {word}" for name in PROBLEMS for word in ("halved", "doubled")]
-    print(table(("constant", "value", *heads), lines))
+        if lines:
+            print(table((solver, "value", *heads), lines), end="\n\n")
 
 
 if __name__ == "__main__":
