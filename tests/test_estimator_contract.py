@@ -1,5 +1,7 @@
 """An estimator of a third kind states its problem; the one fit runs it, and displays draw it."""
 
+import pickle
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,7 +54,8 @@ class LineProblem(Problem):
         return theta[..., self.estimator.parameter_order()]
 
     def attributes(self, target, theta):
-        return {"theta_": self.in_order_of_init(target, theta)}
+        theta = self.in_order_of_init(target, theta)
+        return {"theta_": theta, "weights_": theta[1:]}
 
     def accepts(self, run):
         return True
@@ -72,6 +75,8 @@ class LevelFirst(DescentEstimator):
 
     __init__ = GDRegressor.__init__
     _parameter_constraints = GDRegressor._parameter_constraints
+    _fitted_attributes = "theta_", "n_features_in_", "t_"
+    _feature_attribute = "weights_"
 
     def _problem(self, rows, last, stream):
         return LineProblem(self, rows, last, stream)
@@ -94,9 +99,6 @@ class LevelFirst(DescentEstimator):
 
     def parameter_order(self):
         return np.append(self.n_features_in_, np.arange(self.n_features_in_))
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "theta_")
 
 
 SQUARED = GDRegressor().objective(X, Y).loss
@@ -123,6 +125,7 @@ def test_the_fit_of_a_third_kind_steps_as_the_linear_one_does(options):
     np.testing.assert_allclose(level_last(third.path_), linear.path_, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(third.predict(X), linear.predict(X), rtol=1e-10)
     np.testing.assert_allclose(third.loss_curve_, linear.loss_curve_, rtol=1e-10)
+    third, linear = (pickle.loads(pickle.dumps(model)) for model in (third, linear))
     for model in (third, linear):
         model.partial_fit(X, Y).set_params(warm_start=True).fit(X, Y)
     np.testing.assert_allclose(third.parameters(), linear.parameters(), rtol=1e-10)

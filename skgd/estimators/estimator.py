@@ -19,14 +19,12 @@ from skgd.estimators.nested_parameters import NamedParts, part_of
 from skgd.estimators.running_means import RunningMeans, check_link, link_name
 from skgd.estimators.runs import Runs
 from skgd.estimators.seeds import draws_rows, new_seed
-from skgd.estimators.serialization import PlainState
+from skgd.estimators.serialization import TRAINING, PlainState
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
 from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Schedule
-
-SOLUTION = {"coef_", "theta_", "_descents", "_means"}  # without which an estimator is not fitted
 
 
 class LastCall(NamedTuple):
@@ -40,7 +38,7 @@ class LastCall(NamedTuple):
 class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
     """An abstract regressor whose parameters minimizers find.
 
-    A subclass names its `Problem`, and what its parameters are called.
+    A subclass states its `Problem`, and names its parameters and the attributes of a fit.
     """
 
     has_many_minima = False  # as a list of which a fit sets ``minima_``
@@ -190,7 +188,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
 
     def _set_record(self, problem, runs, last):
         """Set what is known of each target's run, however it has ended, and nothing else."""
-        for name in SOLUTION & vars(self).keys():
+        for name in {self._fitted_attributes[0], *TRAINING} & vars(self).keys():
             delattr(self, name)
         each, before = problem.each, 0 if last is None else last.n_updates
         self.loss_curve_ = each([np.array(run.record.curve) for run in runs])

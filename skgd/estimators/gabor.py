@@ -164,6 +164,8 @@ class GDGaborRegressor(DescentEstimator):
     """
 
     has_many_minima = True
+    _fitted_attributes = "theta_", "frequency_", "offset_", "n_features_in_", "t_"
+    _feature_attribute = "frequency_"
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "fit_amplitude": ["boolean"],
@@ -289,6 +291,3 @@ class GDGaborRegressor(DescentEstimator):
     def parameter_order(self) -> np.ndarray:
         p = self.n_features_in_
         return np.r_[p, :p, p + 1 : p + gabor_model(self).n_extra_parameters()]
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "theta_")

@@ -150,6 +150,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     array([ 0., -2., 24., 10.,  0.,  0., -7.,  0., 21.,  0.])
     """
 
+    _fitted_attributes = "coef_", "intercept_", "n_features_in_", "t_"
+    _feature_attribute = "coef_"
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "fit_intercept": ["boolean"],
@@ -292,6 +294,3 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     def _base_loss(self):
         """Where explainers and converters look up the link of scikit-learn's linear models."""
         return SimpleNamespace(link=link_of(part_of(self, "loss"), inverse_link))
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "coef_")

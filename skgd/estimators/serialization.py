@@ -13,15 +13,19 @@ from skgd.descent.serialization import restored, stored
 from skgd.estimators.running_means import RunningMeans
 from skgd.multistart.minima import Minima, StationaryPoint
 
-TRAINING = {"_descents", "_means"}  # what goes on, and nothing else asks for
-TOGETHER = {  # what a fitted estimator has, if it has the first
-    "coef_": ("intercept_", "n_features_in_", "t_"),
-    "theta_": ("frequency_", "offset_", "n_features_in_", "t_"),
-}
+TRAINING = {"_descents", "_means"}  # what only a further call needs
 
 
 class PlainState:
-    """An abstract estimator that is stored as plain data, and can forget how to go on."""
+    """An abstract estimator that is stored as plain data, and can forget how to go on.
+
+    A subclass names in ``_fitted_attributes`` what a fitted estimator has, first the solution
+    without which it is not fitted, and in ``_feature_attribute`` the one whose last axis has an
+    entry for each column of X.
+    """
+
+    def __sklearn_is_fitted__(self):
+        return self._fitted_attributes[0] in vars(self)
 
     def forget(self) -> Self:
         """Drop what only further calls need: the optimizer's memory, and running means.
@@ -48,7 +52,8 @@ class PlainState:
     def __setstate__(self, state):
         try:
             state = dict(state)
-            _check(state, self._get_param_names())
+            _check(state, self._get_param_names(), self._fitted_attributes)
+            _check_columns(state, self._feature_attribute)
             for name, (_, read) in FORMS.items():
                 if state.get(name) is not None:
                     state[name] = read(state[name])
@@ -60,14 +65,17 @@ class PlainState:
         super().__setstate__(state)
 
 
-def _check(state, parameters):
+def _check(state, parameters, fitted_attributes):
     """Refuse a state in which something is missing."""
-    missing = [name for name in parameters if name not in state]
-    for name, others in TOGETHER.items():
-        missing += [other for other in others if name in state and other not in state]
+    needed = fitted_attributes if fitted_attributes[0] in state else ()
+    missing = [name for name in (*parameters, *needed) if name not in state]
     if missing:
         raise ValueError(f"it has no {missing}.")
-    found = state.get("coef_", state.get("frequency_"))
+
+
+def _check_columns(state, feature_attribute):
+    """Refuse a state whose parameters are not of its columns."""
+    found = state.get(feature_attribute)
     if found is not None and np.shape(found)[-1:] != (state["n_features_in_"],):
         raise ValueError(
             f"it has {state['n_features_in_']} columns, and parameters of shape {np.shape(found)}."
