@@ -452,7 +452,7 @@ class Wide(Linear):
 class WithModel(GDRegressor):
     def _problem(self, *args):
         problem = super()._problem(*args)
-        problem.objectives[0].model = Wide()
+        problem.objectives[0].term.model = Wide()
         return problem
 
 

@@ -217,9 +217,9 @@ class Objective:
 
     def penalty_curvature(self, theta):
         """Return the second derivatives of the penalty's smooth part, in each weight."""
+        weights, theta = self.term.penalized, self.as_parameters(theta)
         if self.elastic_strengths is not None:
             return self.elastic_strengths[1]
-        weights, theta = self.term.penalized, self.as_parameters(theta)
         strengths = self.strengths[weights]
         return second_order.penalty_curvature(self.penalty, strengths, theta[weights])
 
