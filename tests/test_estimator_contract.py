@@ -75,8 +75,8 @@ class LevelFirst(DescentEstimator):
 
     __init__ = GDRegressor.__init__
     _parameter_constraints = GDRegressor._parameter_constraints
-    _fitted_attributes = "theta_", "n_features_in_", "t_"
-    _feature_attribute = "weights_"
+    fitted_attributes = "theta_", "n_features_in_", "t_"
+    feature_attribute = "weights_"
 
     def _problem(self, rows, last, stream):
         return LineProblem(self, rows, last, stream)

@@ -188,7 +188,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
 
     def _set_record(self, problem, runs, last):
         """Set what is known of each target's run, however it has ended, and nothing else."""
-        for name in {self._fitted_attributes[0], *TRAINING} & vars(self).keys():
+        for name in {self.fitted_attributes[0], *TRAINING} & vars(self).keys():
             delattr(self, name)
         each, before = problem.each, 0 if last is None else last.n_updates
         self.loss_curve_ = each([np.array(run.record.curve) for run in runs])

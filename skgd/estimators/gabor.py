@@ -164,8 +164,8 @@ class GDGaborRegressor(DescentEstimator):
     """
 
     has_many_minima = True
-    _fitted_attributes = "theta_", "frequency_", "offset_", "n_features_in_", "t_"
-    _feature_attribute = "frequency_"
+    fitted_attributes = "theta_", "frequency_", "offset_", "n_features_in_", "t_"
+    feature_attribute = "frequency_"
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "fit_amplitude": ["boolean"],

@@ -150,8 +150,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     array([ 0., -2., 24., 10.,  0.,  0., -7.,  0., 21.,  0.])
     """
 
-    _fitted_attributes = "coef_", "intercept_", "n_features_in_", "t_"
-    _feature_attribute = "coef_"
+    fitted_attributes = "coef_", "intercept_", "n_features_in_", "t_"
+    feature_attribute = "coef_"
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "fit_intercept": ["boolean"],

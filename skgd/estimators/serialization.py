@@ -19,13 +19,13 @@ TRAINING = {"_descents", "_means"}  # what only a further call needs
 class PlainState:
     """An abstract estimator that is stored as plain data, and can forget how to go on.
 
-    A subclass names in ``_fitted_attributes`` what a fitted estimator has, first the solution
-    without which it is not fitted, and in ``_feature_attribute`` the one whose last axis has an
+    A subclass names in ``fitted_attributes`` what a fitted estimator has, first the solution
+    without which it is not fitted, and in ``feature_attribute`` the one whose last axis has an
     entry for each column of X.
     """
 
     def __sklearn_is_fitted__(self):
-        return self._fitted_attributes[0] in vars(self)
+        return self.fitted_attributes[0] in vars(self)
 
     def forget(self) -> Self:
         """Drop what only further calls need: the optimizer's memory, and running means.
@@ -52,8 +52,8 @@ class PlainState:
     def __setstate__(self, state):
         try:
             state = dict(state)
-            _check(state, self._get_param_names(), self._fitted_attributes)
-            _check_columns(state, self._feature_attribute)
+            _check(state, self._get_param_names(), self.fitted_attributes)
+            _check_columns(state, self.feature_attribute)
             for name, (_, read) in FORMS.items():
                 if state.get(name) is not None:
                     state[name] = read(state[name])
