@@ -63,21 +63,21 @@ class Monitoring:
         """
         before = 0 if self.last is None else self.last.n_updates[target]
 
-        def fitted_attributes(run):
+        def attributes_of(run):
             attributes = self.problem.attributes(target, run.iterate)
             return {**attributes, "t_": before + run.n_updates, "_failure": None}
 
         estimator, monitors = self.estimator, []
         if self.held_out is not None:
             held_out = self.held_out.target(target)
-            monitors.append(Validation(estimator, fitted_attributes, held_out, run))
+            monitors.append(Validation(estimator, attributes_of, held_out, run))
         if estimator.verbose:
             monitors.append(print_progress)
         if self.context is not None:
             context, rows = self.context, metadata(self.rows.target(target))
             if task_name:
                 context = context.subcontext(task_name, max_subtasks=estimator.max_iter)
-            monitors.append(Callbacks(estimator, fitted_attributes, context, rows, run))
+            monitors.append(Callbacks(estimator, attributes_of, context, rows, run))
 
         def monitor_all(run):
             if run.outcome is not Outcome.NONFINITE:  # of which there is nothing to show
@@ -93,14 +93,14 @@ class Validation:
     Parameters
     ----------
     estimator : DescentEstimator
-    fitted_attributes : callable
+    attributes_of : callable
         Returns, for a run, the attributes with which the estimator can predict.
     held_out : Rows
     run : Minimizer
     """
 
-    def __init__(self, estimator, fitted_attributes, held_out, run):
-        self.estimator, self.fitted_attributes = estimator, fitted_attributes
+    def __init__(self, estimator, attributes_of, held_out, run):
+        self.estimator, self.attributes_of = estimator, attributes_of
         self.held_out, scoring = held_out, estimator.scoring
         is_loss = isinstance(scoring, str) and scoring == "loss"
         self.scorer = _negative_loss if is_loss else check_scoring(estimator, scoring=scoring)
@@ -126,7 +126,7 @@ class Validation:
     def __call__(self, run):
         """Score the present parameters; stop a run that no longer improves the score."""
         view = copy.copy(self.estimator)
-        vars(view).update(self.fitted_attributes(run))
+        vars(view).update(self.attributes_of(run))
         if self.held_out.frame is None:
             vars(view).pop("feature_names_in_", None)
         score = float(self.scorer(view, self.held_out.given, self.held_out.y, **self.weight))
@@ -146,15 +146,15 @@ class Callbacks:
 
     Parameters
     ----------
-    estimator, fitted_attributes, run
+    estimator, attributes_of, run
         As in `Validation`.
     context : CallbackContext of scikit-learn
     rows : dict
         As `metadata` returns it.
     """
 
-    def __init__(self, estimator, fitted_attributes, context, rows, run):
-        self.estimator, self.fitted_attributes = estimator, fitted_attributes
+    def __init__(self, estimator, attributes_of, context, rows, run):
+        self.estimator, self.attributes_of = estimator, attributes_of
         self.context, self.rows = context, rows
         self.task = self._begin(run)
 
@@ -170,7 +170,7 @@ class Callbacks:
         return task
 
     def _tell(self, hook, run):
-        attributes = {"reconstruction_attributes": lambda: self.fitted_attributes(run)}
+        attributes = {"reconstruction_attributes": lambda: self.attributes_of(run)}
         return hook(estimator=self.estimator, **attributes, **self.rows)
 
 
