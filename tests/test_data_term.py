@@ -6,6 +6,7 @@ from scipy import optimize, sparse
 
 from skgd.descent.descent import Descent
 from skgd.descent.options import Options, Setup
+from skgd.descent.outcome import Outcome
 from skgd.losses import Huber, Poisson, SquaredError
 from skgd.models import Gabor, Linear
 from skgd.objective.data_term import DataTerm, value_and_gradient
@@ -120,6 +121,30 @@ def test_a_gradient_that_a_network_reports_equals_differences(network, start):
     objective = Objective(network, L2(), 0.3)
     slopes = optimize.approx_fprime(start, objective.value, 1e-7)
     np.testing.assert_allclose(objective.value_and_gradient(start)[1], slopes, atol=1e-5)
+
+
+class BoundedNetwork(Network):
+    """The same, with bounds of its curvature that hold near the start."""
+
+    def curvature(self):
+        return 4.0
+
+    def diagonal_curvature(self):
+        return np.full(self.n_parameters, 4.0)
+
+
+@pytest.mark.parametrize("rule", [GD(), Momentum(), Nesterov()], ids=repr)
+def test_a_term_that_knows_its_curvature_has_an_automatic_rate(network, start, rule):
+    term = BoundedNetwork(network.X, network.y)
+    objective = Objective(term, L2(), 0.1, null_objective=0.5 * network.y.var())
+    descent = descend(objective, rule, start, 3000, tol=1e-3)
+    assert descent.learning_rate > 0.0
+    assert descent.outcome is Outcome.CONVERGED
+    _, g = objective.value_and_gradient(descent.theta)
+    unit = np.sqrt(4.1 * 2.0 * objective.null_objective)
+    assert np.abs(g).max() <= 1.001e-3 * unit
+    with pytest.raises(ValueError, match="has no bound"):
+        descend(objective, GD(), start, 1, batch_size=5)
 
 
 @pytest.mark.parametrize("rule", [GD(), Adam()], ids=repr)

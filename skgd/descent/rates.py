@@ -23,8 +23,9 @@ def stable_rate(objective, batch=None, replacement=False):
     ----------
     Gower et al., "SGD: general analysis and improved rates" (2019), section 3.
     """
-    if not objective.term.is_bounded:
-        raise unbounded(objective.term)
+    term = objective.term
+    if not term.is_bounded or (batch is not None and term.row_curvature() is None):
+        raise unbounded(term)
     smooth = float(objective.strengths.max()) * objective.penalty.curvature()
     if batch is None:
         curvature, share = objective.curvature + smooth, 1.0

@@ -18,8 +18,6 @@ class DataTerm(abc.ABC):
     n_samples, n_parameters : int
     penalized : ndarray of shape (n_parameters,), bool
         The parameters that a penalty acts on.
-    is_bounded : bool
-        Whether its curvature has a bound, or an estimate to reckon with.
     nonsmooth : bool
         Whether the slope jumps, so that the gradient does not vanish at the minimum and a
         descent ends when the objective stops improving.
@@ -34,7 +32,6 @@ class DataTerm(abc.ABC):
     n_samples: int
     n_parameters: int
     penalized: np.ndarray
-    is_bounded = False
     nonsmooth = False
     linear = False
     kernel = None
@@ -62,9 +59,18 @@ class DataTerm(abc.ABC):
         """Return what a descent cannot change on its way, as plain values."""
         return (f"{type(self).__module__}.{type(self).__qualname__}",)
 
+    @property
+    def is_bounded(self):
+        """Whether the curvature has a bound, or an estimate to reckon with."""
+        return self.curvature() is not None
+
     def curvature(self):
         """Return an upper bound of the largest second derivative, or None."""
         return None
+
+    def curvature_along(self, v):
+        """Return an upper bound of ``v . H v``, with H the second derivative."""
+        return self.curvature() * (v @ v)
 
     def row_curvature(self):
         """Return the same for the term of a single row, or None."""
@@ -77,6 +83,18 @@ class DataTerm(abc.ABC):
     def gram(self):
         """Return the second derivative where it is constant, as a dense array, or None."""
         return None
+
+    def residual_unit(self, null_objective):
+        """Return the unit of slopes over the root of their curvature: the scale of y."""
+        return np.sqrt(2.0 * null_objective)
+
+    def variance_share(self):
+        """Return the share of each diagonal curvature that an intercept would not explain."""
+        return 1.0
+
+    def rounding_squares(self):
+        """Return the mean squares of what is summed to each slope, and that of the targets."""
+        return self.diagonal_curvature(), 0.0
 
 
 def unbounded(term):

@@ -226,7 +226,7 @@ class Objective:
     def curvature_along(self, v):
         """Return ``v . H v``, H bounding the second derivative of the smooth part."""
         smooth = self.strengths * self.penalty.curvature()
-        return v @ self.term.bounds.product(v) + smooth @ (v * v)
+        return self.term.curvature_along(v) + smooth @ (v * v)
 
     def dual_gap(self, theta, certificate=None):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.

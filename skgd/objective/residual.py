@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skgd.kernels.row_kernels import loss_terms
 from skgd.objective.data_term import unbounded
 
 ROUNDING = 8.0 * np.finfo(float).eps
@@ -20,32 +19,14 @@ def residual_scale(objective):
     -------
     ndarray of shape (3, d)
     """
-    p, curvature = objective.p, objective.column_curvature.copy()
-    size = curvature.copy()
-    size[:p] += 0.0 if objective.centre is None else objective.centre**2
+    term, curvature = objective.term, objective.column_curvature.copy()
+    squares, target_square = term.rounding_squares()
     curvature += objective.strengths * objective.penalty.curvature()
-    flat = curvature <= ROUNDING**2 * size
-    curvature[flat] = 1.0
-    width = curvature.copy()
-    width[:p] *= objective.term.spread_share
-    unit = 1.0 / (np.sqrt(width) * residual_unit(objective))
-    unit[:p][objective.constant] = 0.0
-    rounding = ROUNDING * np.sqrt(size * (objective.y @ objective.y) / objective.n)
-    return np.stack([1.0 / curvature, unit, rounding])
-
-
-def residual_unit(objective):
-    """Return the unit of the residual's entries, beside the roots of their curvatures.
-
-    The root of twice what is to gain. No loss is that steep far out whose slope is bounded,
-    as Huber's is: so no more than the slopes that a prediction of zero has.
-    """
-    term, unit = objective.term, np.sqrt(2.0 * objective.null_objective)
-    if term.loss.quadratic:
-        return unit
-    slopes = loss_terms(term.loss, 0.0, term.y)[1]
-    steepness = np.sqrt(term.weight @ slopes**2 / (term.n_samples * term.bounds.loss))
-    return min(unit, steepness) if steepness > 0.0 else unit
+    curvature[curvature <= ROUNDING**2 * squares] = 1.0
+    width = curvature * term.variance_share()
+    unit = 1.0 / (np.sqrt(width) * term.residual_unit(objective.null_objective))
+    unit[objective.problem.constant] = 0.0
+    return np.stack([1.0 / curvature, unit, ROUNDING * np.sqrt(squares * target_square)])
 
 
 def gradient_unit(objective):
@@ -57,7 +38,7 @@ def gradient_unit(objective):
     if objective.column_curvature is None:
         raise unbounded(objective.term)
     steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
-    return float(residual_unit(objective) * steepest) or 1.0
+    return float(objective.term.residual_unit(objective.null_objective) * steepest) or 1.0
 
 
 def thresholded_average(objective, mean):

@@ -119,6 +119,30 @@ class RowwiseTerm(DataTerm):
     def diagonal_curvature(self):
         return self.bounds.diagonal
 
+    def curvature_along(self, v):
+        return v @ self.bounds.product(v)
+
+    def residual_unit(self, null_objective):
+        """Return the unit of slopes over the root of their curvature.
+
+        The root of twice what a fit can gain. A loss whose slope is bounded, as Huber's, is not
+        that steep far out: so no more than the slopes that a prediction of zero has.
+        """
+        unit = np.sqrt(2.0 * null_objective)
+        if self.loss.quadratic:
+            return unit
+        slopes = loss_terms(self.loss, 0.0, self.y)[1]
+        steepness = np.sqrt(self.weight @ slopes**2 / (self.n_samples * self.bounds.loss))
+        return min(unit, steepness) if steepness > 0.0 else unit
+
+    def variance_share(self):
+        return np.append(self.spread_share, np.ones(self.n_parameters - self.p))
+
+    def rounding_squares(self):
+        squares = self.bounds.diagonal.copy()
+        squares[: self.p] += 0.0 if self.centre is None else self.centre**2
+        return squares, self.y @ self.y / self.n_samples
+
     def gram(self):
         return gram(self.X, self.weight, self.centre, self.column_squares)[0]
 
