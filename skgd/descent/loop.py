@@ -33,7 +33,7 @@ MAX_GROWTH = 1e10  # of the objective, over the larger of its start and the null
 
 accumulate = mean_loss = begin_correction = add_mean_gradient = None
 dense_step = single_step = zero_constant = refresh_rows = lazy_step = flush = None
-begin_epoch = put_in_order = look_ahead = keep_average = None
+put_in_order = look_ahead = keep_average = None
 measure = progress = smooth = prox = bound = omega_of = None
 
 
@@ -66,14 +66,19 @@ def run(parts, problem, state, rule, cursor, epochs):
     best, stale, ceiling = cursor.best, cursor.stale, cursor.ceiling
     for e in range(record.shape[1]):
         total = 0.0
-        if begin_epoch is not None:
-            total = begin_epoch(parts, problem, state, cursor, epochs, e)
+        if put_in_order is not None:  # on smaller batches
+            if rates.size == 0 or cursor.sampling == REPLACEMENT:
+                total = mean_loss(parts, problem.data, state.iterate)
+            if rates.size > 0:
+                put_in_order(state.order, epochs.draws, e, cursor.sampling)
+                if begin_correction is not None:
+                    begin_correction(parts, problem.data, state)
         for start in range(0, n if rates.size > 0 else 0, cursor.batch):
             stop, rate, loss, c = start + cursor.batch, rates[t - cursor.t], 0.0, 0.0
             stop = stop if stop < n else n
             if lazy_step is not None:
                 refresh_rows(problem.data.rows, state, start, stop)
-            if begin_epoch is not None:  # on the full batch the gradient is there
+            if put_in_order is not None:  # on the full batch the gradient is there
                 loss, c = accumulate(parts, problem.data, state, start, stop)
                 total += loss if cursor.sampling != REPLACEMENT else 0.0
             if add_mean_gradient is not None:
@@ -95,7 +100,7 @@ def run(parts, problem, state, rule, cursor, epochs):
             if keep_average is not None:
                 keep_average(state.mean, iterate, t - cursor.averaged)
             t += 1
-        if begin_epoch is None:
+        if put_in_order is None:
             total, c = accumulate(parts, problem.data, state, 0, n)
             zero_constant(problem, g)
         residual = progress(parts, problem, state, rule, record, e)
@@ -123,9 +128,13 @@ def judge(total, residual, stale, ceiling, rule):
 
 
 def record_progress(parts, problem, state, rule, record, e):
-    """Record what there is to say about the iterate but its loss; return the scaled residual."""
-    iterate, last = state.iterate, state.last
-    omega, worst, squared_gradient, squared_step, n_zeros = 0.0, 0.0, 0.0, 0.0, 0
+    """Record what there is to say about the iterate but its loss; return the scaled residual.
+
+    On smaller batches, which never see the whole gradient, it is infinite, and the iterate is then
+    made current.
+    """
+    theta, iterate, last, worst = state.theta, state.iterate, state.last, 0.0
+    omega, squared_gradient, squared_step, n_zeros = 0.0, 0.0, 0.0, 0
     for j in range(iterate.size):
         w = iterate[j]
         omega += problem.strengths[j] * omega_of(parts.penalty, w)
@@ -133,30 +142,20 @@ def record_progress(parts, problem, state, rule, record, e):
         squared_step += moved * moved
         last[j] = w
         n_zeros += 1 if w == 0.0 and problem.penalized[j] else 0
-        residual, slope = measure(parts, problem, state, rule, j)
-        squared_gradient += slope * slope
-        worst = residual if residual > worst else worst
+        if measure is None:
+            iterate[j] = theta[j]
+        else:
+            residual, slope = measure(parts, problem, state, rule, j)
+            squared_gradient += slope * slope
+            worst = residual if residual > worst else worst
+    if measure is None:
+        worst, squared_gradient = math.inf, math.nan
     record[RESIDUAL, e] = worst
     record[PENALTY, e] = omega
     record[GRADIENT_NORM, e] = math.sqrt(squared_gradient)
     record[STEP_NORM, e] = math.sqrt(squared_step)
     record[N_ZEROS, e] = n_zeros
     return worst
-
-
-# Epochs of the full batch, and of smaller ones
-
-
-def begin_batches(parts, problem, state, cursor, epochs, e):
-    """Put the rows in order; return the loss where the updates do not see all rows."""
-    total = 0.0
-    if epochs.rates.size == 0 or cursor.sampling == REPLACEMENT:
-        total = mean_loss(parts, problem.data, state.iterate)
-    if epochs.rates.size > 0:
-        put_in_order(state.order, epochs.draws, e, cursor.sampling)
-        if begin_correction is not None:
-            begin_correction(parts, problem.data, state)
-    return total
 
 
 def measure_full(parts, problem, state, rule, j):
@@ -170,12 +169,6 @@ def measure_full(parts, problem, state, rule, j):
     if bound is not None:
         z = bound(problem, j, z)
     return rule.scale[1, j] * (abs(w - z) / tau - rule.scale[2, j]), slope
-
-
-def measure_batches(parts, problem, state, rule, j):
-    """Make the iterate current; the gradient is never seen whole."""
-    state.iterate[j] = state.theta[j]
-    return math.inf, math.nan
 
 
 def shuffle(order, draws, e, sampling):
@@ -208,9 +201,8 @@ def variant_functions(variant, optimizer):
         **lazy,
         "begin_correction": begin,
         "add_mean_gradient": add,
-        "put_in_order": shuffle,
-        "begin_epoch": None if full else begin_batches,
-        "measure": measure_full if full else measure_batches,
+        "put_in_order": None if full else shuffle,
+        "measure": measure_full if full else None,
         "keep_average": average if variant.averages else None,
         "progress": record_progress,
         "judge": judge,
