@@ -61,7 +61,7 @@ def iterate_of(state, rule, full):
 
 def _new_lazy_state(objective, rule, batch):
     """Return the account of the lazy step, or () where it cannot be taken."""
-    if batch is None or not rule.lazy or not getattr(objective.term, "sparse", False):
+    if batch is None or not rule.lazy or not objective.term.sparse:
         return ()
     return LazyState(np.array([1.0, 0.0]), np.zeros(objective.p), np.zeros(batch))
 

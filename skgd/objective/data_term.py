@@ -1,10 +1,9 @@
 """The data term: the one thing that a kind of model provides, and all that the loop knows."""
 
 import abc
+from typing import NamedTuple
 
 import numpy as np
-
-from skgd.kernels.problem import State
 
 
 class DataTerm(abc.ABC):
@@ -23,6 +22,14 @@ class DataTerm(abc.ABC):
         descent ends when the objective stops improving.
     linear : bool
         Whether the gradient of a row is one number times the row, which can be remembered.
+    quadratic : bool
+        Whether the term is a quadratic function, with closed forms and a dual.
+    sparse : bool
+        Whether rows are sparse, so that a step may move the weights of some rows only.
+    constant : ndarray of bool or ()
+        The weights of constant columns, which stay zero.
+    data : tuple or None
+        The arrays that the kernel is given.
     parts : tuple
         Two values that the kernel is given: a model and a loss, where there are.
     kernel : RowKernel or None
@@ -32,9 +39,9 @@ class DataTerm(abc.ABC):
     n_samples: int
     n_parameters: int
     penalized: np.ndarray
-    nonsmooth = False
-    linear = False
-    kernel = None
+    nonsmooth = linear = quadratic = sparse = False
+    constant = ()
+    kernel = data = None
     parts = (), ()
 
     @abc.abstractmethod
@@ -58,6 +65,11 @@ class DataTerm(abc.ABC):
     def settings(self):
         """Return what a descent cannot change on its way, as plain values."""
         return (f"{type(self).__module__}.{type(self).__qualname__}",)
+
+    @property
+    def name(self):
+        """What messages call the term."""
+        return type(self).__name__
 
     @property
     def is_bounded(self):
@@ -99,10 +111,9 @@ class DataTerm(abc.ABC):
 
 def unbounded(term):
     """Return the error of an automatic rate where nothing is known of the curvature."""
-    name = type(getattr(term, "loss", term)).__name__
     return ValueError(
-        f"The curvature of {name} has no bound, so there is no automatic rate: give learning_rate "
-        "a number."
+        f"The curvature of {term.name} has no bound, so there is no automatic rate: give "
+        "learning_rate a number."
     )
 
 
@@ -112,10 +123,17 @@ def value_and_gradient(term, theta):
     return float(term.accumulate(theta, np.arange(term.n_samples), g, {})), g
 
 
-class PythonKernel:
+class PythonData(NamedTuple):
+    """What the loop is given of a term that it calls in plain Python."""
+
+    term: DataTerm
+    buffers: dict
+
+
+class PythonKernel(NamedTuple):
     """How a term without a kernel of its own takes part in the loop: as ordinary Python."""
 
-    classes = None  # that compiled code would be kept for
+    classes: None = None  # that compiled code would be kept for
 
     @staticmethod
     def fuse(function):
@@ -124,18 +142,19 @@ class PythonKernel:
 
     def slots(self, variant, extrapolates, correct):
         """Return what the loop calls."""
-        full = variant.batch == "full"
-        buffers = {}
+        return {"accumulate": accumulate_in_python, "mean_loss": mean_loss_in_python}
 
-        def accumulate(parts, term, state: State, start, stop):
-            rows = np.arange(start, stop) if full else state.order[start:stop]
-            loss = term.accumulate(state.theta, rows, state.g, buffers)
-            if state.iterate is not state.theta:
-                unused = np.zeros(state.g.size)
-                loss = term.accumulate(state.iterate, rows, unused, buffers)
-            return loss * (stop - start) / term.n_samples, 0.0
 
-        def mean_loss(parts, term, theta):
-            return value_and_gradient(term, theta)[0]
+def accumulate_in_python(parts, data, state, start, stop):
+    """Add the gradient of some rows; return their loss at the iterate, as a share of the mean."""
+    term, rows = data.term, np.arange(start, stop)
+    rows = state.order[rows] if len(state.order) else rows
+    loss = term.accumulate(state.theta, rows, state.g, data.buffers)
+    if state.iterate is not state.theta:
+        loss = term.accumulate(state.iterate, rows, np.zeros(state.g.size), data.buffers)
+    return loss * len(rows) / term.n_samples, 0.0
 
-        return {"accumulate": accumulate, "mean_loss": mean_loss}
+
+def mean_loss_in_python(parts, data, theta):
+    """Return the mean loss over all rows."""
+    return value_and_gradient(data.term, theta)[0]

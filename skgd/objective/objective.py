@@ -53,6 +53,7 @@ class Objective:
     column_squares, column_means = _of_term("column_squares"), _of_term("column_means")
     matvec, rmatvec = _of_term("matvec"), _of_term("rmatvec")
     n, d = _of_term("n_samples"), _of_term("n_parameters")
+    quadratic = _of_term("quadratic")
 
     def __init__(
         self, term, penalty, alpha, *, penalty_factor=None, positive=False, null_objective=1.0
@@ -92,8 +93,8 @@ class Objective:
         term, self.alpha, self.strengths = self.term, float(alpha), np.zeros(self.d)
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor
         self.strengths[term.penalized] = self.alpha * factor
-        constant = np.flatnonzero(getattr(term, "constant", ()))
-        data = getattr(term, "data", term)
+        constant = np.flatnonzero(term.constant)
+        data = term.data or data_term.PythonData(term, {})
         self.problem = Problem(data, self.n, self.strengths, term.penalized, constant)
 
     @cached_property
@@ -110,11 +111,6 @@ class Objective:
         """
         a, b = self.elastic_strengths
         return a, np.where(b < NOTICED * self.column_squares, 0.0, b)
-
-    @property
-    def quadratic(self):
-        """Whether the data term is a quadratic function, with closed forms and a dual."""
-        return getattr(self.term, "quadratic", False)
 
     @property
     def curvature(self):

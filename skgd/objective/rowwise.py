@@ -51,22 +51,17 @@ class RowwiseTerm(DataTerm):
         shift = np.zeros(0) if centre is None else centre
         self.data = RowData(rows_of(X), y, weight, shift, self.p)
         self.parts, self.linear = (model, loss), model.linear
+        self.quadratic, self.sparse = loss.quadratic and model.linear, sparse.issparse(X)
         self.kernel = RowKernel(type(model), type(loss), type(self.data.rows))
 
     @property
-    def sparse(self):
-        """Whether the rows are sparse."""
-        return sparse.issparse(self.X)
+    def name(self):
+        return type(self.loss).__name__
 
     @property
     def is_bounded(self):
         """Whether the loss has a bound of its curvature, or an estimate."""
         return self.bounds.known
-
-    @property
-    def quadratic(self):
-        """Whether the term is a quadratic function, with closed forms and a dual."""
-        return self.loss.quadratic and self.model.linear
 
     def settings(self):
         parts = (f"{type(part).__module__}.{part!r}" for part in (self.model, self.loss))
