@@ -7,16 +7,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skgd import GDGaborRegressor, GDRegressor
+from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.optimizers import OPTIMIZERS
 from skgd.penalties import PENALTIES
 
 RULES = {cls: name for name, cls in OPTIMIZERS.items()}  # a rule of two names is checked once
 WHOLE = [
     *(GDRegressor(optimizer=name) for cls, name in RULES.items() if not cls.variance_reduced),
+    *(GDRegressor(optimizer=name) for name in SECOND_ORDER),
     *(GDRegressor(penalty=name, alpha=0.01) for name in PENALTIES),
 ]
 PACKETS = [
     GDGaborRegressor(),
+    *(GDGaborRegressor(optimizer=name) for name in SECOND_ORDER),
     GDGaborRegressor(
         fit_amplitude=True, fit_width=True, fit_baseline=True, n_init=2, n_screen=300
     ),

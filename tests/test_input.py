@@ -311,7 +311,7 @@ PARAMETERS = {
     "fit_intercept": "yes",
     "positive": "yes",
     "penalty_weights": "ones",
-    "optimizer": "newton",
+    "optimizer": "quantum",
     "learning_rate": 0.0,
     "schedule": "never",
     "batch_size": 0,

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.descent.rates import stability_limit
+from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.estimators.nested_parameters import TABLES
 from skgd.estimators.suggestions import ATTRIBUTES, PARAMETERS, VALUES, plainly
 from skgd.losses import Loss
@@ -41,8 +42,9 @@ GUESSES = [
     ("optimizer", "RMS-Prop", "optimizer='rmsprop'"),
     ("optimizer", "momentun", "optimizer='momentum'"),
     ("optimizer", "sgd_momentum", 'optimizer="momentum"'),
-    ("optimizer", "lbfgs", 'optimizer="auto"'),
-    ("optimizer", "newton-cg", 'optimizer="auto"'),
+    ("optimizer", "L-BFGS", "optimizer='lbfgs'"),
+    ("optimizer", "newton-cg", 'optimizer="newton"'),
+    ("optimizer", "cholesky", 'optimizer="auto"'),
     ("optimizer", None, 'optimizer="auto"'),
     ("optimizer", L1(), "penalty=L1() or penalty='l1'"),
     ("optimizer", "cosine", "schedule='cosine'"),
@@ -100,7 +102,9 @@ def test_every_name_is_recognised_in_every_spelling(kind):
 
 
 def known_names(kind):
-    return ["auto"] * (kind == "optimizer") + [*TABLES[kind]]
+    if kind == "optimizer":
+        return ["auto", *OPTIMIZERS, *SECOND_ORDER]
+    return [*TABLES[kind]]
 
 
 def test_the_tables_of_suggestions_have_unique_keys_and_existing_targets():

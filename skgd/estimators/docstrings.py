@@ -10,6 +10,7 @@ import re
 from textwrap import indent, wrap
 from typing import TypeVar
 
+from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.schedules import SCHEDULES
@@ -39,6 +40,10 @@ optimizer : str or Optimizer
     The rule that turns gradients into steps, by name or as an instance from `skgd.optimizers`.
     The names are
     {optimizers}
+    ``"lbfgs"`` and ``"newton"`` are second-order methods for smooth objectives on the full batch:
+    L-BFGS, and Newton's method with a line search. They have no learning rate, and an epoch is
+    one iteration. They refuse batches, rates, schedules, clipping, ``average``, `partial_fit`,
+    penalties with an l1 part, bounds, and losses whose slope jumps.
     Nested names such as ``optimizer__beta`` work in `set_params` and in grids.
 learning_rate : float or "auto"
     The rate per update. A number is used as given. ``"auto"`` does not diverge: on the full
@@ -114,7 +119,8 @@ history_ : dict of ndarray of shape (n_iter_ + 1,), or list of dict
     there is validation, ``validation_score``.
     ``history_.to_frame()`` is a pandas DataFrame.
 learning_rate_ : float or ndarray of shape (n_targets,)
-    The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none.
+    The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none, and for
+    second-order methods.
 converged_ : bool or ndarray of shape (n_targets,)
     Whether the descent ended because there was nothing left to do.
 stop_reason_ : str or list of str
@@ -130,7 +136,8 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
     Names of the columns, where X has them.
 """
 
-TABLES = {"losses": LOSSES, "optimizers": {"auto": None, **OPTIMIZERS}, "schedules": SCHEDULES}
+OPTIMIZER_NAMES = {"auto": None, **OPTIMIZERS, **SECOND_ORDER}
+TABLES = {"losses": LOSSES, "optimizers": OPTIMIZER_NAMES, "schedules": SCHEDULES}
 
 
 def documented(thing: Documented) -> Documented:

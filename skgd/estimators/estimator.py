@@ -14,6 +14,7 @@ from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from skgd.estimators.data import rows_of_fit
 from skgd.estimators.messages import Message, messages_of
+from skgd.estimators.minimizers import SECOND_ORDER, check_second_order
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import NamedParts, part_of
 from skgd.estimators.running_means import RunningMeans, check_link, link_name
@@ -50,7 +51,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         "penalty": [StrOptions([name for name in PENALTIES if name]), Penalty, None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
-        "optimizer": [StrOptions(["auto", *OPTIMIZERS]), Optimizer],
+        "optimizer": [StrOptions(["auto", *OPTIMIZERS, *SECOND_ORDER]), Optimizer],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions(["auto"])],
         "schedule": [StrOptions(SCHEDULES), Schedule],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -153,6 +154,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
 
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, resumes, stream=False):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
+        check_second_order(self, stream)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         problem = self._problem(rows, last, stream)

@@ -63,11 +63,12 @@ def messages_of(estimator, run):
         sentence = f"{name} diverged. {divergence_message(run)}"
         return [Message(sentence, is_nonfinite, is_refusal)]
     if outcome is Outcome.MAX_ITER and run.tol is not None:
+        others = ", scale the features, or let the learning rate fall by a schedule."
+        others = " or scale the features." if run.update_rule is None else others
         return [
             Message(
                 f"{name} has not converged in max_iter={n_epochs} epochs: "
-                f"{progress_message(run)}, and tol is {run.tol:.1e}. Allow more epochs, scale the "
-                "features, or let the learning rate fall by a schedule."
+                f"{progress_message(run)}, and tol is {run.tol:.1e}. Allow more epochs{others}"
             )
         ]
     if outcome is Outcome.MAX_ITER and estimator.early_stopping and estimator.tol is not None:

@@ -1,12 +1,23 @@
-"""What ``optimizer="auto"`` stands for: a direct solver where one may serve, else a descent."""
+"""What the words for ``optimizer`` stand for that name no rule.
+
+``"auto"`` is a direct solver where one may serve, else a descent; ``"lbfgs"`` and ``"newton"`` are
+second-order methods, which refuse what only a descent can honour.
+"""
 
 from functools import partial
 
 from skgd.descent.descent import Descent
 from skgd.descent.options import Options
+from skgd.estimators.nested_parameters import part_of
 from skgd.optimizers import Nesterov
+from skgd.penalties import Penalty
 from skgd.schedules import Constant
 from skgd.solvers.auto import AutoSolver
+from skgd.solvers.lbfgs import LBFGS
+from skgd.solvers.newton import Newton
+from skgd.solvers.second_order import refusal
+
+SECOND_ORDER = {"lbfgs": LBFGS, "newton": Newton}  # by their words for ``optimizer``
 
 
 def accelerated(tol, objective, start):
@@ -41,3 +52,50 @@ def asked_of_a_descent(params, schedule, streams, validates):
     for name in ("batch_size", "init", "clip_norm", "clip_value"):
         asked[name] = params[name] is not None
     return {name for name, is_asked in asked.items() if is_asked}
+
+
+def second_order_method(optimizer):
+    """Return the class of the second-order method that ``optimizer`` names; None for others."""
+    return SECOND_ORDER.get(optimizer) if isinstance(optimizer, str) else None
+
+
+def check_second_order(estimator, stream):
+    """Refuse, for a second-order method, what it cannot honour.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    stream : bool
+        Whether the call is one of `partial_fit`.
+
+    Raises
+    ------
+    ValueError
+        That says what and why, as in `skgd.solvers.second_order.REASONS`.
+    """
+    if second_order_method(estimator.optimizer) is None:
+        return
+    params = vars(estimator)
+    asked = {
+        "partial_fit": stream,
+        "learning_rate": params["learning_rate"] != "auto",
+        "schedule": not isinstance(part_of(estimator, "schedule"), Constant),
+        "average": params["average"],
+        "positive": params.get("positive"),
+        "penalty": not _is_smooth(part_of(estimator, "penalty"), params["alpha"]),
+        "loss": part_of(estimator, "loss").nonsmooth,
+    }
+    for name in ("batch_size", "clip_norm", "clip_value"):
+        asked[name] = params[name] is not None
+    sentence = refusal({name for name, is_asked in asked.items() if is_asked})
+    if sentence is not None:
+        name = type(estimator).__name__
+        raise ValueError(f"{name} cannot use optimizer={estimator.optimizer!r} as {sentence}")
+
+
+def _is_smooth(penalty, alpha):
+    """Whether a penalty of this strength leaves nothing to its prox."""
+    elastic = penalty.elastic()
+    if elastic is None:
+        return alpha == 0.0 or type(penalty).prox is Penalty.prox
+    return alpha == 0.0 or elastic[0] == 0.0

@@ -7,7 +7,7 @@ from skgd.descent.descent import Descent
 from skgd.descent.dry_run import rehearse
 from skgd.descent.new_state import fixed_settings
 from skgd.descent.options import Options, Setup
-from skgd.estimators.minimizers import asked_of_a_descent, direct
+from skgd.estimators.minimizers import asked_of_a_descent, direct, second_order_method
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.optimizers import Nesterov
 from skgd.solvers.auto import reason_against
@@ -31,6 +31,7 @@ class Runs:
         self.estimator, self.problem, self.monitoring = estimator, problem, monitoring
         self.stream, self.n_epochs = stream, 1 if stream else estimator.max_iter
         self.is_auto = isinstance(estimator.optimizer, str) and estimator.optimizer == "auto"
+        self.method = second_order_method(estimator.optimizer)
         self.optimizer = Nesterov() if self.is_auto else part_of(estimator, "optimizer")
         self.schedule = part_of(estimator, "schedule").for_horizon(estimator.max_iter)
         self.batching = plain(estimator.batch_size), estimator.sampling, int(estimator.average)
@@ -70,7 +71,7 @@ class Runs:
 
     def _run_from(self, target, start, seed, task_name):
         """Return a run from a start, at a quarter of the rate until the problem accepts it."""
-        for k in range(QUARTERS + 1):
+        for k in range(1 if self.method else QUARTERS + 1):
             run = self._new(self.problem.objectives[target], start, seed, 0.25**k)
             self._minimize(run, target, task_name)
             if self.problem.accepts(run):
@@ -78,7 +79,9 @@ class Runs:
         return run
 
     def _new(self, objective, start, seed, rate_share):
-        """Return a direct solver where nothing asks for a descent, else a descent."""
+        """Return the method that is named, a direct solver where one may serve, or a descent."""
+        if self.method:
+            return self.method(objective, start, self.options.tol, self.options.record_path)
         if self.is_auto and reason_against(objective, self._asked()) is None:
             return direct(objective, plain(self.estimator.tol), start)
         rehearse(self.optimizer, objective.model)

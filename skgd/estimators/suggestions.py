@@ -15,7 +15,9 @@ CLOSE = 0.7  # similarity, from which one word is taken for another
 DIRECT = 'optimizer="auto", which goes straight to the minimum where that is possible'
 VALUES = {
     "optimizer": {
-        "lbfgs bfgs newton newtoncg newtoncholesky cholesky svd lsqr sparsecg cg": DIRECT,
+        "bfgs lbfgsb quasinewton": '"lbfgs"',
+        "newtoncg newtoncholesky newtonraphson irls levenberg": '"newton"',
+        "cholesky svd lsqr sparsecg cg": DIRECT,
         "liblinear coordinatedescent cyclic cd ls ols normal exact none": DIRECT,
         "gradientdescent graddescent batch batchgd bgd full vanilla steepestdescent": '"gd"',
         "stochastic stochasticgd minibatch minibatchgd": '"sgd", and batch_size=32 or the like',

@@ -23,9 +23,8 @@ def data_hessian(term, theta):
     _, first, second = term.weight / term.n_samples * losses
     rows = prediction_hessians(term.model, z, extra, first)
     rows += second[:, None, None] * slopes[:, :, None] * slopes[:, None]
-    X, H = _rows(term), np.empty((theta.size, theta.size))
-    H[:p, :p] = X.T @ (rows[:, :1, 0] * X)
-    H[p:, :p] = rows[:, 1:, 0].T @ X
+    H = np.empty((theta.size, theta.size))
+    H[:p, :p], H[p:, :p] = _products(term, rows[:, 0, 0], rows[:, 1:, 0])
     H[:p, p:] = H[p:, :p].T
     H[p:, p:] = rows[:, 1:, 1:].sum(axis=0)
     return H
@@ -36,6 +35,20 @@ def penalty_curvature(penalty, strengths, w):
     h, slope = 1e-5 * (1.0 + np.abs(w)), penalty.gradient
     rises = [slope(v + k) - slope(v - k) for v, k in zip(w.tolist(), h.tolist())]
     return strengths * np.array(rises) / (2.0 * h)
+
+
+def _products(term, u, v):
+    """Return ``X^T diag(u) X`` and ``v^T X``, seen from the centre; sparse rows stay sparse."""
+    if not term.sparse:
+        X = _rows(term)
+        return X.T @ (u[:, None] * X), v.T @ X
+    X = term.X.astype(float)
+    H, G = (X.T @ X.multiply(u[:, None])).toarray(), (X.T @ v).T
+    if term.centre is None:
+        return H, G
+    c, m = term.centre, X.T @ u
+    H += u.sum() * np.outer(c, c) - np.outer(m, c) - np.outer(c, m)
+    return H, G - np.outer(v.sum(axis=0), c)
 
 
 def _rows(term):

@@ -108,10 +108,10 @@ def compare(
 
 def _name(fitted):
     """Return what an estimator has done: gone straight to the minimum, or descended by a rule."""
-    if np.isnan(fitted.learning_rate_):
-        return "direct solver"
     rule, batch = fitted.optimizer, fitted.batch_size
     rule = rule if isinstance(rule, str) else type(rule).__name__
+    if np.isnan(fitted.learning_rate_):
+        return "direct solver" if rule == "auto" else f"second-order method ({rule})"
     return f"descent ({rule})" if batch is None else f"descent ({rule}, batches of {batch})"
 
 
