@@ -490,8 +490,11 @@ def test_what_only_a_descent_can_honour_is_refused_before_any_work(
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("estimator", [GDRegressor, GDGaborRegressor])
-def test_partial_fit_is_refused(method, estimator):
-    with pytest.raises(ValueError, match="as partial_fit sees some of the rows"):
+def test_there_is_no_partial_fit(method, estimator):
+    """As scikit-learn asks of a method that an estimator has for some settings only."""
+    assert hasattr(estimator(), "partial_fit")
+    assert not hasattr(estimator(optimizer=method), "partial_fit")
+    with pytest.raises(AttributeError, match=re.escape(REASONS["partial_fit"])):
         estimator(optimizer=method).partial_fit(None, None)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from skgd.estimators.data import rows_of_fit
 from skgd.estimators.messages import Message, messages_of
-from skgd.estimators.minimizers import SECOND_ORDER, check_second_order
+from skgd.estimators.minimizers import SECOND_ORDER, check_second_order, takes_streams
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import NamedParts, part_of
 from skgd.estimators.running_means import RunningMeans, check_link, link_name
@@ -126,6 +127,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, validation, resumes=self.warm_start)
 
+    @available_if(takes_streams)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -154,7 +156,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
 
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, resumes, stream=False):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
-        check_second_order(self, stream)
+        check_second_order(self)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         problem = self._problem(rows, last, stream)

@@ -59,25 +59,32 @@ def second_order_method(optimizer):
     return SECOND_ORDER.get(optimizer) if isinstance(optimizer, str) else None
 
 
-def check_second_order(estimator, stream):
+def takes_streams(estimator):
+    """Whether an estimator has `partial_fit`: a second-order method has not, as scikit-learn asks.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    """
+    return second_order_method(estimator.optimizer) is None
+
+
+def check_second_order(estimator):
     """Refuse, for a second-order method, what it cannot honour.
 
     Parameters
     ----------
     estimator : DescentEstimator
-    stream : bool
-        Whether the call is one of `partial_fit`.
 
     Raises
     ------
     ValueError
         That says what and why, as in `skgd.solvers.second_order.REASONS`.
     """
-    if second_order_method(estimator.optimizer) is None:
+    if takes_streams(estimator):
         return
     params = vars(estimator)
     asked = {
-        "partial_fit": stream,
         "learning_rate": params["learning_rate"] != "auto",
         "schedule": not isinstance(part_of(estimator, "schedule"), Constant),
         "average": params["average"],

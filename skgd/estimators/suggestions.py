@@ -9,6 +9,7 @@ import inspect
 import re
 
 from skgd.part import Part
+from skgd.solvers.second_order import REASONS
 
 CLOSE = 0.7  # similarity, from which one word is taken for another
 
@@ -141,6 +142,7 @@ ATTRIBUTES = {
     "nfeatures": "Look at n_features_in_.",
     "learningrates rates": 'Look at history_["learning_rate"].',
     "converged": "Look at converged_ and stop_reason_.",
+    "partialfit": f"There is none for second-order methods as {REASONS['partial_fit']}",
 }
 
 
