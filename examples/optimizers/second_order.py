@@ -23,13 +23,13 @@ from skgd.displays import LossSurfaceDisplay
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 2)) @ [[1.0, 0.08], [0.0, 0.2]]
 y = X @ [1.0, 2.0]
-model = GDRegressor(penalty=None, fit_intercept=False, optimizer="gd", init=[-0.4, -3.0])
+model = GDRegressor(penalty=None, fit_intercept=False, optimizer="momentum", init=[-0.4, -3.0])
 model.set_params(record_path=True, max_iter=20_000, tol=1e-6).fit(X, y)
-display = LossSurfaceDisplay.from_estimator(model, X, y, name="descent")
-print(f"descent {model.t_} steps")
+display = LossSurfaceDisplay.from_estimator(model, X, y, name="momentum")
+print(f"momentum {model.t_} steps")
 
 for method, name, style in (
-    ("momentum", "momentum", {"color": "#009E73", "lw": 1.5}),
+    ("gd", "descent", {"color": "#009E73", "lw": 2.5}),
     ("lbfgs", "L-BFGS", {"color": "#E69F00", "ls": "--", "marker": "o", "lw": 2}),
     ("newton", "Newton", {"color": "black", "ls": ":", "marker": "s", "lw": 2}),
 ):
