@@ -40,9 +40,8 @@ ONE_LENGTH = (
     "the same minimum end apart by that length."
 )
 FLAT = (
-    "Ten columns leave directions in which the curve of 15 rows is flat. Second-order steps divide "
-    "by the curvature there, so that the rounding of sums decides where they end, if not on every "
-    "machine."
+    "Ten columns leave directions in which the curve is flat. Second-order steps divide by the "
+    "curvature there, so the rounding of sums moves where they end, if not on every machine."
 )
 
 

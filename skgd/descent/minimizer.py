@@ -1,4 +1,4 @@
-"""The contract of minimizers: descents, which take steps, and direct solvers."""
+"""The contract of minimizers: descents, second-order methods and direct solvers."""
 
 import abc
 from typing import NamedTuple
@@ -36,9 +36,9 @@ class Minimizer(abc.ABC):
     n_updates, t_before : int
         Updates since the record began, and those of the run before it.
     learning_rate : float
-        What the schedule multiplies; NaN where no step is taken.
+        What the schedule multiplies; NaN where there is none.
     update_rule : UpdateRule or None
-        None where no step is taken.
+        None where there is no learning rate.
     certificate : Certificate or None
         The best lower bound of the minimum that the run has found, with its point, if any.
     resumable : bool

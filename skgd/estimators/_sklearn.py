@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
 
 from skgd.part import LARGEST_INT, is_number
 
@@ -72,6 +73,11 @@ except ImportError:
 def fit_context(**options: Any) -> Callable[[Function], Function]:
     """Return a decorator of ``fit`` that checks the hyper-parameters first."""
     return _fit_context(**options)
+
+
+def method_if(check: Callable[[Any], bool]) -> Callable[[Function], Function]:
+    """Return a decorator of a method that estimators have if they pass a check."""
+    return available_if(check)
 
 
 def validate_params(constraints: Any, **options: Any) -> Callable[[Function], Function]:
@@ -179,6 +185,7 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "link_of",
+    "method_if",
     "open_context",
     "take_rows",
     "takes_weights",

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 
 from skgd.descent.outcome import Outcome
-from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context
+from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
 from skgd.estimators.data import rows_of_fit
 from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.minimizers import SECOND_ORDER, check_second_order, takes_streams
@@ -127,7 +126,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, validation, resumes=self.warm_start)
 
-    @available_if(takes_streams)
+    @method_if(takes_streams)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -141,7 +140,7 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         to what such draws bear; accelerated momentum begins anew. Whether the descent diverges is
         judged by how much the calls have changed the objective of their own rows. `t_` counts all
         updates, and the record is that of the call. `GDGaborRegressor` follows the descent that
-        led to its best solution.
+        led to its best solution. Second-order methods have no `partial_fit`.
 
         Parameters
         ----------
