@@ -11,8 +11,8 @@ from skgd.part import Part
 class Loss(Part):
     """A loss of one row, convex in ``f``. Subclass it to add your own.
 
-    `value`, `slope`, `second_derivative` and `inverse_link` take one row, as scalars, and are
-    compiled. `curvature_estimate` and `linked` take the array of all targets, once a fit.
+    `value`, `slope`, `second_derivative`, `conjugate` and `inverse_link` take one row, as scalars,
+    and are compiled. `curvature_estimate` and `linked` take the array of all targets, once a fit.
     `skgd.testing.check_loss` checks one of your own.
 
     Attributes
@@ -41,8 +41,11 @@ class Loss(Part):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "inverse_link" in vars(cls) and "link" not in vars(cls):
+        own = vars(cls)
+        if "inverse_link" in own and "link" not in own:
             cls.link = "custom"
+        if ("value" in own or "slope" in own) and "conjugate" not in own:
+            cls.conjugate = None  # that of the class above belongs to another loss
 
     def value(self, f: float, y: float) -> float:
         """Return the loss of the prediction ``f`` for the target ``y``."""
@@ -55,6 +58,11 @@ class Loss(Part):
     # ``second_derivative(f, y)`` is the second derivative in f. Only second-order methods use it;
     # if it is None, differences of `slope` replace it.
     second_derivative: ClassVar[Any] = None
+
+    # ``conjugate(v, y)`` is the convex conjugate, ``max_f v f - value(f, y)``, and infinite where
+    # that has no bound. If it is None, there is no duality gap. (Boyd and Vandenberghe, "Convex
+    # optimization" (2004), section 3.3.)
+    conjugate: ClassVar[Any] = None
 
     def inverse_link(self, f: float) -> float:
         """Return the prediction in the unit of ``y``: the inverse link."""
@@ -88,6 +96,10 @@ class SquaredError(Loss):
 
     def second_derivative(self, f, y):
         return 1.0
+
+    def conjugate(self, v, y):
+        """Return ``y v + v^2 / 2`` (Boyd and Vandenberghe (2004), example 3.22)."""
+        return v * (y + 0.5 * v)
 
 
 class NonsmoothLoss(Loss):
@@ -140,6 +152,14 @@ class Huber(Loss):
     def second_derivative(self, f, y):
         return 1.0 if abs(f - y) < self.epsilon else 0.0
 
+    def conjugate(self, v, y):
+        """Return ``y v + v^2 / 2`` for ``|v| <= epsilon``.
+
+        The loss is the smallest sum of ``epsilon |f - u|`` and ``(u - y)^2 / 2``, so its conjugate
+        is the sum of theirs (Beck, "First-order methods in optimization" (2017), section 4.4).
+        """
+        return v * (y + 0.5 * v) if abs(v) <= self.epsilon else math.inf
+
 
 class EpsilonInsensitive(NonsmoothLoss):
     """``max(0, |f - y| - epsilon)``: the loss of support vector regression.
@@ -163,6 +183,14 @@ class EpsilonInsensitive(NonsmoothLoss):
         if r > self.epsilon:
             return 1.0
         return -1.0 if r < -self.epsilon else 0.0
+
+    def conjugate(self, v, y):
+        """Return ``y v + epsilon |v|`` for ``|v| <= 1``.
+
+        The dual of support vector regression (Smola and Schölkopf, "A tutorial on support vector
+        regression" (2004)).
+        """
+        return y * v + self.epsilon * abs(v) if abs(v) <= 1.0 else math.inf
 
 
 class SquaredEpsilonInsensitive(Loss):
@@ -192,6 +220,14 @@ class SquaredEpsilonInsensitive(Loss):
     def second_derivative(self, f, y):
         return 1.0 if abs(f - y) > self.epsilon else 0.0
 
+    def conjugate(self, v, y):
+        """Return ``y v + epsilon |v| + v^2 / 2``.
+
+        The dual of support vector regression with squared loss (Ho and Lin, "Large-scale linear
+        support vector regression" (2012)).
+        """
+        return v * (y + 0.5 * v) + self.epsilon * abs(v)
+
 
 class AbsoluteError(NonsmoothLoss):
     """``|f - y|``, whose minimum is the median."""
@@ -205,6 +241,10 @@ class AbsoluteError(NonsmoothLoss):
         if f > y:
             return 1.0
         return -1.0 if f < y else 0.0
+
+    def conjugate(self, v, y):
+        """Return ``y v`` for ``|v| <= 1`` (Boyd and Vandenberghe (2004), example 3.26)."""
+        return y * v if abs(v) <= 1.0 else math.inf
 
 
 class Quantile(NonsmoothLoss):
@@ -232,6 +272,13 @@ class Quantile(NonsmoothLoss):
             return 1.0 - self.quantile
         return -self.quantile if f < y else 0.0
 
+    def conjugate(self, v, y):
+        """Return ``y v`` for ``-quantile <= v <= 1 - quantile``.
+
+        The dual of quantile regression (Koenker and Bassett (1978)).
+        """
+        return y * v if -self.quantile <= v <= 1.0 - self.quantile else math.inf
+
 
 class Poisson(Loss):
     """``exp(f) - y f + y log(y) - y``, for counts with mean ``exp(f)``.
@@ -258,6 +305,21 @@ class Poisson(Loss):
 
     def second_derivative(self, f, y):
         return math.exp(f if f < 700.0 else 700.0)
+
+    def conjugate(self, v, y):
+        """Return ``u log(u) - u - (y log(y) - y)`` for ``u = y + v >= 0``, with ``0 log(0) = 0``.
+
+        The first two terms are the conjugate of the exponential at u (Boyd and Vandenberghe
+        (2004), example 3.21).
+        """
+        u = y + v
+        if u < 0.0:
+            return math.inf
+        level = math.log(y) if y > 0.0 else 0.0
+        if u == 0.0:
+            return y * (1.0 - level)
+        near = abs(v) < 0.5 * y  # a logarithm of nearly one
+        return v * (level - 1.0) + u * (math.log1p(v / y) if near else math.log(u) - level)
 
     def inverse_link(self, f):
         return math.exp(f) if f < 709.0 else math.inf

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skgd.kernels.row_kernels import inverse_link, loss_terms
+from skgd.kernels.row_kernels import conjugates, inverse_link, loss_terms
 from skgd.losses import Loss
 from skgd.testing.compilation import check_same
 from skgd.testing.laws import EPS, STEP, bracket, check_value, is_positive, points, require
@@ -20,6 +20,8 @@ def check_loss(loss: Loss, *, compiled: bool = True) -> None:
     - **convexity**: it is convex in the prediction ``f``.
     - **the slope**: it equals differences of the value; at a kink it lies between both sides'.
     - **the second derivative**, where it is written: it equals differences of the slope.
+    - **the conjugate**, where it is written: with the value it adds up to at least ``v f``, and to
+      just that where v is the slope.
     - **curvature**: ``curvature``, where it is not None, bounds the change of the slope, and
       ``curvature_estimate`` is positive and finite.
     - **smoothness**: a loss whose slope jumps sets ``nonsmooth``.
@@ -59,6 +61,7 @@ def check_loss(loss: Loss, *, compiled: bool = True) -> None:
         _check_curvature,
         _check_smoothness,
         _check_second_derivative,
+        _check_conjugate,
         _check_link,
     ):
         for f, g, y in rows:
@@ -140,6 +143,24 @@ def _check_second_derivative(loss, f, g, y):
     require(agrees or not smooth, loss, "the second derivative", said)
 
 
+def _check_conjugate(loss, f, g, y):
+    """Try the slope at ``f``, with predictions there and elsewhere."""
+    if loss.conjugate is None:
+        return
+    v = float(loss.slope(f, y))
+    conjugate = float(loss.conjugate(v, y))
+    for there in (f, g):
+        value = loss.value(there, y)
+        room = 1e-12 * (1.0 + abs(v * there) + abs(value) + abs(v * y))
+        said = f"at v={v:.4g}, y={y:.4g} it is {conjugate:.6g}, less than v f - value"
+        below = v * there - value
+        kept = conjugate >= below - room
+        require(kept, loss, "the conjugate", f"{said} at f={there:.4g}, {below:.6g}")
+        said = f"at y={y:.4g} and the slope at f={f:.4g}, v={v:.4g}, it is {conjugate:.6g}"
+        equal = there != f or conjugate <= below + room
+        require(equal, loss, "the conjugate", f"{said}, more than v f - value, {below:.6g}")
+
+
 def _check_link(loss, f, g, y):
     low, high = min(f, g), max(f, g)
     here, there = loss.inverse_link(low), loss.inverse_link(high)
@@ -160,5 +181,14 @@ def _check_compiled(loss, targets):
     if loss.second_derivative is not None:
         methods = [loss.second_derivative]
         check_same(loss, "second_derivative", plain, lambda: loss_terms(loss, f, y)[2:])
+    if loss.conjugate is not None:
+        v = loss_terms(loss, f, y)[1]
+        pairs = [*zip(v.tolist(), y.tolist())]
+        check_same(
+            loss,
+            "conjugate",
+            lambda: [loss.conjugate(*pair) for pair in pairs],
+            lambda: conjugates(loss, v, y),
+        )
     links = [loss.inverse_link(v) for v in f.tolist()]
     check_same(loss, "inverse_link", lambda: links, lambda: inverse_link(loss, f))
