@@ -103,7 +103,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         The objective minus a lower bound of its minimum: a certificate of how far the fit can be
         from the best, in the unit of the objective. At most ``tol / 100`` of the objective of the
         best constant prediction where ``optimizer="auto"`` has taken the direct way and
-        converged. Infinite for losses other than the squared error.
+        converged. Known for all named losses; infinite for a loss of your own without
+        ``conjugate``, and for a penalty of your own without ``elastic``.
     {converged_}
     {stop_reason_}
     {path_}

@@ -24,6 +24,8 @@ class DataTerm(abc.ABC):
         Whether the gradient of a row is one number times the row, which can be remembered.
     quadratic : bool
         Whether the term is a quadratic function, with closed forms and a dual.
+    has_conjugate : bool
+        Whether the model is linear and its loss has a conjugate, so that there is a dual.
     sparse : bool
         Whether rows are sparse, so that a step may move the weights of some rows only.
     constant : ndarray of bool or ()
@@ -39,7 +41,7 @@ class DataTerm(abc.ABC):
     n_samples: int
     n_parameters: int
     penalized: np.ndarray
-    nonsmooth = linear = quadratic = sparse = False
+    nonsmooth = linear = quadratic = has_conjugate = sparse = False
     constant = ()
     kernel = data = None
     parts = (), ()

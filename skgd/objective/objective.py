@@ -10,6 +10,7 @@ import numpy as np
 from skgd.kernels.problem import Problem
 from skgd.kernels.row_kernels import inverse_link, loss_terms
 from skgd.objective import data_term, second_order
+from skgd.objective.conjugates import certify_by_conjugates
 from skgd.objective.duality import certify
 from skgd.objective.rowwise import RowwiseTerm
 
@@ -227,7 +228,8 @@ class Objective:
     def dual_gap(self, theta, certificate=None):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
 
-        For the squared error with an elastic penalty; infinite otherwise.
+        For a linear model with an elastic penalty and a loss whose conjugate is known; infinite
+        otherwise.
 
         Parameters
         ----------
@@ -236,6 +238,7 @@ class Objective:
             What a solver has found out about the minimum.
         """
         theta = self.as_parameters(theta)
-        if not self.quadratic or self.elastic_strengths is None:
+        if self.elastic_strengths is None or not (self.quadratic or self.term.has_conjugate):
             return np.inf
-        return certify(self, theta, certificate).gap
+        bounds = certify if self.quadratic else certify_by_conjugates
+        return bounds(self, theta, certificate).gap

@@ -52,6 +52,7 @@ class RowwiseTerm(DataTerm):
         self.data = RowData(rows_of(X), y, weight, shift, self.p)
         self.parts, self.linear = (model, loss), model.linear
         self.quadratic, self.sparse = loss.quadratic and model.linear, sparse.issparse(X)
+        self.has_conjugate = loss.conjugate is not None and model.linear
         self.kernel = RowKernel(type(model), type(loss), type(self.data.rows))
 
     @property

@@ -1,0 +1,127 @@
+"""Lower bounds of the minimum for losses whose conjugate is known, by Fenchel's duality.
+
+With the penalty ``a |w| + b w^2 / 2`` every vector v over the rows gives the lower bound
+``-mean(loss*(v; y)) - sum (|X^T S v / n| - a)_+^2 / (2 b)``, where b = 0 asks that no slope
+``X^T S v / n`` exceeds a, and an intercept that v has mean zero. At the minimum v holds the slopes
+of the losses. Elsewhere `dual_vectors` finds vectors near it, and `dual_value` scales them.
+
+References
+----------
+Rockafellar, "Convex analysis" (1970), section 31; Ndiaye et al., "Gap safe screening rules for
+sparsity enforcing penalties" (2017).
+"""
+
+import numpy as np
+
+from skgd.kernels.row_kernels import conjugates
+from skgd.objective.dual_vectors import TUNING, as_vector, dual_vectors, weighted_mean
+from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack
+
+GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+
+
+def certify_by_conjugates(objective, theta, known=None, tuning=TUNING):
+    """Return the certificate of a point.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of a linear model, with an elastic penalty and a loss that has a conjugate.
+    theta : ndarray of shape (d,)
+    known : Certificate or None
+        Of this point, or of another.
+    tuning : Tuning
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _certificate(objective, theta, known, tuning)
+
+
+def _certificate(objective, theta, known, tuning):
+    value, n = objective.value(theta), objective.n
+    bound = -weighted_mean(objective, conjugates(objective.loss, np.zeros(n), objective.y))
+    bound = bound if known is None else max(bound, known.lower_bound)
+    negligible, least = tuning.negligible_gap * objective.null_objective, value
+    for v, w, level in dual_vectors(objective, theta, tuning):
+        slack = _slack(objective, v, w, value)
+        bound = max(bound, dual_value(objective, v, slack, level, tuning))
+        least = min(least, objective.value(as_vector(objective, w, level)))
+        if least - bound <= negligible:
+            break
+    return Certificate(theta, value, bound)
+
+
+def _slack(objective, v, w, value):
+    """Return how far rounding moves the slopes of a dual vector, where F is ``value`` at w."""
+    squares = objective.column_squares
+    centre = 0.0 if objective.centre is None else objective.centre
+    lengths = np.sqrt(squares + centre**2)  # of the columns, as they are stored
+    return Slack(ROUNDING * lengths * np.sqrt(weighted_mean(objective, v**2)), w, value)
+
+
+def dual_value(objective, v, slack, level, tuning=TUNING):
+    """Return the dual objective at the best multiple of a vector, at most one, that is tried.
+
+    The dual objective is concave in the multiple. It is minus infinity where that leaves the
+    domain of the conjugate, which contains zero, and a slope beyond its bound.
+
+    Parameters
+    ----------
+    objective : Objective
+    v : ndarray of shape (n,)
+    slack : Slack
+    level : float
+        The intercept.
+    tuning : Tuning
+    """
+    (a, b), u = objective.resolved_strengths, -objective.rmatvec(v)
+    u = np.maximum(u, 0.0) if objective.positive else u
+    hard, sizes = b == 0.0, np.abs(u)
+    mean, blur = 0.0, ROUNDING * np.sqrt(weighted_mean(objective, v**2))
+    end = 1.0
+    if objective.d > objective.p:
+        mean = weighted_mean(objective, v)
+        end = blur / max(abs(mean), blur) if blur else 1.0
+    steep = hard & (sizes > slack.rounding)
+    end = min(end, ((a + slack.rounding)[steep] / sizes[steep]).min(initial=1.0))
+
+    def dual(c):
+        losses = conjugates(objective.loss, c * v, objective.y)
+        excess = np.maximum(c * sizes - a, 0.0)[~hard]
+        value = -weighted_mean(objective, losses) - 0.5 * (excess**2 / b[~hard]).sum()
+        value -= ROUNDING * weighted_mean(objective, np.abs(c * v * objective.y) + np.abs(losses))
+        value -= slack.cost(c * u, (a, b)) + abs(c * mean * level)
+        return value if value == value else -np.inf
+
+    return _largest(dual, end, tuning.multiples)
+
+
+def _largest(function, end, rounds):
+    """Return the largest value found of a concave function from 0 to ``end``, by golden sections.
+
+    The end itself, and numbers close to it, come first: there the largest value mostly is.
+    """
+    best, worse = function(end), 0
+    near = [end]
+    for share in (1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0):
+        near.append(end * (1.0 - share))
+        value = function(near[-1])
+        worse = value < best
+        best = max(best, value)
+        if worse:
+            break
+    low, high = near[-1], near[-3] if len(near) > 2 else end
+    x, y = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_x, at_y = function(x), function(y)
+    for _ in range(rounds):
+        best = max(best, at_x, at_y)
+        if high - low <= 4.0 * EPS * end:
+            break
+        if at_x > at_y or at_y == -np.inf:
+            high, y, at_y = y, x, at_x
+            x = high - GOLDEN * (high - low)
+            at_x = function(x)
+        else:
+            low, x, at_x = x, y, at_y
+            y = low + GOLDEN * (high - low)
+            at_y = function(y)
+    return best
