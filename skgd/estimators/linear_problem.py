@@ -27,6 +27,7 @@ class LinearProblem(Problem):
     is_random, n_jobs = False, 1
 
     def __init__(self, estimator, rows, last, stream):
+        self.streams = stream
         self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
         X, targets, weight = rows.X, rows.targets, rows.weight
         if last is not None and len(last.n_updates) != len(targets):
@@ -93,7 +94,7 @@ class LinearProblem(Problem):
         ends = [self.in_order_of_init(k, run.theta) for k, run in enumerate(answer.runs)]
         ends = self._stored(np.array(ends))
         gaps = [
-            objective.dual_gap(end.astype(float)[: objective.d], run.certificate)
+            self._gap(objective, end.astype(float)[: objective.d], run.certificate)
             for objective, end, run in zip(self.objectives, ends, answer.runs)
         ]
         return {
@@ -101,6 +102,12 @@ class LinearProblem(Problem):
             "intercept_": self.each(ends[:, self.p]) if self.intercept else 0.0,
             "dual_gap_": self.each(np.array(gaps)),
         }
+
+    def _gap(self, objective, theta, certificate):
+        """Return the duality gap; infinite in a stream where it would take longer than an epoch."""
+        if self.streams and not objective.quadratic:
+            return np.inf
+        return objective.dual_gap(theta, certificate)
 
     def remarks(self, solution):
         return []

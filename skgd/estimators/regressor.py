@@ -104,7 +104,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         from the best, in the unit of the objective. At most ``tol / 100`` of the objective of the
         best constant prediction where ``optimizer="auto"`` has taken the direct way and
         converged. Known for all named losses; infinite for a loss of your own without
-        ``conjugate``, and for a penalty of your own without ``elastic``.
+        ``conjugate``, for a penalty of your own without ``elastic``, and after `partial_fit` for
+        losses other than the squared error, where it would take longer than the epoch.
     {converged_}
     {stop_reason_}
     {path_}
