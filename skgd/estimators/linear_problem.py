@@ -104,7 +104,7 @@ class LinearProblem(Problem):
         }
 
     def _gap(self, objective, theta, certificate):
-        """Return the duality gap; infinite in a stream where it would take longer than an epoch."""
+        """Return the duality gap; in a stream only where it takes less than an epoch."""
         if self.streams and not objective.quadratic:
             return np.inf
         return objective.dual_gap(theta, certificate)
