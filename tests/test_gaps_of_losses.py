@@ -28,6 +28,8 @@ from skgd.losses import (
 from skgd.objective.dual_vectors import dual_vectors
 from skgd.testing import check_loss
 
+pytestmark = pytest.mark.slow  # many Newton steps
+
 EPSILON, QUANTILE = 0.4, 0.3
 
 
