@@ -180,10 +180,10 @@ def _check_units(optimizer, full_batch):
     said = f"for gradients {UNIT:.0f} times as long the directions are {_shown(scaled_d[0])}, not"
     same = np.allclose(scaled_d, UNIT * d, rtol=1e-6)
     require(same, optimizer, "units", f"{said} {UNIT:.0f} times {_shown(d[0])}")
-    shares = scaled_s / s
-    said = f"for gradients {UNIT:.0f} times as long the scales change by {shares.min():.6g} to"
-    same = np.allclose(shares, shares[0, 0], rtol=1e-6)
-    require(same, optimizer, "units", f"{said} {shares.max():.6g}; eps_power is wrong")
+    ratios = scaled_s / s
+    said = f"for gradients {UNIT:.0f} times as long the scales change by {ratios.min():.6g} to"
+    same = np.allclose(ratios, ratios[0, 0], rtol=1e-6)
+    require(same, optimizer, "units", f"{said} {ratios.max():.6g}; eps_power is wrong")
 
 
 def _check_rates(rule, full_batch):

@@ -43,28 +43,28 @@ def check_schedule(schedule: Schedule, *, max_iter: int = 100) -> None:
     AssertionError: Decreasing() breaks the law of the multiplier: at time 100 it is 0.0; ...
     """
     check_value(schedule, Schedule)
-    lasting = schedule.for_horizon(max_iter)
-    said = f"for_horizon returns a schedule; got {lasting!r}"
-    require(isinstance(lasting, Schedule), schedule, "values", said)
-    require(lasting.per in UNITS, schedule, "times", f"per is one of {UNITS}; got {lasting.per!r}")
+    bounded = schedule.for_horizon(max_iter)
+    said = f"for_horizon returns a schedule; got {bounded!r}"
+    require(isinstance(bounded, Schedule), schedule, "values", said)
+    require(bounded.per in UNITS, schedule, "times", f"per is one of {UNITS}; got {bounded.per!r}")
     times = np.arange(3 * max_iter)
-    found = _multipliers(schedule, lasting, times)
+    found = _multipliers(schedule, bounded, times)
     sound = np.array([is_positive(m) for m in found.tolist()])
     where = int(np.argmin(sound))
     said = f"at time {where} it is {found[where]}; it must be positive and finite"
     require(bool(sound.all()), schedule, "the multiplier", said)
-    _check_times(schedule, lasting, times, found)
+    _check_times(schedule, bounded, times, found)
     _check_start(schedule, found)
-    _check_plateaus(schedule, lasting)
+    _check_plateaus(schedule, bounded)
     check_value(schedule, Schedule)
 
 
-def _multipliers(schedule, lasting, times):
+def _multipliers(schedule, bounded, times):
     """Return the multipliers, if they have the shape of the times."""
     times = times.copy()
     times.flags.writeable = False
     try:
-        found = lasting.multiplier(times)
+        found = bounded.multiplier(times)
     except ValueError as error:
         require(
             "read-only" not in str(error), schedule, "times", "the array of times is not written"
@@ -78,12 +78,12 @@ def _multipliers(schedule, lasting, times):
     return found
 
 
-def _check_times(schedule, lasting, times, found):
+def _check_times(schedule, bounded, times, found):
     for k in times[::7]:
-        alone = float(_multipliers(schedule, lasting, times[k : k + 1])[0])
+        alone = float(_multipliers(schedule, bounded, times[k : k + 1])[0])
         said = f"the multiplier of time {k} is {alone} alone, and {found[k]} among others"
         require(np.isclose(alone, found[k], rtol=1e-12, atol=0.0), schedule, "times", said)
-    rows = _multipliers(schedule, lasting, times.reshape(3, -1)).ravel()
+    rows = _multipliers(schedule, bounded, times.reshape(3, -1)).ravel()
     same = np.allclose(rows, found, rtol=1e-12, atol=0.0)
     require(same, schedule, "times", "multipliers do not depend on the shape of the times")
 
@@ -96,14 +96,14 @@ def _check_start(schedule, found):
     require(rises and found[0] <= 1.0 + 1e-12, schedule, "the start", said)
 
 
-def _check_plateaus(schedule, lasting):
-    patience = lasting.patience()
+def _check_plateaus(schedule, bounded):
+    patience = bounded.patience()
     if patience is None:
         return
     require(is_positive(patience), schedule, "plateaus", f"patience is {patience}; not positive")
     factor = 1.0
     for _ in range(100):
-        following = lasting.next_factor(factor)
+        following = bounded.next_factor(factor)
         said = f"next_factor leads from {factor:.6g} to {following:.6g}, which is not lower"
         require(0.0 <= following < factor, schedule, "plateaus", said)
         if following == 0.0:
