@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgd.estimators._sklearn import check_sample_weight, take_rows
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.plain_arrays import are_plain, learn_columns
 from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
 
@@ -93,9 +94,27 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
     ValueError
         For what is not finite, does not fit together, or has no meaning under the loss.
     """
-    refuse_masked(y, "y")
-    refuse_masked(sample_weight, "sample_weight")
     frame = X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
+    refuse_masked(sample_weight, "sample_weight")
+    if reset and are_plain(X, y):
+        learn_columns(estimator, X.shape[1])
+    else:
+        X, y = _converted(estimator, X, y, reset)
+    y = _checked_targets(y, part_of(estimator, "loss"))
+    if sample_weight is None:
+        return Rows(X, y, np.ones(len(y)), float(len(y)), frame=frame)
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    largest = weight.max()
+    weight = weight / largest
+    total = float(largest) * float(weight.sum())
+    return Rows(X, y, weight / weight.mean(), total, True, frame)
+
+
+def _converted(estimator, X, y, reset):
+    """Return X and y as scikit-learn's validation does."""
+    refuse_masked(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
         X, y = validate_data(
             estimator,
@@ -108,16 +127,7 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
             multi_output=estimator.__sklearn_tags__().target_tags.multi_output,
             y_numeric=True,
         )
-    X, y = canonical(X), _checked_targets(y, part_of(estimator, "loss"))
-    if sample_weight is None:
-        return Rows(X, y, np.ones(len(y)), float(len(y)), frame=frame)
-    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    largest = weight.max()
-    weight = weight / largest
-    total = float(largest) * float(weight.sum())
-    return Rows(X, y, weight / weight.mean(), total, True, frame)
+    return canonical(X), y
 
 
 def prediction_rows(estimator, X):

@@ -45,21 +45,23 @@ class LinearProblem(Problem):
         is_solved = estimator.center == "auto" and _is_left_alone(estimator)
         self.levels = found.levels if is_solved else self.offsets
         if self.intercept:
-            columns = columns._replace(constant=self._constant_columns(weight))
+            columns = columns._replace(constant=self._constant_columns(columns, weight))
         self.objectives = [
             linear_objective(estimator, X, target - offset, weight, unit, self.centre, columns)
             for target, offset, unit in zip(targets, self.offsets, found.units)
         ]
 
-    def _constant_columns(self, weight):
+    def _constant_columns(self, columns, weight):
         """Return which columns are constant in all rows.
 
         Where not all rows are known that the parameters were fitted to, nothing is called
         constant; nor has a single row a spread to judge by, unless all is seen from it.
         """
         means = self.means
-        constant = are_constant(means.columns, means.variances, self.dtype)
-        single = np.count_nonzero(weight) == 1 and not means.variances.any()
+        constant = columns.constant
+        if means.columns is not columns.mean:  # which rows of earlier calls have changed
+            constant = are_constant(means.columns, means.variances, self.dtype)
+        single = not means.variances.any() and np.count_nonzero(weight) == 1
         if (single and self.centre is None) or not means.complete:
             return np.zeros_like(constant)
         return constant

@@ -1,5 +1,7 @@
 """Seeds of a fit, drawn from ``random_state`` where something is drawn at random."""
 
+import os
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -10,7 +12,7 @@ def new_seed(random_state, needed=True):
     Where it is not needed, for now at least, numpy's global generator is left alone.
     """
     if random_state is None and not needed:
-        return int(np.random.SeedSequence().generate_state(1)[0])
+        return int.from_bytes(os.urandom(4))
     return check_random_state(random_state).randint(np.iinfo(np.int32).max)
 
 

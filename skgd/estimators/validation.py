@@ -109,9 +109,11 @@ def stored_as(dtype, theta, n_weights=0):
     The weights come first. Whether the others are small beside the least number is of no account:
     they are added to what the weights make of X.
     """
+    if theta.dtype == dtype:
+        return theta.copy()
     largest, weight = (np.abs(t).max(initial=0.0) for t in (theta, theta[..., :n_weights]))
     kind = np.finfo(dtype)
-    lost = theta.dtype != kind.dtype and 0.0 < weight < kind.tiny
+    lost = 0.0 < weight < kind.tiny
     if lost or kind.max < largest < np.inf:
         raise ValueError(
             f"The fitted parameters, up to {largest:.1e}, are beyond the range of {kind.dtype}, "

@@ -68,10 +68,12 @@ def in_range(X, squares, mean=None):
     A column is too small if it has nonzero entries whose squares are zero, unless the column
     equals its ``mean``.
     """
+    large = not squares.max(initial=0.0) < LARGEST
+    if not large and squares.min(initial=1.0) >= SMALLEST:
+        return squares
     small = squares < SMALLEST
     if mean is not None:
         small &= np.abs(mean) < np.sqrt(SMALLEST)
-    large = not squares.max(initial=0.0) < LARGEST
     if large or (small.any() and _any_entry(X, small)):
         raise ValueError(
             f"The entries of X are too {'large' if large else 'small'} for their squares to be "
@@ -184,8 +186,9 @@ def gram(X, weight, centre, squares):
     rounding : float
         Of its entries, in units of the roots of the diagonal.
     """
-    n, p = X.shape
+    (n, p), rounding = X.shape, 32.0 * np.finfo(float).eps
     shift = np.zeros(p) if centre is None else centre
+    off = _off(shift, squares)
     if sparse.issparse(X):
         G, full = np.zeros((p, p)), full_columns(X, weight)
         _filled("gram", X, weight, np.where(full, shift, 0.0), G)
@@ -193,20 +196,20 @@ def gram(X, weight, centre, squares):
         G += G.T
         G[range(p), range(p)] = diagonal
         shift = np.where(full, 0.0, shift)
-    elif X.dtype == np.float64 and weight.min() == weight.max() and _off(shift, squares) < OFF:
+        off = _off(shift, squares)
+    elif X.dtype == np.float64 and weight.min() == weight.max() and off < OFF:
         G = X.T @ X
     else:
-        return _symmetric(_blocks_gram(X, weight, shift)) / n, 32.0 * np.finfo(float).eps
+        return _symmetric(_blocks_gram(X, weight, shift)) / n, rounding
     G /= n
     if centre is not None:
         G = blas.dger(-1.0, shift, shift, a=G.T, overwrite_a=1).T
-    return G, 32.0 * np.finfo(float).eps * (1.0 + _off(shift, squares))
+    return G, rounding * (1.0 + off)
 
 
 def _off(centre, squares):
     """Return the largest ratio of a squared centre to the variance of its column."""
-    spread = squares > 0.0
-    return float(np.max(centre[spread] ** 2 / squares[spread], initial=0.0))
+    return float((centre**2 / np.where(squares > 0.0, squares, np.inf)).max(initial=0.0))
 
 
 def row_gram(X, centre, far):

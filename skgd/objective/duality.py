@@ -12,6 +12,7 @@ Kim et al., "An interior-point method for large-scale l1-regularized least squar
 Massias, Gramfort and Salmon, "Celer: a fast solver for the lasso with dual extrapolation" (2018).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 
 from skgd.objective.least_squares import newton_step, triangle
 
-EPS = np.finfo(float).eps
+EPS, TINY = np.finfo(float).eps, np.finfo(float).tiny
 ROUNDING = 8.0 * EPS  # of the length of a column times that of the terms of the residual
 MAX_MULTIPLE = 1e150  # of a residual, whose square is a number
 
@@ -70,23 +71,28 @@ class Slack(NamedTuple):
     objective: float  # F there
 
     def cost(self, slopes, strengths):
-        """Return what the excess of slopes over their bounds costs, where there are bounds."""
-        a, sizes, hard = strengths[0], np.abs(slopes), strengths[1] == 0.0
+        """Return what the excess of slopes over their bounds costs, for each row of slopes."""
+        (a, b), cost = strengths, 0.0
+        hard = b == 0.0
+        if not hard.any():
+            return cost
         largest = np.abs(self.weights).max(initial=0.0) or 1.0
-        resolved = a * largest >= EPS * self.objective  # the penalty of a weight changes F
-        bounded, free = hard & (a > 0.0) & resolved, hard & ~((a > 0.0) & resolved)
-        with np.errstate(over="ignore"):
-            excess = sizes[bounded] / a[bounded] - 1.0
-        excess = np.minimum(excess, MAX_MULTIPLE).max(initial=0.0)
-        return excess * self.objective + abs(slopes[free] @ self.weights[free])
+        resolved = (a > 0.0) & (a * largest >= EPS * self.objective)  # a weight changes F
+        bounded, free = hard & resolved, hard & ~resolved
+        if bounded.any():
+            with np.errstate(over="ignore"):
+                excess = np.abs(slopes[..., bounded]) / a[bounded] - 1.0
+            cost = np.minimum(np.maximum(excess.max(axis=-1), 0.0), MAX_MULTIPLE) * self.objective
+        if free.any():
+            cost = cost + np.abs(slopes[..., free] @ self.weights[free])
+        return cost
 
 
 def slack_at(objective, w, value):
     """Return the slack at weights w, where F is ``value``."""
-    squares = objective.column_curvature[: objective.p]
     centre = 0.0 if objective.centre is None else objective.centre
-    lengths = np.sqrt(squares + centre**2)  # of the columns, as they are stored
-    target_length = np.sqrt(objective.weight @ objective.y**2 / objective.n)
+    lengths = np.sqrt(objective.column_squares + centre**2)  # of the columns, as they are stored
+    target_length = math.sqrt(objective.weight @ objective.y**2 / objective.n)
     return Slack(ROUNDING * lengths * (target_length + lengths @ np.abs(w)), w, value)
 
 
@@ -145,19 +151,19 @@ def dual_value(objective, point, slack):
         return 0.0
     slopes = np.maximum(slopes, 0.0) if positive else slopes
     sizes, soft = np.abs(slopes), b > 0.0
-    steep = sizes > 0.0
-    reach = (a + slack.rounding)[steep] / np.maximum(sizes, slack.rounding)[steep]
-    inside = reach.min(initial=np.inf)
-    feasible = reach[~soft[steep]].min(initial=np.inf) if soft.any() else inside
+    steepest = np.maximum(np.maximum(sizes, slack.rounding), TINY)
+    reach = np.where(sizes > 0.0, (a + slack.rounding) / steepest, np.inf)
+    inside = feasible = float(reach.min(initial=np.inf))
+    if soft.any():
+        feasible = float(np.where(soft, np.inf, reach).min(initial=np.inf))
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
-    candidates = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
-
-    def dual(c):
-        value, excess = c * target - 0.5 * c**2 * square, np.maximum(abs(c) * sizes - a, 0.0)
-        value -= 0.5 * (excess[soft] ** 2 / b[soft]).sum()
-        return value - slack.cost(c * slopes, (a, b))
-
-    return max(map(dual, candidates))
+    multiples = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
+    c = np.array([*multiples])
+    values, slopes = c * target - 0.5 * c**2 * square, c[:, None] * slopes
+    if soft.any():
+        excess = np.maximum(np.abs(slopes) - a, 0.0)
+        values -= 0.5 * (excess * excess / np.where(soft, b, np.inf)).sum(axis=1)
+    return float((values - slack.cost(slopes, (a, b))).max())
 
 
 def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):

@@ -84,19 +84,23 @@ class Objective:
         """Return the objective for another alpha, with all that is known of the data term."""
         other = Objective.__new__(Objective)
         vars(other).update(vars(self))
-        for known in ("elastic_strengths", "resolved_strengths"):
+        for known in ("elastic_strengths", "resolved_strengths", "problem"):
             vars(other).pop(known, None)
         other._set_alpha(alpha)
         return other
 
     def _set_alpha(self, alpha):
         """Set what depends on the strength of the penalty."""
-        term, self.alpha, self.strengths = self.term, float(alpha), np.zeros(self.d)
+        self.alpha, self.strengths = float(alpha), np.zeros(self.d)
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor
-        self.strengths[term.penalized] = self.alpha * factor
-        constant = np.flatnonzero(term.constant)
+        self.strengths[self.term.penalized] = self.alpha * factor
+
+    @cached_property
+    def problem(self):
+        """What the loop reads of the data and of the penalty."""
+        term, constant = self.term, np.flatnonzero(self.term.constant)
         data = term.data or data_term.PythonData(term, {})
-        self.problem = Problem(data, self.n, self.strengths, term.penalized, constant)
+        return Problem(data, self.n, self.strengths, term.penalized, constant)
 
     @cached_property
     def elastic_strengths(self):
@@ -140,7 +144,7 @@ class Objective:
             if self.positive:
                 weights = self.term.penalized
                 theta[weights] = np.maximum(theta[weights], 0.0)
-            theta[self.problem.constant] = 0.0
+            theta[np.flatnonzero(self.constant)] = 0.0
 
     @property
     def prediction_scale(self):

@@ -19,14 +19,32 @@ def residual_scale(objective):
     -------
     ndarray of shape (3, d)
     """
-    term, curvature = objective.term, objective.column_curvature.copy()
-    squares, target_square = term.rounding_squares()
-    curvature += objective.strengths * objective.penalty.curvature()
-    curvature[curvature <= ROUNDING**2 * squares] = 1.0
-    width = curvature * term.variance_share()
-    unit = 1.0 / (np.sqrt(width) * term.residual_unit(objective.null_objective))
-    unit[objective.problem.constant] = 0.0
-    return np.stack([1.0 / curvature, unit, ROUNDING * np.sqrt(squares * target_square)])
+    term = objective.term
+    curvature = objective.column_curvature + objective.strengths * objective.penalty.curvature()
+    share, unit = term.variance_share(), term.residual_unit(objective.null_objective)
+    constant = np.flatnonzero(objective.constant)
+    return np.stack(scale_from(curvature, *term.rounding_squares(), share, unit, constant))
+
+
+def scale_from(curvature, squares, target_square, share, unit, constant):
+    """Return the same from what it depends on.
+
+    Parameters
+    ----------
+    curvature, squares : ndarray of shape (d,)
+        Of the parameters with their penalty, and the mean squares of what is summed to slopes.
+    target_square : float
+    share : ndarray of shape (d,) or float
+        Of the curvature that an intercept would not explain.
+    unit : float
+        The spread of y.
+    constant : ndarray
+        Which weights have no column but a constant one.
+    """
+    curvature = np.where(curvature > ROUNDING**2 * squares, curvature, 1.0)
+    scale = 1.0 / (np.sqrt(curvature * share) * unit)
+    scale[constant] = 0.0
+    return 1.0 / curvature, scale, ROUNDING * np.sqrt(squares * target_square)
 
 
 def gradient_unit(objective):

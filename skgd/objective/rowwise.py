@@ -48,12 +48,20 @@ class RowwiseTerm(DataTerm):
         self.n_parameters = self.p + model.n_extra_parameters()
         self.penalized = np.arange(self.n_parameters) < self.p
         self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
-        shift = np.zeros(0) if centre is None else centre
-        self.data = RowData(rows_of(X), y, weight, shift, self.p)
         self.parts, self.linear = (model, loss), model.linear
         self.quadratic, self.sparse = loss.quadratic and model.linear, sparse.issparse(X)
         self.has_conjugate = loss.conjugate is not None and model.linear
-        self.kernel = RowKernel(type(model), type(loss), type(self.data.rows))
+
+    @cached_property
+    def data(self):
+        """What compiled code reads."""
+        shift = np.zeros(0) if self.centre is None else self.centre
+        return RowData(rows_of(self.X), self.y, self.weight, shift, self.p)
+
+    @cached_property
+    def kernel(self):
+        """What compiled code is made of."""
+        return RowKernel(type(self.model), type(self.loss), type(self.data.rows))
 
     @property
     def name(self):
@@ -159,7 +167,7 @@ class RowwiseTerm(DataTerm):
     def spread_share(self):
         """The variance of each column over its square from the centre; 1 where that is nothing."""
         share = np.ones(self.p)
-        if self.columns is not None:
+        if self.columns is not None and self.columns.mean is not self.centre:
             squares, spread = self.column_squares, self.columns.variance
             told = spread > ROUNDING**2 * squares
             share[told] = spread[told] / squares[told]
@@ -171,6 +179,8 @@ class RowwiseTerm(DataTerm):
         if self.columns is None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return in_range(self.X, column_squares(self.X, self.weight, self.centre))
+        if self.columns.mean is self.centre:
+            return np.where(self.constant, 0.0, self.columns.variance)
         away = self.columns.mean - (0.0 if self.centre is None else self.centre)
         with np.errstate(over="ignore"):
             squares = np.where(self.constant, 0.0, self.columns.variance + away**2)

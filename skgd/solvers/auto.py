@@ -128,8 +128,7 @@ class AutoSolver(Minimizer):
     def certificate(self):
         """The latest point of the direct solvers, with the best lower bound of the minimum."""
         if self._uncertified is not None:
-            (w, point), self._uncertified = self._uncertified, None
-            value = 0.5 * point.square + self.objective.penalty_term(w)
+            (w, point, value), self._uncertified = self._uncertified, None
             bound = dual_value(self.objective, point, slack_at(self.objective, w, value))
             bound = max(bound, self._certificate.lower_bound)
             self._certificate = Certificate(w, value, bound)
@@ -201,7 +200,7 @@ class AutoSolver(Minimizer):
         dual_point = problem.dual_point(w, slopes, residual)
         gradient = slopes - problem.l2_strength * w
         value, worst = 0.5 * dual_point.square + penalty, max(0.0, float(violations.max()))
-        self._uncertified = point, dual_point
+        self._uncertified = point, dual_point, value
         if not math.isfinite(value):
             self.outcome = Outcome.NONFINITE
         elif worst <= self.tol and self.certificate.gap <= self.gap_goal:

@@ -4,6 +4,7 @@ With ``G = X^T S X / n`` and ``q = X^T S y / n`` the slopes at w, the negative g
 term, are ``q - G w``. Objective, duality gap and scaled residual follow from w and the slopes.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from skgd.kernels.sums import OFF, gram
 from skgd.objective.duality import DualPoint
-from skgd.objective.residual import residual_scale
+from skgd.objective.residual import scale_from
 
 
 class Separable(NamedTuple):
@@ -57,11 +58,22 @@ class Quadratic:
         """Take over the penalty of another objective on the same data."""
         before, self.objective = self.l2_strength, objective
         self.l1_strength, self.l2_strength = objective.resolved_strengths
-        self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         self.smooth = not self.l1_strength.any() and not objective.positive
+        if before is None:
+            self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         if before is None or not np.array_equal(before, self.l2_strength):
-            self.tau, self.unit, self.rounding = residual_scale(objective)
+            self.tau, self.unit, self.rounding = self._scale()
         self.separable = Separable(self.l1_strength, self.l2_strength, self.floor, self.unit)
+
+    def _scale(self):
+        """Return the prox step, the unit and the rounding of the scaled residual."""
+        objective, squares = self.objective, self.column_squares
+        curvature = squares + self.l2_strength
+        if objective.centre is not None:
+            squares = squares + objective.centre**2
+        share, unit = objective.term.spread_share, math.sqrt(2.0 * objective.null_objective)
+        known = squares, self.target_square, share, unit, objective.constant
+        return scale_from(curvature, *known)
 
     @property
     def sparse(self):
@@ -90,8 +102,10 @@ class Quadratic:
         """Return G as a dense array, and how exact slopes from it are in the scaled residual."""
         objective, squares = self.objective, self.column_squares
         G, exactness = gram(objective.X, objective.weight, objective.centre, squares)
-        G[objective.constant] = 0.0
-        G[:, objective.constant] = 0.0
+        constant = np.flatnonzero(objective.constant)
+        if constant.size:
+            G[constant] = 0.0
+            G[:, constant] = 0.0
         return G, exactness
 
     def scaled_residual(self, w, slopes):

@@ -1,0 +1,26 @@
+"""Arrays that need no conversion: what scikit-learn's validation would return as they are.
+
+Its many questions about frames, lists and other libraries' arrays take longer than a small fit.
+"""
+
+import numpy as np
+
+FLOATS = np.dtype(np.float64), np.dtype(np.float32)
+
+
+def are_plain(X, y):
+    """Whether X and y are finite numpy arrays of floats, one row of X for each entry of y."""
+    if type(X) is not np.ndarray or type(y) is not np.ndarray or (X.ndim, y.ndim) != (2, 1):
+        return False
+    if X.dtype not in FLOATS or y.dtype not in FLOATS or not X.flags.c_contiguous:
+        return False
+    if len(X) != len(y) or not X.size:
+        return False
+    with np.errstate(all="ignore"):  # of sums that tell of NaN
+        return bool(np.isfinite(X.sum()) and np.isfinite(y.sum()))
+
+
+def learn_columns(estimator, n_columns):
+    """Let an estimator learn the number of columns, which have no names."""
+    vars(estimator).pop("feature_names_in_", None)
+    estimator.n_features_in_ = n_columns
