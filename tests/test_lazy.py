@@ -90,7 +90,7 @@ def test_the_lazy_form_survives_resets_of_its_scale_and_threshold(l1_ratio):
     options = {"alpha": alpha, "l1_ratio": l1_ratio, "learning_rate": rate, "max_iter": 30}
     both = fit_both(X, y, weight, init=np.full(13, 5.0), **options)
     assert_same(*both)
-    assert both[0][0].any()
+    assert np.ptp(both[0][2][-5:]) > 0.0  # weights still move
 
 
 def test_the_lazy_form_survives_an_epoch_that_shrinks_by_more_than_a_float_can_hold():
@@ -99,7 +99,7 @@ def test_the_lazy_form_survives_an_epoch_that_shrinks_by_more_than_a_float_can_h
     assert (1.0 - 0.1 * 4.8 * 0.999) ** 1300 == 0.0
     both = fit_both(X, y, weight, init=np.full(13, 5.0), **options)
     assert_same(*both)
-    assert both[0][0].any()
+    assert np.ptp(both[0][2][-5:]) > 0.0  # weights still move
 
 
 @pytest.mark.parametrize("shrinkage", [0.6, 1.0, 1.5])
@@ -199,7 +199,7 @@ def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entr
     rows = CsrRows(rng.standard_normal(entries), indices, np.array([0, entries]))
     penalty_strength = np.append(np.full(p, 0.1), 0.0)
     penalized, none = np.arange(p + 1) < p, np.zeros(0, dtype=int)
-    data = RowData(rows, np.ones(1), np.ones(1), np.zeros(0), p)
+    data = RowData(rows, np.ones(1), np.ones(1), 1, np.zeros(0), p)
     problem = Problem(data, 1, penalty_strength, penalized, none)
     parts = Parts((), (), (), ElasticNet(0.5))
     theta, order = Counted(rng.standard_normal(p + 1)), np.zeros(1, dtype=int)

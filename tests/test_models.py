@@ -251,7 +251,7 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     accumulate = build_accumulate(Linear, SquaredError, type(rows))
     total, pulls = accumulate(
         Parts(Linear(), SquaredError(), (), ()),
-        RowData(rows, y, weight, np.zeros(0), P),
+        RowData(rows, y, weight, 1, np.zeros(0), P),
         NO_STATE._replace(theta=theta, iterate=theta, g=g),
         0,
         n,

@@ -160,7 +160,7 @@ DAMAGE = {
     "text": lambda state: state["_descents"][0].update(theta=["a"] * 5),
     "an outcome": lambda state: state["_descents"][0].update(outcome="WELL"),
     "a form": lambda state: state["_descents"][0].update(form=0),
-    "generator": lambda state: state["_descents"][0].update(rng={}),
+    "generator": lambda state: state["_descents"][0].update(generator=[1]),
     "descents": lambda state: state.update(_descents=[3]),
     "means": lambda state: state["_means"].pop("total"),
     "a record": lambda state: state.update(history_=3),

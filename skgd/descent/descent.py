@@ -15,6 +15,7 @@ from skgd.descent.rates import extended, is_told
 from skgd.descent.record import Record
 from skgd.descent.stopping import stopping_rule
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.draws import new_generator
 from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs, Parts
 from skgd.objective.data_term import PythonKernel
 from skgd.objective.residual import gradient_unit, thresholded_average
@@ -57,7 +58,7 @@ class Descent(Minimizer):
         self.unit = gradient_unit(objective) if options.learning_rate == "auto" else 1.0
         self.optimizer = optimizer.in_unit(self.unit).resolved(self.full)
         self.names = identity(schedule), identity(self.optimizer)
-        self.rng = np.random.default_rng(setup.seed)
+        self.generator = new_generator(setup.seed)
         self.earlier, self.t = 0, 0
         self.factor, self.growth = 1.0, Growth()
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
@@ -132,7 +133,7 @@ class Descent(Minimizer):
 
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
-        self.objective = None
+        self.objective, self.state = None, self.state._replace(order=())
 
     def resume(self, objective, optimizer, schedule, options, *, stream=False):
         """Continue the run on new data, or the same.
@@ -210,19 +211,13 @@ class Descent(Minimizer):
 
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
-        updates, n = self.updates_per_epoch, self.objective.n
+        updates = self.updates_per_epoch
         times = np.arange(epochs * updates)
         done = self.earlier + self.record.n_epochs
         times = done + times // updates if self.schedule.per == "epoch" else self.t + times
         rates = self.learning_rate * self.factor * self.schedule.multiplier(times)
-        before, draws, step_norm = self.rng.bit_generator.state, (), None
-        if not self.full:
-            draws = self.rng.random((epochs, n))
-            step_norm = self.record.withdraw()
-        done, outcome = self._call(rates, draws, epochs, step_norm)
-        if done < epochs and not self.full:
-            self.rng.bit_generator.state = before
-            self.rng.random((done, n))
+        step_norm = None if self.full else self.record.withdraw()
+        done, outcome = self._call(rates, epochs, step_norm)
         self.t += done * updates
         return outcome
 
@@ -236,8 +231,7 @@ class Descent(Minimizer):
     def _evaluate(self, step_norm=None):
         """Record the iterate, without a step."""
         self.state.g[:] = 0.0
-        draws = () if self.full else np.empty((1, 0))
-        return self._call(np.empty(0), draws, 1, step_norm)[1]
+        return self._call(np.empty(0), 1, step_norm)[1]
 
     def _confirm(self):
         """The extrapolated point meets tol; test the iterate that will be returned."""
@@ -255,7 +249,7 @@ class Descent(Minimizer):
         self.factor, self.stale = factor, 0.0
         return Outcome.RUNNING
 
-    def _call(self, rates, draws, epochs, step_norm):
+    def _call(self, rates, epochs, step_norm):
         """Call the loop, and record what it reports; the first step's length may be known."""
         objective, updates, record = self.objective, self.updates_per_epoch, self.record
         sampling, average = SAMPLINGS[self.setup.sampling], self.setup.average
@@ -264,7 +258,8 @@ class Descent(Minimizer):
         term, rule, penalty = objective.term, self.optimizer, objective.penalty
         parts = Parts(*term.parts, rule, penalty)
         path = np.empty((record.n_kept(self.t, rates.size), objective.d))
-        call, began = Epochs(draws, rates, np.empty((6, epochs)), path), record.read()
+        generator = () if self.full else self.generator
+        call, began = Epochs(generator, rates, np.empty((6, epochs)), path), record.read()
         with compiled_code():
             kernel = term.kernel or PythonKernel()
             run = build(kernel, type(rule), type(penalty), self._loop_variant(rates))

@@ -12,6 +12,7 @@ from functools import cache
 from skgd.descent.lazy import LAZY_FUNCTIONS
 from skgd.descent.step import step_functions
 from skgd.descent.variance_reduction import CORRECTIONS
+from skgd.kernels import draws
 from skgd.kernels.compiling import bind, compilation, compile_cached
 from skgd.kernels.problem import (
     CONVERGED,
@@ -34,6 +35,7 @@ MAX_GROWTH = 1e10  # of the objective, over the larger of its start and the null
 accumulate = mean_loss = begin_correction = add_mean_gradient = None
 dense_step = single_step = zero_constant = refresh_rows = lazy_step = flush = None
 put_in_order = look_ahead = keep_average = None
+draw_below = None
 measure = progress = smooth = prox = bound = omega_of = None
 
 
@@ -70,7 +72,7 @@ def run(parts, problem, state, rule, cursor, epochs):
             if rates.size == 0 or cursor.sampling == REPLACEMENT:
                 total = mean_loss(parts, problem.data, state.iterate)
             if rates.size > 0:
-                put_in_order(state.order, epochs.draws, e, cursor.sampling)
+                put_in_order(state.order, epochs.generator, cursor.sampling)
                 if begin_correction is not None:
                     begin_correction(parts, problem.data, state)
         for start in range(0, n if rates.size > 0 else 0, cursor.batch):
@@ -171,18 +173,18 @@ def measure_full(parts, problem, state, rule, j):
     return rule.scale[1, j] * (abs(w - z) / tau - rule.scale[2, j]), slope
 
 
-def shuffle(order, draws, e, sampling):
-    """Put the rows of epoch ``e`` in order, by numbers drawn evenly from [0, 1)."""
+def shuffle(order, generator, sampling):
+    """Put the rows of an epoch in order."""
     n = order.size
     if sampling == SHUFFLE:
         for k in range(n):
             order[k] = k
         for k in range(n - 1, 0, -1):
-            i = int(draws[e, k] * (k + 1))
+            i = draw_below(generator, k + 1)
             order[k], order[i] = order[i], order[k]
     elif sampling == REPLACEMENT:
         for k in range(n):
-            order[k] = int(draws[e, k] * n)
+            order[k] = draw_below(generator, n)
 
 
 def average(mean, iterate, count):
@@ -199,6 +201,8 @@ def variant_functions(variant, optimizer):
     return {
         **step_functions(variant, optimizer),
         **lazy,
+        "next_word": None if full else draws.next_word,
+        "draw_below": None if full else draws.draw_below,
         "begin_correction": begin,
         "add_mean_gradient": add,
         "put_in_order": None if full else shuffle,

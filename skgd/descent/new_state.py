@@ -46,10 +46,15 @@ def carried_over(state, objective, rule, batch):
     full = batch is None
     return state._replace(
         iterate=iterate_of(state, rule, full),
-        order=() if full else np.arange(objective.n),
+        order=() if full else np.arange(objective.n, dtype=index_type(objective.n)),
         lazy_state=_new_lazy_state(objective, rule, batch),
         gradients=new_gradient_table(rule, objective, full, state.gradients),
     )
+
+
+def index_type(n):
+    """Return the smallest type of integers that number n rows, for compiled code."""
+    return np.int32 if n < 2**31 else np.int64
 
 
 def iterate_of(state, rule, full):

@@ -13,13 +13,16 @@ from skgd.descent.rates import RateBasis
 from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
 
-FORM = 2  # of the data, to be raised when it changes
+FORM = 3  # of the data, to be raised when it changes
 VALUES = (
     *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
     *("factor", "best", "stale", "ceiling"),
 )
 ARRAYS = ("theta", "iterate", "mean", "memory", "scalars")
-OTHERS = ("form", "setup", "earlier", "column", "growth", "basis", "outcome", "rng", "gradients")
+OTHERS = (
+    *("form", "setup", "earlier", "column", "growth", "basis", "outcome"),
+    *("generator", "gradients"),
+)
 FIELDS = {*OTHERS, *VALUES, *ARRAYS}
 
 
@@ -39,7 +42,7 @@ def stored(descent):
         "growth": [*descent.growth],
         "basis": None if descent.basis is None else [*descent.basis],
         "outcome": descent.outcome.name,
-        "rng": descent.rng.bit_generator.state,
+        "generator": descent.generator.tolist(),
         "gradients": [*state.gradients],
     }
 
@@ -57,13 +60,11 @@ def restored(data):
     values = {name: data[name] for name in VALUES}
     vars(descent).update(values, earlier=data["earlier"], setup=Setup(*data["setup"]))
     descent.settings, descent.names = tuple(data["settings"]), tuple(data["names"])
-    descent.drop_data()
     descent.outcome, descent.record = Outcome[data["outcome"]], Record()
     descent.record.append([*data["column"]])
     descent.growth = Growth(*data["growth"])
     descent.basis = data["basis"] and RateBasis(*data["basis"])
-    descent.rng = np.random.default_rng()
-    descent.rng.bit_generator.state = data["rng"]
+    descent.generator = np.array(data["generator"], dtype=np.int64).reshape(2)
     theta, *flush = (_array(data[name]) for name in ARRAYS)
     arrays = dict(zip(ARRAYS, (theta, *flush)))
     arrays["iterate"] = theta.copy() if isinstance(arrays["iterate"], tuple) else arrays["iterate"]
@@ -76,6 +77,7 @@ def restored(data):
         lazy_state=(),
         gradients=gradients and GradientTable(*gradients),
     )
+    descent.drop_data()
     return descent
 
 

@@ -33,7 +33,7 @@ def take_snapshot(parts, data, state):
     for i in range(n):
         z = dot(data.rows, theta, i) + shift
         f = predict(parts.model, z, theta, data.width)
-        c = data.weight[i] * slope(parts.loss, f, data.y[i])
+        c = data.weight[i * data.stride] * slope(parts.loss, f, data.y[i])
         slopes[i] = c
         total += c / n
         axpy(data.rows, c / n, i, g)

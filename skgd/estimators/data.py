@@ -11,6 +11,7 @@ from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.plain_arrays import are_plain, learn_columns
 from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
+from skgd.kernels.rows import even_weights
 
 DTYPES = [np.float64, np.float32]
 
@@ -66,7 +67,7 @@ class Rows(NamedTuple):
         return Rows(
             self.X[index],
             self.y[index],
-            kept / kept.mean(),
+            kept / kept.mean() if self.weighted else even_weights(len(index)),
             self.total * kept.sum() / self.weight.sum(),
             self.weighted,
             None if self.frame is None else take_rows(self.frame, index),
@@ -102,7 +103,7 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
         X, y = _converted(estimator, X, y, reset)
     y = _checked_targets(y, part_of(estimator, "loss"))
     if sample_weight is None:
-        return Rows(X, y, np.ones(len(y)), float(len(y)), frame=frame)
+        return Rows(X, y, even_weights(len(y)), float(len(y)), frame=frame)
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")

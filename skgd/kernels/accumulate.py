@@ -63,7 +63,7 @@ def accumulate_full(parts, data, state, start, stop):
     slope_sum : float
         The sum of the derivatives in z.
     """
-    rows, y, weight, p = data.rows, data.y, data.weight, data.width
+    rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
     theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
     scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
     for j in range(centre.size):
@@ -78,14 +78,15 @@ def accumulate_full(parts, data, state, start, stop):
             z, z_iterate = dot_pair(rows, theta, iterate, i)
         z = z + shift
         f = predict(parts.model, z, theta, p)
-        r = scale * weight[i] * slope(parts.loss, f, y[i])
+        s = weight[i * stride]
+        r = scale * s * slope(parts.loss, f, y[i])
         c = r * model_derivative(parts.model, z, theta, p)
         slope_sum += c
         axpy(rows, c, i, g)
         add_parameter_gradient(parts.model, z, theta, p, r, g)
         if dot_pair is not None:
             f = predict(parts.model, z_iterate + shift_iterate, iterate, p)
-        total += weight[i] * value(parts.loss, f, y[i])
+        total += s * value(parts.loss, f, y[i])
     for j in range(centre.size):
         g[j] -= slope_sum * centre[j]
     return total / y.size, slope_sum
@@ -93,7 +94,8 @@ def accumulate_full(parts, data, state, start, stop):
 
 def accumulate_batch(parts, data, state, start, stop):
     """Do the same for rows in the order ``state.order``, asking for memory ahead of time."""
-    rows, y, weight, p, order = data.rows, data.y, data.weight, data.width, state.order
+    rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
+    order = state.order
     theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
     scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
     zoom, n_chunks = 1.0, n_prefetch_chunks(rows)
@@ -109,10 +111,11 @@ def accumulate_batch(parts, data, state, start, stop):
                 prefetch_row(rows, order[k + AHEAD - APART * q], q, n_chunks)
             prefetch_row(rows, order[k + SOON], 0, 1)
             prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
-            prefetch(weight, order[k + AHEAD], order[k + AHEAD] + 1)
+            prefetch(weight, order[k + AHEAD] * stride, order[k + AHEAD] * stride + 1)
         z, z_iterate = dot_pair(rows, theta, iterate, i)
         z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
-        r = scale * weight[i] * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
+        s = weight[i * stride]
+        r = scale * s * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
         if correct is not None:
             r = correct(state.gradients, r, scale, i)
         c = r * model_derivative(parts.model, z, theta, p)
@@ -122,7 +125,7 @@ def accumulate_batch(parts, data, state, start, stop):
         if keep_slope is not None:
             keep_slope(state, c, k - start)
         add_parameter_gradient(parts.model, z, theta, p, r, g)
-        total += weight[i] * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
+        total += s * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
     for j in range(centre.size):
         g[j] -= slope_sum * centre[j]
     return total / y.size, slope_sum
@@ -135,7 +138,7 @@ def mean_loss(parts, data, theta):
         shift -= data.centre[j] * theta[j]
     for i in range(data.y.size):
         f = predict(parts.model, dot(data.rows, theta, i) + shift, theta, data.width)
-        total += data.weight[i] * value(parts.loss, f, data.y[i])
+        total += data.weight[i * data.stride] * value(parts.loss, f, data.y[i])
     return total / data.y.size
 
 

@@ -25,7 +25,8 @@ class RowData(NamedTuple):
 
     rows: tuple
     y: np.ndarray  # (n,)
-    weight: np.ndarray  # (n,), with mean one
+    weight: np.ndarray  # (n,), with mean one; (1,) where all rows have the same
+    stride: int  # row i has the weight ``weight[i * stride]``: 1, or 0 for the same
     centre: np.ndarray  # (p,), subtracted from every row; (0,) for none
     width: int  # p
 
@@ -76,7 +77,7 @@ class State(NamedTuple):
     g: np.ndarray  # (d,)
     memory: np.ndarray  # (n_memory, d)
     scalars: np.ndarray  # (n_scalars,)
-    order: np.ndarray  # (n,), the rows in their present order; absent on the full batch
+    order: np.ndarray  # (n,), int32, the rows in their present order; absent on the full batch
     lazy_state: tuple  # LazyState where the lazy step is taken
     gradients: tuple  # GradientTable where variance is reduced
 
@@ -112,7 +113,7 @@ class Cursor(NamedTuple):
 class Epochs(NamedTuple):
     """What a call of the loop goes through, and what it fills."""
 
-    draws: np.ndarray  # (epochs, n), evenly from [0, 1), for the order of the rows
+    generator: np.ndarray  # (2,), of the order of the rows, as in `skgd.kernels.draws`
     rates: np.ndarray  # (updates,), learning rates; without any, the loop takes no step
     record: np.ndarray  # (6, epochs)
     path: np.ndarray  # (kept updates, d) or (0, d)

@@ -110,6 +110,19 @@ def rows_of(X):
     return CsrRows(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
 
 
+def row_weights(weight):
+    """Return the weights of rows for compiled code, and the stride by which to read them.
+
+    Of weights that are all one, as `even_weights` gives them, there is only one.
+    """
+    return (weight[:1], 0) if weight.strides == (0,) else (np.ascontiguousarray(weight), 1)
+
+
+def even_weights(n):
+    """Return n weights of one, which take no memory."""
+    return np.broadcast_to(1.0, (n,))
+
+
 def _locked(array):
     view = array.view()
     view.flags.writeable = False

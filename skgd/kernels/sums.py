@@ -270,7 +270,7 @@ def _first(X, weight):
 def _filled(name, X, *arrays):
     """Run a compiled sum, and return the last of the arrays; all results are filled."""
     with compiled_code():
-        kernel(name, not sparse.issparse(X))(*rows_of(X), *arrays)
+        kernel(name, not sparse.issparse(X))(*rows_of(X), *map(np.ascontiguousarray, arrays))
     return arrays[-1]
 
 

@@ -9,7 +9,7 @@ from skgd.kernels.accumulate import RowKernel, build_accumulate
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.problem import NO_STATE, Parts, RowData
 from skgd.kernels.row_kernels import loss_terms, model_predictions, prediction_gradients
-from skgd.kernels.rows import rows_of
+from skgd.kernels.rows import row_weights, rows_of
 from skgd.kernels.sums import column_means, column_squares, gram, in_range, matvec, rmatvec
 from skgd.objective.curvature import Curvature
 from skgd.objective.data_term import DataTerm
@@ -56,7 +56,7 @@ class RowwiseTerm(DataTerm):
     def data(self):
         """What compiled code reads."""
         shift = np.zeros(0) if self.centre is None else self.centre
-        return RowData(rows_of(self.X), self.y, self.weight, shift, self.p)
+        return RowData(rows_of(self.X), self.y, *row_weights(self.weight), shift, self.p)
 
     @cached_property
     def kernel(self):
