@@ -13,7 +13,6 @@ import numpy as np
 from skgd.kernels.compiling import bind, compile_cached, compiled_code, fuse
 
 STEP = 6e-6  # relative step of central differences: the cube root of the machine epsilon
-BISECTIONS = 60  # until neighbouring numbers
 
 value = slope = second_derivative = conjugate = mean_of = add_parameter_gradient = None
 
@@ -111,29 +110,6 @@ def conjugates(loss, v, y):
     return found
 
 
-def proximal_terms(loss, f, y, rho):
-    """Return the Moreau envelope of each row's loss, its slope and a second derivative.
-
-    The envelope is ``min_z value(z, y) + rho (f - z)^2 / 2``. Its second derivative is rho where
-    the slope of the loss jumps at z, zero where it is constant around z, and otherwise taken for
-    rho, which bounds it.
-
-    Parameters
-    ----------
-    loss : Loss
-    f, y : ndarray of shape (n,), float64
-    rho : float
-
-    Returns
-    -------
-    ndarray of shape (3, n)
-    """
-    found = np.empty((3, f.size))
-    with compiled_code():
-        _proximal_of(type(loss))(loss, f, y, rho, found)
-    return found
-
-
 def inverse_link(loss, f):
     """Return the predictions, in the unit of y and the dtype of f."""
     if loss.link == "identity":
@@ -185,12 +161,6 @@ def _conjugate_of(loss):
 
 
 @cache
-def _proximal_of(loss):
-    slots = {"value": fuse(loss.value), "slope": fuse(loss.slope)}
-    return compile_cached(bind(proximal_terms_of_rows, slots), (loss,), "proximal")
-
-
-@cache
 def _link_of(loss):
     return compile_cached(
         bind(inverse_link_of_rows, {"mean_of": fuse(loss.inverse_link)}), (loss,), "link"
@@ -224,27 +194,6 @@ def losses_of_rows(loss, f, y, found):
 def conjugates_of_rows(loss, v, y, found):
     for i in range(v.size):
         found[i] = conjugate(loss, v[i], y[i])
-
-
-def proximal_terms_of_rows(loss, f, y, rho, found):
-    for i in range(f.size):
-        here = slope(loss, f[i], y[i])
-        z = f[i] - here / rho
-        steepness, second = slope(loss, z, y[i]), 0.0
-        if steepness != here:
-            low, high = min(z, f[i]), max(z, f[i])
-            for _ in range(BISECTIONS):
-                z = 0.5 * (low + high)
-                if slope(loss, z, y[i]) < rho * (f[i] - z):
-                    low = z
-                else:
-                    high = z
-            least, most = slope(loss, low, y[i]), slope(loss, high, y[i])
-            steepness = min(max(rho * (f[i] - z), least), most)
-            second = rho if least < most else 0.0
-        found[0, i] = value(loss, z, y[i]) + 0.5 * rho * (f[i] - z) * (f[i] - z)
-        found[1, i] = steepness
-        found[2, i] = second
 
 
 def inverse_link_of_rows(loss, f, found):

@@ -12,7 +12,7 @@ class Loss(Part):
     """A loss of one row, convex in ``f``. Subclass it to add your own.
 
     `value`, `slope`, `second_derivative`, `conjugate` and `inverse_link` take one row, as scalars,
-    and are compiled. `curvature_estimate` and `linked` take the array of all targets, once a fit.
+    and are compiled. `curvature_estimate`, `linked` and `kinks` take the array of all targets.
     `skgd.testing.check_loss` checks one of your own.
 
     Attributes
@@ -44,8 +44,9 @@ class Loss(Part):
         own = vars(cls)
         if "inverse_link" in own and "link" not in own:
             cls.link = "custom"
-        if ("value" in own or "slope" in own) and "conjugate" not in own:
-            cls.conjugate = None  # that of the class above belongs to another loss
+        if "value" in own or "slope" in own:  # those of the class above belong to another loss
+            cls.conjugate = own.get("conjugate")
+            cls.kinks = own.get("kinks")
 
     def value(self, f: float, y: float) -> float:
         """Return the loss of the prediction ``f`` for the target ``y``."""
@@ -63,6 +64,11 @@ class Loss(Part):
     # that has no bound. If it is None, there is no duality gap. (Boyd and Vandenberghe, "Convex
     # optimization" (2004), section 3.3.)
     conjugate: ClassVar[Any] = None
+
+    # ``kinks(y)`` says of a piecewise linear loss where its slope jumps, in rising order, as an
+    # array of one row for each kink and one column for each target. If it is None, there is no
+    # direct solver for a loss whose slope jumps, and its duality gap is wide.
+    kinks: ClassVar[Any] = None
 
     def inverse_link(self, f: float) -> float:
         """Return the prediction in the unit of ``y``: the inverse link."""

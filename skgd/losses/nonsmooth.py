@@ -48,6 +48,9 @@ class EpsilonInsensitive(NonsmoothLoss):
             return 1.0
         return -1.0 if r < -self.epsilon else 0.0
 
+    def kinks(self, y):
+        return np.stack([y - self.epsilon, y + self.epsilon])
+
     def conjugate(self, v, y):
         """Return ``y v + epsilon |v|`` for ``|v| <= 1``.
 
@@ -69,6 +72,9 @@ class AbsoluteError(NonsmoothLoss):
         if f > y:
             return 1.0
         return -1.0 if f < y else 0.0
+
+    def kinks(self, y):
+        return y[None]
 
     def conjugate(self, v, y):
         """Return ``y v`` for ``|v| <= 1`` (Boyd and Vandenberghe (2004), example 3.26)."""
@@ -99,6 +105,9 @@ class Quantile(NonsmoothLoss):
         if f > y:
             return 1.0 - self.quantile
         return -self.quantile if f < y else 0.0
+
+    def kinks(self, y):
+        return y[None]
 
     def conjugate(self, v, y):
         """Return ``y v`` for ``-quantile <= v <= 1 - quantile``.

@@ -3,7 +3,8 @@
 With the penalty ``a |w| + b w^2 / 2`` every vector v over the rows gives the lower bound
 ``-mean(loss*(v; y)) - sum (|X^T S v / n| - a)_+^2 / (2 b)``, where b = 0 asks that no slope
 ``X^T S v / n`` exceeds a, and an intercept that v has mean zero. At the minimum v holds the slopes
-of the losses. Elsewhere `dual_vectors` finds vectors near it, and `dual_value` scales them.
+of the losses. Elsewhere Newton steps, or interior points where the slope jumps, find vectors near
+it, and `dual_value` scales them.
 
 References
 ----------
@@ -11,13 +12,32 @@ Rockafellar, "Convex analysis" (1970), section 31; Ndiaye et al., "Gap safe scre
 sparsity enforcing penalties" (2017).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skgd.kernels.row_kernels import conjugates
-from skgd.objective.dual_vectors import TUNING, as_vector, dual_vectors, weighted_mean
+from skgd.objective.affine import as_vector, split, weighted_mean
 from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack
+from skgd.objective.newton_steps import Tuning as NewtonTuning
+from skgd.objective.newton_steps import newton_steps
+from skgd.objective.piecewise import Tuning as PiecewiseTuning
+from skgd.objective.piecewise import piecewise_steps
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+
+
+class Tuning(NamedTuple):
+    """How much a better bound may cost. Worked out, not measured."""
+
+    multiples: int = 15  # of a dual vector that are tried
+    negligible_gap: float = 1e-7  # of the best constant's objective: not worth another vector
+    share: float = 0.5  # of the gap at a point, by which the bound may be below the minimum
+    newton: NewtonTuning = NewtonTuning()
+    piecewise: PiecewiseTuning = PiecewiseTuning()
+
+
+TUNING = Tuning()
 
 
 def certify_by_conjugates(objective, theta, known=None, tuning=TUNING):
@@ -32,6 +52,8 @@ def certify_by_conjugates(objective, theta, known=None, tuning=TUNING):
         Of this point, or of another.
     tuning : Tuning
     """
+    if known is not None and np.array_equal(theta, known.theta):
+        return known
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _certificate(objective, theta, known, tuning)
 
@@ -41,24 +63,57 @@ def _certificate(objective, theta, known, tuning):
     bound = -weighted_mean(objective, conjugates(objective.loss, np.zeros(n), objective.y))
     bound = bound if known is None else max(bound, known.lower_bound)
     negligible, least = tuning.negligible_gap * objective.null_objective, value
+    if value - bound <= negligible:
+        return Certificate(theta, value, bound)
     for v, w, level in dual_vectors(objective, theta, tuning):
-        slack = _slack(objective, v, w, value)
-        bound = max(bound, dual_value(objective, v, slack, level, tuning))
         least = min(least, objective.value(as_vector(objective, w, level)))
-        if least - bound <= negligible:
+        slack = slack_of_vector(objective, v, w, least)
+        enough = least - max(negligible, tuning.share * (value - least))
+        bound = max(bound, dual_value(objective, v, slack, level, enough, tuning.multiples))
+        if bound >= enough:
             break
     return Certificate(theta, value, bound)
 
 
-def _slack(objective, v, w, value):
+def dual_vectors(objective, theta, tuning=TUNING):
+    """Generate dual vectors on a way to the minimum, and the parameters that they belong to.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (d,)
+    tuning : Tuning
+
+    Yields
+    ------
+    v : ndarray of shape (n,)
+    w : ndarray of shape (p,)
+    level : float
+    """
+    loss = objective.loss
+    if loss.kinks is not None:
+        yield from piecewise_steps(objective, theta, tuning.piecewise)
+    elif loss.nonsmooth:  # nothing is known but its slopes
+        yield objective.loss_terms(theta)[1], *split(objective, theta)
+    else:
+        yield from newton_steps(objective, theta, tuning.newton)
+
+
+def slack_of_vector(objective, v, w, value):
     """Return how far rounding moves the slopes of a dual vector, where F is ``value`` at w."""
     squares = objective.column_squares
     centre = 0.0 if objective.centre is None else objective.centre
     lengths = np.sqrt(squares + centre**2)  # of the columns, as they are stored
-    return Slack(ROUNDING * lengths * np.sqrt(weighted_mean(objective, v**2)), w, value)
+    return Slack(_rounding(objective, v) * lengths, w, value)
 
 
-def dual_value(objective, v, slack, level, tuning=TUNING):
+def _rounding(objective, v):
+    """Return how far a sum over the rows of a vector may be from what it is without rounding."""
+    terms = 8.0 + np.sqrt(objective.n)
+    return EPS * terms * np.sqrt(weighted_mean(objective, v**2))
+
+
+def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multiples):
     """Return the dual objective at the best multiple of a vector, at most one, that is tried.
 
     The dual objective is concave in the multiple. It is minus infinity where that leaves the
@@ -71,12 +126,15 @@ def dual_value(objective, v, slack, level, tuning=TUNING):
     slack : Slack
     level : float
         The intercept.
-    tuning : Tuning
+    enough : float
+        A value that ends the search.
+    multiples : int
+        That are tried.
     """
     (a, b), u = objective.resolved_strengths, -objective.rmatvec(v)
     u = np.maximum(u, 0.0) if objective.positive else u
     hard, sizes = b == 0.0, np.abs(u)
-    mean, blur = 0.0, ROUNDING * np.sqrt(weighted_mean(objective, v**2))
+    mean, blur = 0.0, _rounding(objective, v)
     end = 1.0
     if objective.d > objective.p:
         mean = weighted_mean(objective, v)
@@ -92,10 +150,10 @@ def dual_value(objective, v, slack, level, tuning=TUNING):
         value -= slack.cost(c * u, (a, b)) + abs(c * mean * level)
         return value if value == value else -np.inf
 
-    return _largest(dual, end, tuning.multiples)
+    return _largest(dual, end, enough, multiples)
 
 
-def _largest(function, end, rounds):
+def _largest(function, end, enough, rounds):
     """Return the largest value found of a concave function from 0 to ``end``, by golden sections.
 
     The end itself, and numbers close to it, come first: there the largest value mostly is.
@@ -103,6 +161,8 @@ def _largest(function, end, rounds):
     best, worse = function(end), 0
     near = [end]
     for share in (1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0):
+        if best >= enough:
+            return best
         near.append(end * (1.0 - share))
         value = function(near[-1])
         worse = value < best
@@ -114,7 +174,7 @@ def _largest(function, end, rounds):
     at_x, at_y = function(x), function(y)
     for _ in range(rounds):
         best = max(best, at_x, at_y)
-        if high - low <= 4.0 * EPS * end:
+        if best >= enough or high - low <= 4.0 * EPS * end:
             break
         if at_x > at_y or at_y == -np.inf:
             high, y, at_y = y, x, at_x

@@ -22,6 +22,7 @@ def check_loss(loss: Loss, *, compiled: bool = True) -> None:
     - **the second derivative**, where it is written: it equals differences of the slope.
     - **the conjugate**, where it is written: with the value it adds up to at least ``v f``, and to
       just that where v is the slope.
+    - **the kinks**, where they are given: they rise, and between them the slope is constant.
     - **curvature**: ``curvature``, where it is not None, bounds the change of the slope, and
       ``curvature_estimate`` is positive and finite.
     - **smoothness**: a loss whose slope jumps sets ``nonsmooth``.
@@ -62,6 +63,7 @@ def check_loss(loss: Loss, *, compiled: bool = True) -> None:
         _check_smoothness,
         _check_second_derivative,
         _check_conjugate,
+        _check_kinks,
         _check_link,
     ):
         for f, g, y in rows:
@@ -159,6 +161,19 @@ def _check_conjugate(loss, f, g, y):
         said = f"at y={y:.4g} and the slope at f={f:.4g}, v={v:.4g}, it is {conjugate:.6g}"
         equal = there != f or conjugate <= below + room
         require(equal, loss, "the conjugate", f"{said}, more than v f - value, {below:.6g}")
+
+
+def _check_kinks(loss, f, g, y):
+    if loss.kinks is None:
+        return
+    kinks = np.ravel(loss.kinks(np.array([y])))
+    said = f"at y={y:.4g} they are {kinks}"
+    require((np.diff(kinks) >= 0.0).all(), loss, "the kinks", f"{said}, which do not rise")
+    same = (f < kinks).tolist() == (g < kinks).tolist() and not {f, g} & {*kinks}
+    slopes = [float(loss.slope(v, y)) for v in (f, g)]
+    said = f"{said}, but from f={f:.4g} to {g:.4g} the slope changes from {slopes[0]:.6g} to"
+    kept = not same or math.isclose(*slopes, rel_tol=1e-12, abs_tol=1e-12)
+    require(kept, loss, "the kinks", f"{said} {slopes[1]:.6g}")
 
 
 def _check_link(loss, f, g, y):

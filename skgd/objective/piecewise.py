@@ -1,0 +1,277 @@
+"""Minima and dual vectors of piecewise linear losses, over the rows near their kinks.
+
+Far from the kinks of its loss, a row has a slope that is known. The minimum over the others is
+sought by interior points; rows whose slope it changes join them, until there are none. So do
+columns, where there are many.
+
+References
+----------
+Portnoy and Koenker, "The Gaussian hare and the Laplacian tortoise" (1997): preprocessing.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skgd.kernels.row_kernels import loss_terms
+from skgd.objective.affine import as_vector, dense_rows, split, weighted_mean
+from skgd.objective.interior_point import Hinges, interior_point
+
+ROUNDS = 25  # of interior points, mostly
+
+
+class Tuning(NamedTuple):
+    """How many rows and columns are taken at first, and how exact each minimum is."""
+
+    rows: int = 500  # at least
+    rows_per_column: int = 20
+    all_rows: float = 4.0  # times the rows that would be taken: then all are
+    far: float = 0.1  # of all rows, whose slopes change, from which a sample is a better start
+    share: float = 1.5  # of the rows near a kink after a sample of m, over sqrt(columns / m)
+    columns: int = 200  # of penalised ones, up to which all are taken, and that are added at once
+    rounds: int = 20
+    sample_tol: float = 1e-4  # of the best constant's objective: the gap of a sample's minimum
+    tol: float = 1e-9  # the same, of each other minimum
+    flops: float = 3e10  # multiply-adds of the factors of one minimum: one or two seconds
+
+
+class Pieces:
+    """The losses of all rows as pieces of lines.
+
+    Attributes
+    ----------
+    kinks : ndarray of shape (K, n)
+    slopes : ndarray of shape (K + 1, n)
+        Of the pieces.
+    """
+
+    def __init__(self, objective):
+        loss, y = objective.loss, objective.y
+        self.kinks = kinks = loss.kinks(y)
+        size = np.ptp(kinks) + np.abs(kinks).max(axis=0) + 1.0
+        within = 0.5 * (kinks[1:] + kinks[:-1])
+        places = np.vstack([kinks[:1] - size, within, kinks[-1:] + size])
+        self.slopes = loss_terms(loss, places, y)[1]
+
+    def piece(self, f):
+        """Return the number of the piece that each prediction lies on."""
+        return (f > self.kinks).sum(axis=0)
+
+    def distance(self, f):
+        """Return how far each prediction is from the nearest kink."""
+        return np.abs(f - self.kinks).min(axis=0)
+
+
+def piecewise_steps(objective, theta, tuning):
+    """Generate dual vectors, and the parameters they belong to, up to the minimum.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of a linear model and a loss with kinks.
+    theta : ndarray of shape (d,)
+    tuning : Tuning
+
+    Yields
+    ------
+    v : ndarray of shape (n,)
+    w : ndarray of shape (p,)
+    level : float
+    """
+    search = Search(objective, theta, tuning)
+    for _ in range(tuning.rounds):
+        if not search.is_cheap:
+            return
+        v = search.minimum()
+        if v is not None:
+            yield v, search.w, search.level
+        if not search.grow(v):
+            return
+
+
+class Search:
+    """Rows and columns among which the minimum is sought.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (d,)
+    tuning : Tuning
+
+    Attributes
+    ----------
+    w : ndarray of shape (p,)
+    level : float
+    f : ndarray of shape (n,)
+        The predictions there.
+    piece : ndarray of shape (n,)
+        The pieces of the losses that they were on before.
+    rows, columns : ndarray of int
+    """
+
+    def __init__(self, objective, theta, tuning):
+        self.objective, self.tuning, self.pieces = objective, tuning, Pieces(objective)
+        self.w, self.level = split(objective, theta)
+        self.f, self.sampled = objective.predict(theta), False
+        self.live = np.flatnonzero(objective.weight > 0.0)
+        self.piece = self.pieces.piece(self.f)
+        self.columns = self._first_columns()
+        self.rows = self._nearest(self.most)
+
+    @property
+    def k(self):
+        """The number of parameters that are sought."""
+        return self.columns.size + self.objective.d - self.objective.p
+
+    @property
+    def most(self):
+        """The number of rows that are taken at first."""
+        most = max(self.tuning.rows, self.tuning.rows_per_column * self.k)
+        return most if most * self.tuning.all_rows < self.live.size else self.live.size
+
+    @property
+    def is_cheap(self):
+        """Whether the factors of the interior points are."""
+        few, many = sorted((self.rows.size, self.k))
+        return float(few) ** 2 * many <= self.tuning.flops / ROUNDS
+
+    def minimum(self):
+        """Go to the minimum where only these rows may change their slopes; return all slopes.
+
+        None where there is no minimum.
+        """
+        objective, rows = self.objective, self.rows
+        self.piece = self.pieces.piece(self.f)
+        v = np.take_along_axis(self.pieces.slopes, self.piece[None], axis=0)[0]
+        slopes, weight = self.pieces.slopes[:, rows], objective.weight / objective.n
+        v[rows] = slopes[0]
+        u = self._solve(rows, weight, self.tuning.tol, v)
+        if u is None:
+            return None
+        u = u[: self.pieces.kinks[:, rows].size].reshape(-1, rows.size)
+        inner = slopes[0] + (np.diff(slopes, axis=0) * u).sum(axis=0)
+        v[rows] = np.clip(inner, slopes[0], slopes[-1])
+        return v
+
+    def grow(self, v):
+        """Add the rows whose slopes the minimum would change, and steep columns.
+
+        Parameters
+        ----------
+        v : ndarray of shape (n,) or None
+            The slopes there; None where there was no minimum.
+
+        Returns
+        -------
+        bool
+            Whether there are any.
+        """
+        changed = np.zeros(self.f.size, dtype=bool)
+        if v is not None:
+            changed = (self.pieces.piece(self.f) != self.piece) & (self.objective.weight > 0.0)
+            changed[self.rows] = False
+        n_changed = np.count_nonzero(changed) if v is not None else self.live.size
+        complete = self.rows.size == self.live.size
+        steep = self._steep_columns(v) if v is not None and (complete or not n_changed) else ()
+        if (complete and not len(steep)) or not (n_changed or len(steep)):
+            return False
+        self.columns = np.union1d(self.columns, steep).astype(np.intp)
+        if n_changed > self.tuning.far * self.live.size and not (self.sampled or complete):
+            self._sample()
+        elif v is None:
+            self.rows = self._nearest(2 * self.rows.size)
+        elif not complete:
+            near = self._nearest(max(self.most, 2 * n_changed))
+            self.rows = np.union1d(near, np.flatnonzero(changed))
+        return True
+
+    def _first_columns(self):
+        """Return the columns to begin with: all, or unpenalised, used and the steepest ones."""
+        objective = self.objective
+        a, steepness = objective.resolved_strengths[0], self._steepness(None)
+        optional = np.flatnonzero((a > 0.0) & (self.w == 0.0) & ~objective.constant)
+        optional = optional[np.argsort(-steepness[optional])]
+        taken = ~objective.constant
+        taken[optional[self.tuning.columns :]] = False
+        return np.flatnonzero(taken)
+
+    def _steepness(self, v):
+        """Return the slope of each column over the bound that the penalty sets."""
+        objective = self.objective
+        if v is None:
+            v = np.take_along_axis(self.pieces.slopes, self.piece[None], axis=0)[0]
+        u = -objective.rmatvec(v)
+        u = u if objective.positive else np.abs(u)
+        return u / np.maximum(objective.resolved_strengths[0], np.finfo(float).tiny)
+
+    def _steep_columns(self, v):
+        """Return columns that have to join, the steepest of them where they are many."""
+        others = ~self.objective.constant
+        others[self.columns] = False
+        if not others.any():
+            return ()
+        steepness = np.where(others, self._steepness(v), 0.0)
+        steep = np.flatnonzero(steepness > 1.0 + self.tuning.tol)
+        return steep[np.argsort(-steepness[steep])][: max(self.tuning.columns, self.k)]
+
+    def _nearest(self, most):
+        """Return the rows with the predictions nearest to a kink."""
+        live = self.live
+        if most >= live.size:
+            return live
+        return np.sort(live[np.argpartition(self.pieces.distance(self.f)[live], most)[:most]])
+
+    def _sample(self):
+        """Go to the minimum over a sample, and take the rows near a kink there."""
+        objective, tuning, live = self.objective, self.tuning, self.live
+        self.sampled, size = True, min(2 * self.most, live.size)
+        some = np.sort(np.random.default_rng(0).choice(live, size, replace=False))
+        share = objective.weight[some].sum() / objective.weight[live].sum()
+        v = np.zeros(objective.n)
+        v[some] = self.pieces.slopes[0, some] / share
+        self._solve(some, objective.weight / (objective.n * share), tuning.sample_tol, v)
+        share = tuning.share * np.sqrt(self.k / size)
+        self.rows = self._nearest(max(self.most, int(share * live.size)))
+
+    def _solve(self, rows, weight, tol, v):
+        """Go to the minimum over some rows, and return its dual variables; None if there is none.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        weight : ndarray of shape (n,)
+        tol : float
+        v : ndarray of shape (n,)
+            The slopes of all rows where those that are sought are least.
+        """
+        objective, columns = self.objective, self.columns
+        constant = [self.level] * (objective.d - objective.p)
+        problem, scale = self._hinges(rows, weight, v)
+        start = np.append(self.w[columns], constant) * scale
+        z, u, arrived = interior_point(problem, start, tol * objective.null_objective)
+        if not arrived:
+            return None
+        z = z / scale
+        self.w = np.zeros(objective.p)
+        self.w[columns] = z[: columns.size]
+        self.w = np.maximum(self.w, 0.0) if objective.positive else self.w
+        self.level = float(z[columns.size :].sum())
+        self.f = objective.predict(as_vector(objective, self.w, self.level))
+        return u
+
+    def _hinges(self, rows, weight, v):
+        """Return the problem of these rows, and what its parameters are multiplied by."""
+        objective, columns = self.objective, self.columns
+        constant, A = np.zeros(objective.d - objective.p), dense_rows(objective, rows, columns)
+        scale = np.sqrt(np.append(objective.column_squares[columns], constant + 1.0))
+        scale[scale == 0.0] = 1.0
+        A /= scale
+        c = np.append(objective.rmatvec(v)[columns], constant + weighted_mean(objective, v))
+        a, b = (np.append(s[columns], constant) for s in objective.resolved_strengths)
+        a, b = a / scale, b / scale**2
+        low = a
+        if objective.positive:  # steeper than any slope of the data term: an exact penalty
+            bound = 2.0 * np.abs(self.pieces.slopes).max()
+            low = a + np.append(np.full(columns.size, bound), constant)
+        jumps = weight[rows] * np.diff(self.pieces.slopes[:, rows], axis=0)
+        return Hinges(A, c / scale - low, b, self.pieces.kinks[:, rows], jumps, a + low), scale
