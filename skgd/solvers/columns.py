@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.kernels.compiling import compiled_code
+from skgd.solvers.active_set import active_set_cg
 from skgd.solvers.coordinate_descent import Tuning as CoordinateDescentTuning
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.gram import DenseGram, SparseGram
@@ -22,9 +23,10 @@ class Tuning(NamedTuple):
     max_gram_columns: int = 1000  # sparse columns, beyond which sweeps go over the rows' residuals
     gram_speed: float = 2e8  # multiply-adds a second between entries of sparse rows
     sweep_speed: float = 3e8  # entries a second of a sweep over sparse columns
-    gram_sweeps: float = 20.0  # sweeps over sparse columns that their Gram matrix is worth
-    sweeps: int = 50  # over sparse columns, between two tests of convergence
-    patience: int = 20  # times that many sweeps, where a Gram matrix is too large
+    gram_sweeps: float = 1.0  # sweeps over sparse columns that their Gram matrix is worth
+    sweeps: int = 20  # over sparse columns, between two steps of conjugate gradients
+    patience: int = 50  # times that many sweeps, at most
+    gram_patience: int = 6  # the same, where a Gram matrix may follow
     dense_share: float = 0.2  # of a sparse Gram matrix that is filled, from which it is dense
     coordinate_descent: CoordinateDescentTuning = CoordinateDescentTuning()
 
@@ -125,17 +127,17 @@ class SparseColumns:
         columns.data -= np.repeat(shift, n_stored)
         self._centre = centre - shift  # of columns with zeros, which are stored uncentred
         self._weighted = columns.data * objective.weight[columns.indices] / objective.n
+        self._weighted_rows = sparse.csr_matrix(
+            (self._weighted, columns.indices, columns.indptr), columns.shape[::-1]
+        )
         self.gram, counts = None, np.bincount(columns.indices, minlength=objective.n)
         if self._are_few and self.tuning.gram_is_cheap(counts):
             self.gram = self._gram()
 
     def _gram(self):
         """Return the Gram matrix of these columns."""
-        columns, centre = self._columns, self._centre
-        weighted = sparse.csc_matrix(
-            (self._weighted, columns.indices, columns.indptr), columns.shape
-        )
-        G = (columns.T @ weighted).tocsr()
+        centre = self._centre
+        G = (self._weighted_rows @ self._columns).tocsr()
         if G.nnz > self.tuning.dense_share * centre.size**2:
             return DenseGram(G.toarray() - np.outer(centre, centre))
         return SparseGram(G, centre)
@@ -143,6 +145,15 @@ class SparseColumns:
     def matvec(self, v):
         """Return the predictions of these columns."""
         return self._columns @ v - self._centre @ v
+
+    def rmatvec(self, u):
+        """Return the weighted mean of the products of a vector with these columns."""
+        mean = self.problem.objective.weight @ u / u.size
+        return self._weighted_rows @ u - self._centre * mean
+
+    def product(self, v):
+        """Return the product with the Gram matrix, which is not computed."""
+        return self.rmatvec(self.matvec(v))
 
     def minimize(self, v, slopes, residual, tol):
         """Minimise over the weights of these columns, from v, in place.
@@ -158,17 +169,22 @@ class SparseColumns:
         coordinate_descent(self.gram, q, v, separable, tol, self.tuning.coordinate_descent)
 
     def _sweep(self, v, residual, separable, tol):
-        """Sweep over the columns with the residuals of the rows; return whether that ends."""
+        """Sweep over the columns, and step over the active set; return whether that ends."""
         columns, objective, tuning = self._columns, self.problem.objective, self.tuning
-        u = objective.weight * residual / objective.n
+        u, target = objective.weight * residual / objective.n, residual + self.matvec(v)
         indices, indptr = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
         entries = columns.data, indices, indptr, self._weighted
-        known = entries, self._centre, self.problem.column_squares[self.index], u, v, separable
+        self.diagonal = self.problem.column_squares[self.index]
+        known = entries, self._centre, self.diagonal, u, v, separable
+        steps = tuning.coordinate_descent.active_set
         with compiled_code():
             sweep = build_sweep("columns")
-            for _ in range(1 if self._are_few else tuning.patience):
+            for _ in range(tuning.gram_patience if self._are_few else tuning.patience):
                 if sweep(*known, tol, tuning.sweeps) < tuning.sweeps:
                     return True
+                slopes = self.rmatvec(target - self.matvec(v))
+                active_set_cg(self, v, slopes, separable, tol, steps)
+                u[:] = objective.weight * (target - self.matvec(v)) / objective.n
         return False
 
 

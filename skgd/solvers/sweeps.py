@@ -9,6 +9,8 @@ from functools import cache
 
 from skgd.kernels.compiling import bind, compile_cached, fuse
 
+MOST_PARTIAL = 8  # sweeps in a row that leave out columns whose weight is zero
+
 argmin = None
 
 
@@ -85,18 +87,18 @@ def sweep_columns(columns, centre, diagonal, u, w, separable, tol, n_sweeps):
 
     ``columns`` is their CSC form, and their entries times the weights of the rows over n. ``u``
     holds the residuals times the same weights, up to a constant, which makes no difference to
-    centred columns.
+    centred columns. Some sweeps leave out the columns whose weight is zero; the last does not.
     """
     data, indices, indptr, scaled = columns
     a, b, lower, unit = separable
-    total = 0.0
+    total, whole, since = 0.0, True, 0
     for i in range(u.size):
         total += u[i]
     for s in range(n_sweeps):
         worst = 0.0
         for j in range(w.size):
             curvature = diagonal[j] + b[j]
-            if curvature <= 0.0:
+            if curvature <= 0.0 or not (whole or w[j] != 0.0):
                 continue
             z = diagonal[j] * w[j] - centre[j] * total
             for k in range(indptr[j], indptr[j + 1]):
@@ -110,8 +112,10 @@ def sweep_columns(columns, centre, diagonal, u, w, separable, tol, n_sweeps):
                     u[indices[k]] -= move * scaled[k]
                 size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
-        if worst <= tol:
+        if worst <= tol and whole:
             return s
+        since = 0 if whole else since + 1
+        whole = worst <= tol or since >= MOST_PARTIAL
     return n_sweeps
 
 
