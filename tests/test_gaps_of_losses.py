@@ -331,7 +331,7 @@ def test_the_gap_is_little_more_than_the_least_that_the_vectors_prove(loss, form
     for penalty, weighted in itertools.product(PENALTIES, (False, True)):
         problem = Minimum(loss, penalty, form, weighted)
         objective, start = problem.objective(), np.zeros(5 + problem.level)
-        vectors = [v for v, _, _ in dual_vectors(objective, start)]
+        vectors = [v for v, *_ in dual_vectors(objective, start)]
         multiples = (1.0, 1.0 - 1e-14, 1.0 - 1e-12)
         again = max(problem.dual(c * v) for v in vectors for c in multiples)
         goal = 1.5 * (problem.value(start) - again) + 2e-7 * objective.null_objective

@@ -1,7 +1,22 @@
 """The parameters and the rows of a linear model: weights, an intercept, a column of ones."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
+
+from skgd.objective.duality import EPS
+
+BLOCK = 50_000  # numbers that are made dense at a time, as many as a fast cache holds
+
+
+class Step(NamedTuple):
+    """A dual vector, and the parameters and the objective that belong to it."""
+
+    v: np.ndarray  # (n,)
+    w: np.ndarray  # (p,)
+    level: float
+    value: float
 
 
 def split(objective, theta):
@@ -36,3 +51,51 @@ def dense_rows(objective, rows, columns):
     centre = 0.0 if objective.centre is None else objective.centre[columns]
     np.subtract(X, centre, out=A[:, : columns.size])
     return A
+
+
+def rounding(objective, v):
+    """Return how far a sum over the rows of a vector may be from what it is without rounding."""
+    terms = 8.0 + np.sqrt(objective.n)
+    return EPS * terms * np.sqrt(weighted_mean(objective, v**2))
+
+
+def curvature(objective, columns, h):
+    """Return the second derivatives of the data term over some columns and the intercept.
+
+    Parameters
+    ----------
+    objective : Objective
+    columns : ndarray of int
+    h : ndarray of shape (n,)
+        The second derivative of each row's loss.
+    """
+    share = np.maximum(objective.weight * h, 0.0) / objective.n
+    if sparse.issparse(objective.X):
+        return _sparse_curvature(objective, columns, share)
+    root, M = np.sqrt(share), 0.0
+    rows, block = np.flatnonzero(root), max(1, BLOCK // max(1, columns.size))
+    few, size = (True, rows.size) if 2 * rows.size < root.size else (False, root.size)
+    for start in range(0, size, block):
+        some = slice(start, start + block)
+        some = rows[some] if few else some
+        A = dense_rows(objective, some, columns)
+        A *= root[some, None]
+        M = M + A.T @ A
+    k = columns.size + objective.d - objective.p
+    return M + np.zeros((k, k))
+
+
+def _sparse_curvature(objective, columns, share):
+    """Do the same for rows that are sparse."""
+    k, constant, X = columns.size, objective.d - objective.p, objective.X
+    X = (X if k == objective.p else X[:, columns]).astype(float)
+    M, total = np.zeros((k + constant, k + constant)), share.sum()
+    M[:k, :k] = (X.T @ X.multiply(share[:, None]).tocsr()).toarray()
+    sums = X.T @ share
+    if objective.centre is not None:
+        c = objective.centre[columns]
+        M[:k, :k] += total * np.outer(c, c) - np.outer(sums, c) - np.outer(c, sums)
+        sums = sums - total * c
+    M[:k, k:] = sums[:, None]
+    M[k:, :k], M[k:, k:] = M[:k, k:].T, total
+    return M

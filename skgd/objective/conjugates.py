@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.kernels.row_kernels import conjugates
-from skgd.objective.affine import as_vector, split, weighted_mean
+from skgd.objective.affine import Step, rounding, split, weighted_mean
 from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import newton_steps
@@ -65,8 +65,8 @@ def _certificate(objective, theta, known, tuning):
     negligible, least = tuning.negligible_gap * objective.null_objective, value
     if value - bound <= negligible:
         return Certificate(theta, value, bound)
-    for v, w, level in dual_vectors(objective, theta, tuning):
-        least = min(least, objective.value(as_vector(objective, w, level)))
+    for v, w, level, there in dual_vectors(objective, theta, tuning):
+        least = min(least, there)
         slack = slack_of_vector(objective, v, w, least)
         enough = least - max(negligible, tuning.share * (value - least))
         bound = max(bound, dual_value(objective, v, slack, level, enough, tuning.multiples))
@@ -86,15 +86,14 @@ def dual_vectors(objective, theta, tuning=TUNING):
 
     Yields
     ------
-    v : ndarray of shape (n,)
-    w : ndarray of shape (p,)
-    level : float
+    Step
     """
     loss = objective.loss
     if loss.kinks is not None:
         yield from piecewise_steps(objective, theta, tuning.piecewise)
     elif loss.nonsmooth:  # nothing is known but its slopes
-        yield objective.loss_terms(theta)[1], *split(objective, theta)
+        v, value = objective.loss_terms(theta)[1], objective.value(theta)
+        yield Step(v, *split(objective, theta), value)
     else:
         yield from newton_steps(objective, theta, tuning.newton)
 
@@ -104,13 +103,7 @@ def slack_of_vector(objective, v, w, value):
     squares = objective.column_squares
     centre = 0.0 if objective.centre is None else objective.centre
     lengths = np.sqrt(squares + centre**2)  # of the columns, as they are stored
-    return Slack(_rounding(objective, v) * lengths, w, value)
-
-
-def _rounding(objective, v):
-    """Return how far a sum over the rows of a vector may be from what it is without rounding."""
-    terms = 8.0 + np.sqrt(objective.n)
-    return EPS * terms * np.sqrt(weighted_mean(objective, v**2))
+    return Slack(rounding(objective, v) * lengths, w, value)
 
 
 def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multiples):
@@ -134,7 +127,7 @@ def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multi
     (a, b), u = objective.resolved_strengths, -objective.rmatvec(v)
     u = np.maximum(u, 0.0) if objective.positive else u
     hard, sizes = b == 0.0, np.abs(u)
-    mean, blur = 0.0, _rounding(objective, v)
+    mean, blur = 0.0, rounding(objective, v)
     end = 1.0
     if objective.d > objective.p:
         mean = weighted_mean(objective, v)

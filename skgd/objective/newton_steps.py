@@ -1,7 +1,14 @@
-"""Dual vectors on a way to the minimum, by Newton steps.
+"""Proximal Newton steps for smooth losses, and dual vectors at their ends.
 
-A vector holds the slopes of the losses, to first order at the end of a Newton step over the active
-columns. There their slopes are what they are at the minimum.
+Each step goes to the minimum of the quadratic model of the data term plus the penalty, over the
+active columns: those with a weight, and the steepest of those whose slope exceeds its bound. The
+dual vector has the slopes of the losses there, to first order.
+
+References
+----------
+Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite functions" (2014);
+Kim and Park, "Fast active-set-type algorithms for l1-regularized linear regression" (2010), for
+the minimum of the model.
 """
 
 from contextlib import suppress
@@ -10,32 +17,46 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
-from skgd.objective.affine import as_vector, dense_rows, split, weighted_mean
-from skgd.objective.duality import EPS, ROUNDING
+from skgd.kernels.row_kernels import conjugates, loss_terms
+from skgd.objective.affine import Step, as_vector, curvature, rounding, split, weighted_mean
+from skgd.objective.duality import EPS
 
-BLOCK = 50_000  # numbers that are made dense at a time, as many as a fast cache holds
 REGULAR = 1e-4  # of the diagonal of a factor: the matrix is not singular
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
 
 
 class Tuning(NamedTuple):
-    """How much a better bound may cost. Worked out, not measured."""
+    """How much the steps may cost. Worked out, not measured."""
 
-    flops: float = 1e10  # multiply-adds of the curvatures of all Newton steps: about a second
-    rounds: int = 12  # Newton steps
-    refinements: int = 4  # of the solution of each Newton step
+    flops: float = 1e10  # multiply-adds of the curvatures of all steps: about a second
+    rounds: int = 12  # steps
+    columns: int = 200  # that join at once; or as many as there are
+    refinements: int = 4  # of the solution of each step
+    exchanges: int = 3  # of columns of the model, that may fail to lower the number of wrong ones
 
 
-class NewtonStep(NamedTuple):
-    """A step over some columns, and the dual vector to first order at its end."""
+class Point(NamedTuple):
+    """Parameters, and the losses of the rows there."""
 
     w: np.ndarray  # (p,)
     level: float
-    v: np.ndarray  # (n,)
+    f: np.ndarray  # (n,): predictions
+    terms: np.ndarray  # (3, n): value, slope, second derivative
+    value: float  # the objective
+
+
+class Model(NamedTuple):
+    """``z M z / 2 - q z + a |z|``, where z is not negative if it is positive."""
+
+    M: np.ndarray
+    q: np.ndarray
+    a: np.ndarray
+    bounded: np.ndarray  # bool: with an l1 part or a bound
+    positive: bool
 
 
 def newton_steps(objective, theta, tuning):
-    """Generate dual vectors on a way by Newton steps to the minimum, and the parameters there.
+    """Generate steps to the minimum.
 
     Parameters
     ----------
@@ -46,129 +67,153 @@ def newton_steps(objective, theta, tuning):
 
     Yields
     ------
-    v : ndarray of shape (n,)
-    w : ndarray of shape (p,)
-    level : float
+    Step
     """
-    (a, b), joined = objective.resolved_strengths, False
-    (w, level), flops = split(objective, theta), tuning.flops
+    a, b = objective.resolved_strengths
+    point, flops = point_at(objective, *split(objective, theta)), tuning.flops
     for _ in range(tuning.rounds):
-        terms = _terms(objective, w, level)
-        if not np.isfinite(terms).all():
+        if not np.isfinite(point.terms).all():
             return
-        steep = _size(-objective.rmatvec(terms[1]), objective.positive) > a
-        active = ((w != 0.0) | steep | joined) & ~objective.constant
-        if _flops(objective, active, terms[2]) > flops:
+        u = -objective.rmatvec(point.terms[1])
+        active = _active(objective, point.w, u, tuning)
+        if _flops(objective, active, point.terms[2]) > flops:
             active &= (a == 0.0) & (b == 0.0)
-        flops -= _flops(objective, active, terms[2])
+        flops -= _flops(objective, active, point.terms[2])
         if flops < 0.0:
             return
-        step = _newton_step(objective, active, w, level, terms, tuning)
-        if not (np.isfinite(step.v).all() and np.isfinite([*step.w, step.level]).all()):
+        end, v = _newton_step(objective, np.flatnonzero(active), point, u, tuning)
+        if not (np.isfinite(v).all() and np.isfinite(end.value)):
             return
-        yield step.v, step.w, step.level
-        joined = (_size(-objective.rmatvec(step.v), objective.positive) > a) & ~active
-        value = weighted_mean(objective, terms[0]) + _penalty(objective, w)
-        w, level = _shortened(objective, w, level, step, value)
+        before, point = point, _lower(objective, point, end)
+        yield Step(v, point.w, point.level, point.value)
+        if point is before:
+            return
 
 
-def _terms(objective, w, level):
-    """Return the value, the slope and the second derivative of each row's loss."""
-    return objective.loss_terms(as_vector(objective, w, level))
-
-
-def _penalty(objective, w):
+def point_at(objective, w, level):
+    """Return the point with these parameters."""
     a, b = objective.resolved_strengths
-    return a @ np.abs(w) + 0.5 * b @ w**2
+    f = objective.predict(as_vector(objective, w, level))
+    terms = loss_terms(objective.loss, f, objective.y)
+    penalty = a @ np.abs(w) + 0.5 * b @ w**2
+    return Point(w, level, f, terms, weighted_mean(objective, terms[0]) + penalty)
 
 
-def _size(u, positive):
-    return u if positive else np.abs(u)
+def _active(objective, w, u, tuning):
+    """Return the columns to move: those with a weight, and the steepest ones without."""
+    a = objective.resolved_strengths[0]
+    excess = (u if objective.positive else np.abs(u)) - a
+    excess[(w != 0.0) | objective.constant] = -np.inf
+    active = (w != 0.0) & ~objective.constant
+    joining = np.flatnonzero(excess > 0.0)
+    most = max(tuning.columns, np.count_nonzero(active))
+    if joining.size > most:
+        joining = joining[np.argpartition(-excess[joining], most)[:most]]
+    active[joining] = True
+    return active
 
 
 def _flops(objective, columns, h):
     """Return the multiply-adds of the curvature over some columns, and of its factor."""
     k = np.count_nonzero(columns) + objective.d - objective.p
+    if objective.term.sparse:
+        X = objective.X
+        return X.nnz**2 / max(1, X.shape[0]) + float(k) ** 3
     return (np.count_nonzero(h) + k) * float(k) ** 2
 
 
-def _newton_step(objective, columns, w, level, terms, tuning):
-    """Return a Newton step over some columns and the intercept.
+def _newton_step(objective, J, point, u, tuning):
+    """Return the end of a step over some columns and the intercept, and its dual vector.
 
-    The dual vector has the slopes at its end, which where the curvature is singular is the
-    nearest. Weights that cross zero stop there.
+    Where the curvature is singular, the end is the nearest.
+
+    Parameters
+    ----------
+    objective : Objective
+    J : ndarray of int
+    point : Point
+    u : ndarray of shape (p,)
+        The negative slopes of the columns there.
+    tuning : Tuning
     """
-    (a, b), J = objective.resolved_strengths, np.flatnonzero(columns)
-    (_, v, h), constant = terms, objective.d - objective.p
-    M = _curvature(objective, J, h) + np.diag(np.append(b[J], np.zeros(constant)))
-    lengths = np.sqrt(np.append(objective.column_squares[J], np.ones(constant)))
-    signs = np.where(w != 0.0, np.sign(w), np.sign(-objective.rmatvec(v)))[J]
-    bounded = np.append((a[J] > 0.0) | objective.positive, np.zeros(constant, dtype=bool))
-    z = np.append(w[J], [level] * constant)
+    (a, b), (_, slopes, h) = objective.resolved_strengths, point.terms
+    constant = np.zeros(objective.d - objective.p)
+    a, b = np.append(a[J], constant), np.append(b[J], constant)
+    M, z = curvature(objective, J, h), np.append(point.w[J], constant + point.level)
+    q = M @ z + np.append(u[J], constant - weighted_mean(objective, slopes))
+    M[range(z.size), range(z.size)] += b
+    bounded = np.append(np.full(J.size, objective.positive), constant > 0.0) | (a > 0.0)
+    model = Model(M, q, a, bounded, objective.positive)
+    z, signs = model_minimum(model, z, tuning.exchanges)
+    w = point.w.copy()
+    w[J] = z[: J.size]
+    end = point_at(objective, w, float(z[J.size :].sum()))
+    v = slopes + h * (end.f - point.f)
+    if objective.loss.conjugate is not None:  # outside of its domain, the slopes themselves
+        outside = np.isinf(conjugates(objective.loss, v, objective.y))
+        v, h = np.where(outside, end.terms[1], v), np.where(outside, 0.0, h)
+    return end, _refined(objective, J, v, h, z, signs, model, b, tuning.refinements)
 
-    def predictions(z):
-        whole = np.zeros(w.size)
-        whole[J] = z[: J.size]
-        return objective.matvec(whole) + z[J.size :].sum()
 
-    def left(v, z):
-        slopes = -objective.rmatvec(v)[J] - a[J] * signs - b[J] * z[: J.size]
-        return np.append(slopes, [-weighted_mean(objective, v)] * constant)
-
-    across = np.append(signs, np.zeros(constant))
-    end = _model_minimum(M, left(v, z), z, across, bounded)
-    kept = ~bounded | (end != 0.0)
-    inverse, whole = _inverse(M[np.ix_(kept, kept)]), np.where(kept, z, 0.0)
-    v = v - h * predictions(z - whole)
-    rounding = ROUNDING * lengths * np.sqrt(weighted_mean(objective, v**2))
-    for _ in range(tuning.refinements):
-        rest, move = left(v, whole), np.zeros(z.size)
-        if (np.abs(rest) <= rounding)[kept].all():
+def _refined(objective, J, v, h, z, signs, model, b, refinements):
+    """Return a dual vector whose slopes are what they are at the minimum of the model."""
+    lengths = np.sqrt(np.append(objective.column_squares[J], np.ones(z.size - J.size)))
+    kept = ~model.bounded | (signs != 0.0)
+    within = rounding(objective, v) * lengths[kept]
+    inverse = None
+    for _ in range(refinements):
+        u = np.append(objective.rmatvec(v)[J], [weighted_mean(objective, v)] * (z.size - J.size))
+        rest = (-u - model.a * signs - b * z)[kept]
+        if (np.abs(rest) <= within).all():
             break
-        move[kept] = inverse(rest[kept])
-        v, whole = v + h * predictions(move), whole + move
-    w = w.copy()
-    w[J] = end[: J.size]
-    return NewtonStep(w, float(end[J.size :].sum()), v)
+        inverse = inverse or inverse_of(model.M[np.ix_(kept, kept)])
+        move, whole = np.zeros(z.size), np.zeros(objective.p)
+        move[kept] = inverse(rest)
+        whole[J], z = move[: J.size], z + move
+        v = v + h * (objective.matvec(whole) + move[J.size :].sum())
+    return v
 
 
-def _model_minimum(M, left, z, signs, bounded):
-    """Return where a quadratic model is least, whose bounded variables stop at zero.
+def model_minimum(model, z, exchanges):
+    """Return the minimum of a model, and the signs there, which are zero where a bound holds.
 
-    Those that would cross it are set to zero, and the others sought anew.
+    Variables whose signs are wrong become zero, and zeros whose slope exceeds its bound leave it,
+    all at once; where that does not help, the last one only.
+
+    Parameters
+    ----------
+    model : Model
+    z : ndarray of shape (k,)
+        Where to start.
+    exchanges : int
     """
-    move, free = np.zeros(z.size), np.ones(z.size, dtype=bool)
-    for _ in range(z.size + 1):
-        others = M[np.ix_(free, ~free)] @ move[~free]
-        move[free] = _inverse(M[np.ix_(free, free)])(left[free] - others)
-        crossing = free & bounded & ((z + move) * signs <= 0.0)
-        if not crossing.any():
+    M, q, a, bounded, positive = model
+    slopes = q - M @ z
+    signs = np.where(z != 0.0, np.sign(z), np.sign(slopes))
+    signs[bounded & (signs < 0.0) & positive] = 0.0
+    free, patience, least = ~bounded | (signs != 0.0), exchanges, z.size + 1
+    for _ in range(4 * z.size + 4):
+        z = np.zeros(z.size)
+        z[free] = inverse_of(M[np.ix_(free, free)])((q - a * signs)[free])
+        slopes = q - M @ z
+        steep = (slopes if positive else np.abs(slopes)) > a * (1.0 + 1e-10) + 1e-10 * np.abs(q)
+        wrong = bounded & np.where(free, z * signs <= 0.0, steep)
+        count = np.count_nonzero(wrong)
+        if not count:
             break
-        move[crossing] = -z[crossing]
-        free &= ~crossing
-    return z + move
+        if count < least:
+            least, patience = count, exchanges
+        elif patience > 0:
+            patience -= 1
+        else:
+            wrong[np.flatnonzero(wrong)[:-1]] = False
+        free ^= wrong
+        signs = np.where(free, np.where(wrong, np.sign(slopes), signs), 0.0)
+    wrong = bounded & free & (z * signs <= 0.0)
+    return np.where(wrong, 0.0, z), np.where(wrong, 0.0, signs)
 
 
-def _curvature(objective, J, h):
-    """Return the second derivatives of the data term over some columns and the intercept.
-
-    A block of rows is made dense at a time.
-    """
-    constant, n = objective.d - objective.p, objective.n
-    root, M = np.sqrt(np.maximum(objective.weight * h, 0.0) / n), 0.0
-    block = max(1, BLOCK // max(1, J.size))
-    rows = np.flatnonzero(root)
-    few, size = 2 * rows.size < n, rows.size if 2 * rows.size < n else n
-    for start in range(0, size, block):
-        some = slice(start, start + block)
-        some = rows[some] if few else some
-        A = dense_rows(objective, some, J)
-        A *= root[some, None]
-        M = M + A.T @ A
-    return M + np.zeros((J.size + constant, J.size + constant))
-
-
-def _inverse(M):
+def inverse_of(M):
     """Return the product with the pseudoinverse of a matrix that is not negative, scaled."""
     scale = np.sqrt(np.diag(M))
     scale = np.where(scale > 0.0, scale, 1.0)
@@ -183,11 +228,16 @@ def _inverse(M):
     return lambda r: vectors @ ((vectors.T @ r) / values[told])
 
 
-def _shortened(objective, w, level, step, value):
-    """Return the weights and the intercept after the part of a step that lowers the objective."""
-    for part in PARTS:
-        there = w + part * (step.w - w), level + part * (step.level - level)
-        losses = _terms(objective, *there)[0]
-        if weighted_mean(objective, losses) + _penalty(objective, there[0]) < value:
-            return there
-    return w, level
+def _lower(objective, begin, end):
+    """Return the end of the part of a step that lowers the objective; the begin if none does."""
+    if end.value < begin.value:
+        return end
+    for part in PARTS[1:]:
+        w, level = (
+            begin.w + part * (end.w - begin.w),
+            begin.level + part * (end.level - begin.level),
+        )
+        point = point_at(objective, w, level)
+        if point.value < begin.value:
+            return point
+    return begin

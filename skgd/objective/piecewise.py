@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.kernels.row_kernels import loss_terms
-from skgd.objective.affine import as_vector, dense_rows, split, weighted_mean
+from skgd.objective.affine import Step, as_vector, dense_rows, split, weighted_mean
 from skgd.objective.interior_point import Hinges, interior_point
 
 ROUNDS = 25  # of interior points, mostly
@@ -74,9 +74,7 @@ def piecewise_steps(objective, theta, tuning):
 
     Yields
     ------
-    v : ndarray of shape (n,)
-    w : ndarray of shape (p,)
-    level : float
+    Step
     """
     search = Search(objective, theta, tuning)
     for _ in range(tuning.rounds):
@@ -84,7 +82,7 @@ def piecewise_steps(objective, theta, tuning):
             return
         v = search.minimum()
         if v is not None:
-            yield v, search.w, search.level
+            yield search.step(v)
         if not search.grow(v):
             return
 
@@ -152,6 +150,11 @@ class Search:
         inner = slopes[0] + (np.diff(slopes, axis=0) * u).sum(axis=0)
         v[rows] = np.clip(inner, slopes[0], slopes[-1])
         return v
+
+    def step(self, v):
+        """Return the minimum with these slopes."""
+        value = self.objective.value(as_vector(self.objective, self.w, self.level))
+        return Step(v, self.w, self.level, value)
 
     def grow(self, v):
         """Add the rows whose slopes the minimum would change, and steep columns.
