@@ -48,9 +48,10 @@ class Point(NamedTuple):
 class Model(NamedTuple):
     """``z M z / 2 - q z + a |z|``, where z is not negative if it is positive."""
 
-    M: np.ndarray
+    M: np.ndarray  # with b on its diagonal
     q: np.ndarray
     a: np.ndarray
+    b: np.ndarray
     bounded: np.ndarray  # bool: with an l1 part or a bound
     positive: bool
 
@@ -143,7 +144,7 @@ def _newton_step(objective, J, point, u, tuning):
     q = M @ z + np.append(u[J], constant - weighted_mean(objective, slopes))
     M[range(z.size), range(z.size)] += b
     bounded = np.append(np.full(J.size, objective.positive), constant > 0.0) | (a > 0.0)
-    model = Model(M, q, a, bounded, objective.positive)
+    model = Model(M, q, a, b, bounded, objective.positive)
     z, signs = model_minimum(model, z, tuning.exchanges)
     w = point.w.copy()
     w[J] = z[: J.size]
@@ -152,10 +153,10 @@ def _newton_step(objective, J, point, u, tuning):
     if objective.loss.conjugate is not None:  # outside of its domain, the slopes themselves
         outside = np.isinf(conjugates(objective.loss, v, objective.y))
         v, h = np.where(outside, end.terms[1], v), np.where(outside, 0.0, h)
-    return end, _refined(objective, J, v, h, z, signs, model, b, tuning.refinements)
+    return end, _refined(objective, J, v, h, z, signs, model, tuning.refinements)
 
 
-def _refined(objective, J, v, h, z, signs, model, b, refinements):
+def _refined(objective, J, v, h, z, signs, model, refinements):
     """Return a dual vector whose slopes are what they are at the minimum of the model."""
     lengths = np.sqrt(np.append(objective.column_squares[J], np.ones(z.size - J.size)))
     kept = ~model.bounded | (signs != 0.0)
@@ -163,7 +164,7 @@ def _refined(objective, J, v, h, z, signs, model, b, refinements):
     inverse = None
     for _ in range(refinements):
         u = np.append(objective.rmatvec(v)[J], [weighted_mean(objective, v)] * (z.size - J.size))
-        rest = (-u - model.a * signs - b * z)[kept]
+        rest = (-u - model.a * signs - model.b * z)[kept]
         if (np.abs(rest) <= within).all():
             break
         inverse = inverse or inverse_of(model.M[np.ix_(kept, kept)])
@@ -187,7 +188,7 @@ def model_minimum(model, z, exchanges):
         Where to start.
     exchanges : int
     """
-    M, q, a, bounded, positive = model
+    M, q, a, _, bounded, positive = model
     slopes = q - M @ z
     signs = np.where(z != 0.0, np.sign(z), np.sign(slopes))
     signs[bounded & (signs < 0.0) & positive] = 0.0
