@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import skgd
 from skgd import GDRegressor
-from skgd.kernels.sums import column_moments
+from skgd.kernels.moments import column_moments
 from skgd.optimizers import OPTIMIZERS
 
 VALUES = [1013.25, 2024.0, 0.1, 1e-3, 1e8, -7.3, 1.0 / 3.0]

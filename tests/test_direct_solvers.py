@@ -7,7 +7,7 @@ from sklearn import linear_model
 from sklearn.linear_model import Lasso, Ridge
 
 from skgd.estimators.minimizers import direct
-from skgd.kernels.sums import column_means
+from skgd.kernels.moments import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective

@@ -24,7 +24,7 @@ from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.problem import Answer, Problem, Starts, objective_of
 from skgd.estimators.running_means import statistics_of
-from skgd.kernels.sums import Columns
+from skgd.kernels.moments import Columns
 from skgd.models import Linear
 from skgd.reference import compare
 

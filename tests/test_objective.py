@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import optimize, sparse
 
 from skgd import GDRegressor
-from skgd.kernels.sums import column_means, column_squares, row_squares
+from skgd.kernels.moments import column_means, column_squares
+from skgd.kernels.sums import row_squares
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective

@@ -13,7 +13,7 @@ from scipy import sparse
 from skgd import GDRegressor
 from skgd.descent.rates import stable_rate
 from skgd.estimators.nested_parameters import part_of
-from skgd.kernels.sums import column_means
+from skgd.kernels.moments import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.matrix import lanczos_bound

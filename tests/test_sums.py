@@ -9,19 +9,15 @@ from scipy import sparse
 
 import skgd
 from skgd import GDRegressor
-from skgd.kernels.sums import (
-    column_means,
-    column_squares,
-    full_columns,
-    gram,
-    matvec,
-    predictions,
-    rmatvec,
-    row_gram,
-    row_squares,
-)
+from skgd.kernels.moments import column_means, column_squares, full_columns
+from skgd.kernels.sums import gram, matvec, predictions, rmatvec, row_gram, row_squares
 
-FORMS = {"C": np.ascontiguousarray, "F": np.asfortranarray, "CSR": sparse.csr_matrix}
+FORMS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "CSR": sparse.csr_matrix,
+    "CSC": sparse.csc_matrix,
+}
 WEIGHT = np.random.default_rng(1).uniform(0.1, 2.0, 300)
 WEIGHT[::7] = 0.0
 EPS32 = np.finfo(np.float32).eps
@@ -52,7 +48,7 @@ def rows(request):
     return X, weight / weight.mean()
 
 
-@pytest.mark.parametrize("form", ["C", "CSR"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_are_those_of_extended_precision(rows, dtype, form):
     X, weight = FORMS[form](rows[0].astype(dtype)), rows[1]
@@ -75,7 +71,7 @@ def test_sums_are_those_of_extended_precision(rows, dtype, form):
     np.testing.assert_allclose(row_squares(X, centre), lengths, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("form", ["C", "CSR"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("even", [True, False])
 def test_products_of_columns_and_of_rows_are_those_of_centred_ones(dtype, form, even):
@@ -90,15 +86,17 @@ def test_products_of_columns_and_of_rows_are_those_of_centred_ones(dtype, form, 
     np.testing.assert_allclose(K, Z @ Z.T, rtol=0.0, atol=1e-9 * spread**2)
 
 
-def test_a_column_is_full_when_every_row_that_counts_has_an_entry():
-    X = sparse.csr_matrix(np.array([[1.0, 0.0, 2.0], [1.0, 3.0, 2.0], [0.0, 3.0, 2.0]]))
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix])
+def test_a_column_is_full_when_every_row_that_counts_has_an_entry(form):
+    X = form(np.array([[1.0, 0.0, 2.0], [1.0, 3.0, 2.0], [0.0, 3.0, 2.0]]))
+    assert full_columns(X).tolist() == [False, False, True]
     assert full_columns(X, np.ones(3)).tolist() == [False, False, True]
     assert full_columns(X, np.array([2.0, 1.0, 0.0])).tolist() == [True, False, True]
     assert full_columns(X, np.array([0.0, 1.5, 1.5])).tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize("value", [1013.25, 0.1, 1.0 / 3.0, -7.3e8])
-@pytest.mark.parametrize("form", ["C", "CSR"])
+@pytest.mark.parametrize("form", FORMS)
 def test_the_mean_of_equal_numbers_is_that_number(value, form):
     X = FORMS[form](np.full((20_001, 2), value))
     weight = np.resize(WEIGHT, 20_001) / np.resize(WEIGHT, 20_001).mean()

@@ -22,7 +22,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from skgd.estimators.minimizers import direct
-from skgd.kernels.sums import column_means
+from skgd.kernels.moments import column_means
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgd.estimators._sklearn import check_sample_weight, take_rows
@@ -11,6 +12,7 @@ from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.plain_arrays import are_plain, learn_columns
 from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
+from skgd.kernels.moments import columns_of, means_and_variances
 from skgd.kernels.rows import even_weights
 
 DTYPES = [np.float64, np.float32]
@@ -21,7 +23,7 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray in C order, or canonical CSR matrix, of shape (n, p)
+    X : ndarray in C or F order, or canonical CSR or CSC matrix, of shape (n, p)
     y : ndarray of shape (n,) or (n, n_targets), float64
     weight : ndarray of shape (n,)
         Of mean one.
@@ -31,6 +33,8 @@ class Rows(NamedTuple):
         Whether weights were given.
     frame : pandas or polars DataFrame, or None
         X as it was given, if its columns have names.
+    moments : tuple of two ndarray of shape (p,), or ()
+        The means and variances of the columns, where they are known.
     """
 
     X: object
@@ -39,6 +43,12 @@ class Rows(NamedTuple):
     total: float
     weighted: bool = False
     frame: object = None
+    moments: tuple = ()
+
+    def columns(self, intercept):
+        """Return the `Columns` of X; without an intercept none counts as constant."""
+        moments = self.moments or means_and_variances(self.X, self.weight)
+        return columns_of(self.X, *moments, intercept)
 
     @property
     def targets(self):
@@ -102,19 +112,33 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
     else:
         X, y = _converted(estimator, X, y, reset)
     y = _checked_targets(y, part_of(estimator, "loss"))
-    if sample_weight is None:
-        return Rows(X, y, even_weights(len(y)), float(len(y)), frame=frame)
+    weight, total = even_weights(len(y)), float(len(y))
+    if sample_weight is not None:
+        weight, total = _mean_one(sample_weight, X)
+    moments = means_and_variances(X, weight)
+    if not np.isfinite(moments[0]).all():
+        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+    return Rows(X, y, weight, total, sample_weight is not None, frame, moments)
+
+
+def _mean_one(sample_weight, X):
+    """Return weights with mean one, and the sum of those given."""
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     largest = weight.max()
     weight = weight / largest
     total = float(largest) * float(weight.sum())
-    return Rows(X, y, weight / weight.mean(), total, True, frame)
+    weight /= weight.mean()
+    return weight, total
 
 
 def _converted(estimator, X, y, reset):
-    """Return X and y as scikit-learn's validation does."""
+    """Return X and y as scikit-learn's validation does, but for whether X is finite.
+
+    The moments of its columns tell that, so that X is read once. Only direct solvers read CSC
+    matrices as they are; batches of rows need CSR.
+    """
     refuse_masked(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells of NaN
         X, y = validate_data(
@@ -122,13 +146,19 @@ def _converted(estimator, X, y, reset):
             checked_matrix(X),
             y,
             reset=reset,
-            accept_sparse="csr",
+            accept_sparse=("csr", "csc") if _may_be_solved(estimator) else "csr",
             dtype=DTYPES,
-            order="C",
+            ensure_all_finite=False,
             multi_output=estimator.__sklearn_tags__().target_tags.multi_output,
             y_numeric=True,
         )
     return canonical(X), y
+
+
+def _may_be_solved(estimator):
+    """Whether a direct solver may take the place of a descent."""
+    is_auto = isinstance(estimator.optimizer, str) and estimator.optimizer == "auto"
+    return is_auto and part_of(estimator, "loss").quadratic
 
 
 def prediction_rows(estimator, X):
@@ -214,7 +244,7 @@ def feature_names(estimator):
 def _checked_targets(y, loss):
     """Return y as numbers that the loss has a meaning for."""
     y = np.asarray(y, dtype=float)
-    largest = np.abs(y).max(initial=0.0)
+    largest = max(y.max(), -y.min(), 0.0)
     if not (largest == 0.0 or 1e-140 < largest < 1e140):
         raise ValueError(
             f"The entries of y are too {'large' if largest > 1.0 else 'small'} for their squares "

@@ -7,7 +7,7 @@ from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_of
 from skgd.estimators.running_means import statistics_of
 from skgd.estimators.validation import check_bounds, numbers, stored_as
-from skgd.kernels.sums import Columns
+from skgd.kernels.moments import Columns
 from skgd.models import Gabor
 from skgd.multistart.minima import End, Minima, covariance, describe, distinct
 from skgd.multistart.newton import polish

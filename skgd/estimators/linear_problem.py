@@ -7,7 +7,7 @@ from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_of
 from skgd.estimators.running_means import statistics_of
 from skgd.estimators.validation import stored_as
-from skgd.kernels.sums import are_constant, column_moments
+from skgd.kernels.moments import are_constant
 from skgd.models import Linear
 
 
@@ -37,7 +37,7 @@ class LinearProblem(Problem):
         self.is_single, self.p = rows.y.ndim == 1, X.shape[1]
         self.intercept = bool(estimator.fit_intercept)
         loss = part_of(estimator, "loss")
-        columns = column_moments(X, weight, intercept=self.intercept)
+        columns = rows.columns(self.intercept)
         found = statistics_of(rows, columns, loss, self.intercept, last if stream else None)
         self.means, means = found.means, found.means
         self.centre = means.columns if _is_centred(estimator, loss) and means.complete else None
@@ -47,9 +47,15 @@ class LinearProblem(Problem):
         if self.intercept:
             columns = columns._replace(constant=self._constant_columns(columns, weight))
         self.objectives = [
-            linear_objective(estimator, X, target - offset, weight, unit, self.centre, columns)
-            for target, offset, unit in zip(targets, self.offsets, found.units)
+            linear_objective(estimator, X, target, weight, unit, self.centre, columns)
+            for target, unit in zip(self._seen_from_offsets(targets), found.units)
         ]
+
+    def _seen_from_offsets(self, targets):
+        """Return the targets less their offsets; themselves where these are nothing."""
+        if not self.offsets.any():
+            return targets
+        return targets - self.offsets[:, None]
 
     def _constant_columns(self, columns, weight):
         """Return which columns are constant in all rows.

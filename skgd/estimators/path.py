@@ -14,7 +14,6 @@ from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import MatrixLike, numbers
-from skgd.kernels.sums import column_moments
 from skgd.models import Linear
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
@@ -131,10 +130,11 @@ def path(
     model = GDRegressor(
         penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
     )
-    X, y, weight, *_ = validated_rows(model, X, y, sample_weight)
+    rows = validated_rows(model, X, y, sample_weight)
+    X, y = rows[:2]
     if y.ndim != 1:
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
-    objective, level = _centred_objective(model, X, y, weight)
+    objective, level = _centred_objective(model, rows)
     solver = direct(objective, tol, for_path=True)
     alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
@@ -155,9 +155,10 @@ def path(
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(n_iters))
 
 
-def _centred_objective(model, X, y, weight):
+def _centred_objective(model, rows):
     """Return the objective at alpha = 1, of rows and targets less their means, and that of y."""
-    columns, intercept = column_moments(X, weight, bool(model.fit_intercept)), model.fit_intercept
+    (X, y, weight, *_), intercept = rows, bool(model.fit_intercept)
+    columns = rows.columns(intercept)
     centre, level = (columns.mean, weight @ y / len(y)) if intercept else (None, 0.0)
     loss, rest = part_of(model, "loss"), y - level
     if intercept and np.ptp(y[weight > 0.0]) == 0.0:  # whose mean is off by rounding

@@ -162,9 +162,12 @@ def checked_matrix(X, name="X"):
 
 
 def canonical(X):
-    """Return a checked CSR matrix whose rows are sorted and without duplicates."""
+    """Return a matrix without duplicates that compiled code can read.
+
+    A sparse one, which has been checked, with sorted indices; an array in C or F order.
+    """
     if not sparse.issparse(X):
-        return X
+        return X if X.flags.forc else np.ascontiguousarray(X)
     X = _with(X, X.data, X.indices, X.indptr)  # what it says of itself may be out of date
     if not X.has_canonical_format:
         X = X.copy()

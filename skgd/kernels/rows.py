@@ -97,17 +97,32 @@ class CsrRows(NamedTuple):
         return 0.0
 
 
-def rows_of(X):
-    """Return the rows of a C-ordered array or a CSR matrix, without a copy.
+class FortranColumns(NamedTuple):
+    """The columns of an F-ordered array, float32 or float64."""
 
-    All arrays are marked read-only, so that writable and read-only arrays are the same type for
-    compiled code.
+    X: np.ndarray
+
+
+class CscColumns(NamedTuple):
+    """The columns of a CSC matrix without duplicate entries; the indices are unsigned."""
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+
+
+def rows_of(X):
+    """Return the rows or columns of an array or a CSR or CSC matrix, as it is stored.
+
+    Nothing is copied. All arrays are marked read-only, so that writable and read-only arrays are
+    the same type for compiled code.
     """
     if not sparse.issparse(X):
-        return DenseRows(_locked(X))
+        return (DenseRows if X.flags.c_contiguous else FortranColumns)(_locked(X))
     unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
     indptr = X.indptr.astype(np.int64, copy=False)
-    return CsrRows(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
+    kind = CsrRows if X.format == "csr" else CscColumns
+    return kind(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
 
 
 def row_weights(weight):
@@ -115,12 +130,17 @@ def row_weights(weight):
 
     Of weights that are all one, as `even_weights` gives them, there is only one.
     """
-    return (weight[:1], 0) if weight.strides == (0,) else (np.ascontiguousarray(weight), 1)
+    return (weight[:1], 0) if are_even(weight) else (np.ascontiguousarray(weight), 1)
 
 
 def even_weights(n):
     """Return n weights of one, which take no memory."""
     return np.broadcast_to(1.0, (n,))
+
+
+def are_even(weight):
+    """Whether weights are those of `even_weights`."""
+    return weight.strides == (0,)
 
 
 def _locked(array):

@@ -1,19 +1,25 @@
-"""The compiled loops of `skgd.kernels.sums`, for dense and CSR matrices.
+"""The compiled loops of `skgd.kernels.sums`, for each storage of a matrix.
 
 All sums are float64, whatever the dtype of the entries. Results are written into arguments;
 nothing allocates. Dense rows are read four at a time, so that vectors of the length of a row are
-read and written a fourth as often.
+read and written a fourth as often; dense columns in chunks, so that vectors of the length of a
+column stay in the cache.
 """
 
 from functools import cache
 
+from skgd.kernels import sparse_kernels as sparse
 from skgd.kernels.compiling import compile_cached
+from skgd.kernels.rows import CscColumns, CsrRows, DenseRows, FortranColumns
+
+BLOCK = 2**14  # entries that fit into the cache of a core twice
+CHUNK = 2**10  # rows of a column that are read at once
 
 
 @cache
-def kernel(name, dense):
-    """Return a loop, compiled for dense or for CSR rows."""
-    function = (DENSE if dense else CSR)[name]
+def kernel(name, storage):
+    """Return a loop, compiled for the class of a storage."""
+    function = KERNELS[storage][name]
     return compile_cached(function, (), function.__name__)
 
 
@@ -53,13 +59,39 @@ def dense_rmatvec(X, u, shift, g):
             g[j] += a * (X[i, j] - shift[j])
 
 
-def dense_column_squares(X, u, shift, squares):
-    """Add ``sum_i u_i (x_ij - shift_j)^2`` to ``squares``."""
-    for i in range(X.shape[0]):
-        a = u[i]
-        for j in range(X.shape[1]):
-            x = X[i, j] - shift[j]
-            squares[j] += a * (x * x)
+def dense_moments(X, weight, stride, first, mean, squares, sums):
+    """Set the weighted means of the columns, and add weighted squares about them.
+
+    Row i has the weight ``weight[i * stride]``. A block of rows is read from memory once, and
+    from the cache for its squares; blocks are merged as by Chan, Golub and LeVeque (1983). The
+    mean of a column that equals ``first`` is that number. ``sums`` is room for (2, p) numbers.
+    """
+    n, p = X.shape
+    total, block = 0.0, max(4, BLOCK // p)
+    for start in range(0, n, block):
+        stop, mass = min(start + block, n), 0.0
+        for j in range(p):
+            sums[0, j], sums[1, j] = 0.0, 0.0
+        for i in range(start, stop):
+            a = weight[i * stride]
+            mass += a
+            for j in range(p):
+                sums[0, j] += a * (X[i, j] - first[j])
+        for j in range(p):
+            sums[0, j] = sums[0, j] / mass if mass > 0.0 else sums[0, j]
+        for i in range(start, stop):
+            a = weight[i * stride]
+            for j in range(p):
+                x = X[i, j] - first[j] - sums[0, j]
+                sums[1, j] += a * (x * x)
+        share = mass / (total + mass) if mass > 0.0 else 1.0  # of what may not be a number
+        for j in range(p):
+            moved = sums[0, j] - mean[j] if mass > 0.0 else sums[0, j]
+            mean[j] += moved * share
+            squares[j] += sums[1, j] + moved * moved * (total * share)
+        total += mass
+    for j in range(p):
+        mean[j] += first[j]
 
 
 def dense_row_squares(X, shift, squares):
@@ -72,71 +104,111 @@ def dense_row_squares(X, shift, squares):
         squares[i] = total
 
 
-def csr_matvec(data, indices, indptr, v, shift, z):
-    """Set ``z_i`` to the sum of ``v_j (x_ij - shift_j)`` over the stored entries."""
-    for i in range(z.size):
-        total = 0.0
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            total += (data[k] - shift[j]) * v[j]
-        z[i] = total
+def fortran_matvec(X, v, shift, z):
+    """Set ``z_i = (x_i - shift) . v``."""
+    n, p = X.shape
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        found = z[start:stop]
+        for i in range(found.size):
+            found[i] = 0.0
+        for j in range(p):
+            x, a, h = X[start:stop, j], v[j], shift[j]
+            for i in range(x.size):
+                found[i] += a * (x[i] - h)
 
 
-def csr_rmatvec(data, indices, indptr, u, shift, g):
-    """Add ``sum_i u_i (x_ij - shift_j)`` over the stored entries to ``g``."""
-    for i in range(u.size):
-        a = u[i]
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            g[j] += a * (data[k] - shift[j])
+def fortran_rmatvec(X, u, shift, g):
+    """Add ``sum_i u_i (x_i - shift)`` to ``g``."""
+    n, p = X.shape
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        c = u[start:stop]
+        for j in range(p):
+            x, total, h = X[start:stop, j], 0.0, shift[j]
+            for i in range(x.size):
+                total += c[i] * (x[i] - h)
+            g[j] += total
 
 
-def csr_column_squares(data, indices, indptr, u, shift, squares, stored):
-    """Add ``u_i (x_ij - shift_j)^2`` of stored entries to ``squares``, ``u_i`` to ``stored``."""
-    for i in range(u.size):
-        a = u[i]
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            x = data[k] - shift[j]
-            squares[j] += a * (x * x)
-            stored[j] += a
+def fortran_moments(X, weight, stride, first, mean, squares, sums):
+    """Do as `dense_moments` does, chunk by chunk of a column."""
+    n, p = X.shape
+    total = 0.0
+    for start in range(0, n, CHUNK):
+        stop, mass = min(start + CHUNK, n), 0.0
+        c = weight[start:stop] if stride == 1 else weight
+        if stride == 1:
+            for i in range(c.size):
+                mass += c[i]
+        else:
+            mass = c[0] * (stop - start)
+        share = mass / (total + mass) if mass > 0.0 else 1.0
+        for j in range(p):
+            x, a, b, h = X[start:stop, j], 0.0, 0.0, first[j]
+            if stride == 1:
+                for i in range(x.size):
+                    a += c[i] * (x[i] - h)
+            else:
+                for i in range(x.size):
+                    a += x[i] - h
+                a *= c[0]
+            a = a / mass if mass > 0.0 else a
+            h += a
+            if stride == 1:
+                for i in range(x.size):
+                    b += c[i] * ((x[i] - h) * (x[i] - h))
+            else:
+                for i in range(x.size):
+                    b += (x[i] - h) * (x[i] - h)
+                b *= c[0]
+            moved = a - mean[j] if mass > 0.0 else a
+            mean[j] += moved * share
+            squares[j] += b + moved * moved * (total * share)
+        total += mass
+    for j in range(p):
+        mean[j] += first[j]
 
 
-def csr_row_squares(data, indices, indptr, shift, centre, squares):
-    """Set ``squares_i = |x_i - shift - centre|^2 - |centre|^2``; shifted columns are full."""
-    for i in range(squares.size):
-        total = 0.0
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            x = data[k] - shift[j]
-            total += x * (x - 2.0 * centre[j])
-        squares[i] = total
+def fortran_row_squares(X, shift, squares):
+    """Set ``squares_i = |x_i - shift|^2``."""
+    n, p = X.shape
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        found = squares[start:stop]
+        for i in range(found.size):
+            found[i] = 0.0
+        for j in range(p):
+            x, h = X[start:stop, j], shift[j]
+            for i in range(x.size):
+                found[i] += (x[i] - h) * (x[i] - h)
 
 
-def csr_gram(data, indices, indptr, u, shift, G):
-    """Add ``sum_i u_i (x_ij - shift_j) (x_ik - shift_k)`` over pairs of stored entries to ``G``.
-
-    Each pair is added once, to one of the two triangles.
-    """
-    for i in range(u.size):
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            a = u[i] * (data[k] - shift[j])
-            for m in range(indptr[i], k + 1):
-                h = indices[m]
-                G[j, h] += a * (data[m] - shift[h])
-
-
-DENSE = {
-    "matvec": dense_matvec,
-    "rmatvec": dense_rmatvec,
-    "column_squares": dense_column_squares,
-    "row_squares": dense_row_squares,
-}
-CSR = {
-    "matvec": csr_matvec,
-    "rmatvec": csr_rmatvec,
-    "column_squares": csr_column_squares,
-    "row_squares": csr_row_squares,
-    "gram": csr_gram,
+KERNELS = {
+    DenseRows: {
+        "matvec": dense_matvec,
+        "rmatvec": dense_rmatvec,
+        "moments": dense_moments,
+        "row_squares": dense_row_squares,
+    },
+    FortranColumns: {
+        "matvec": fortran_matvec,
+        "rmatvec": fortran_rmatvec,
+        "moments": fortran_moments,
+        "row_squares": fortran_row_squares,
+    },
+    CsrRows: {
+        "matvec": sparse.csr_matvec,
+        "rmatvec": sparse.csr_rmatvec,
+        "column_squares": sparse.csr_column_squares,
+        "row_squares": sparse.csr_row_squares,
+        "gram": sparse.csr_gram,
+    },
+    CscColumns: {
+        "matvec": sparse.csc_matvec,
+        "rmatvec": sparse.csc_rmatvec,
+        "column_squares": sparse.csc_column_squares,
+        "row_squares": sparse.csc_row_squares,
+        "gram": sparse.csc_gram,
+    },
 }

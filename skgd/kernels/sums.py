@@ -1,98 +1,31 @@
-"""Sums over the rows of a matrix: means, products and squares of its columns, in float64.
+"""Sums over the rows of a matrix: products with vectors, and with itself, in float64.
 
 Each entry is converted to float64 when it is read, so that a float32 matrix has the same sums as
-its float64 copy, without the copy. Columns are shifted by a typical value before they are squared
-or averaged, so that a mean that is large compared to the spread (a temperature in kelvin, a year)
-costs no digits. In a CSR matrix only full columns are shifted; the others contain zeros.
+its float64 copy, without the copy. Arrays of any order and CSR and CSC matrices are read as they
+are stored. In a sparse matrix only full columns are shifted by their centre; the others contain
+zeros.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
 from skgd.kernels.compiling import compiled_code
-from skgd.kernels.rows import rows_of
+from skgd.kernels.moments import SMALL, full_columns
+from skgd.kernels.rows import are_even, rows_of
 from skgd.kernels.sum_kernels import kernel
 
-SMALL = 2**15  # entries, up to which numpy with temporary arrays replaces compiled loops
 BLOCK = 2**18  # entries of a dense matrix that are converted to float64 at once
 FEWEST = 128  # smallest number of rows in a block of a matrix product
-SMALLEST, LARGEST = 1e-290, 1e290  # sums of squares in which no square under- or overflowed
-CONSTANT = 8.0  # a column is constant up to this spread, in roundings of its mean
 OFF = 1e3  # squared centre over variance, above which columns are shifted before products
-WITNESSES = 8  # rows that are tested first when looking for full sparse columns
-
-
-class Columns(NamedTuple):
-    """Moments of the columns of a matrix, each of shape (p,).
-
-    Attributes
-    ----------
-    mean, variance : ndarray, float64
-        Weighted by the rows.
-    constant : ndarray, bool
-        Whether the spread is below the rounding of the mean.
-    """
-
-    mean: np.ndarray
-    variance: np.ndarray
-    constant: np.ndarray
-
-
-def column_moments(X, weight, intercept=True):
-    """Return the `Columns` of X, for weights with mean one.
-
-    Without an intercept no column counts as constant, because a constant column acts as one.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = column_means(X, weight)
-        variance = in_range(X, column_squares(X, weight, mean), mean)
-    return Columns(mean, variance, are_constant(mean, variance, X.dtype) & bool(intercept))
-
-
-def are_constant(mean, variance, dtype):
-    """Return which columns are constant: their spread is below the rounding of their mean.
-
-    All storages and solvers use this rule. The rounding is that of the dtype of the data. Columns
-    of zeros do not count as constant; their gradient is zero anyway.
-    """
-    rounding = CONSTANT * np.finfo(dtype).eps * np.abs(mean)
-    return (np.sqrt(variance) <= rounding) & (mean != 0.0)
-
-
-def in_range(X, squares, mean=None):
-    """Return the squares of the columns; raise an error if any of them over- or underflowed.
-
-    A column is too small if it has nonzero entries whose squares are zero, unless the column
-    equals its ``mean``.
-    """
-    large = not squares.max(initial=0.0) < LARGEST
-    if not large and squares.min(initial=1.0) >= SMALLEST:
-        return squares
-    small = squares < SMALLEST
-    if mean is not None:
-        small &= np.abs(mean) < np.sqrt(SMALLEST)
-    if large or (small.any() and _any_entry(X, small)):
-        raise ValueError(
-            f"The entries of X are too {'large' if large else 'small'} for their squares to be "
-            "numbers. Scale the features, for instance with StandardScaler."
-        )
-    return squares
-
-
-def _any_entry(X, columns):
-    """Whether these columns have a nonzero entry."""
-    if sparse.issparse(X):
-        return bool(X.data[columns[X.indices]].any())
-    return bool(X[:, columns].any())
 
 
 def matvec(X, v, centre=None, far=False):
     """Return ``(x_i - centre) . v`` for all rows; a ``far`` centre is subtracted from entries."""
     if centre is not None and not far:
-        return matvec(X, v) - centre @ v
+        z = matvec(X, v)
+        z -= centre @ v
+        return z
     if X.dtype == np.float64 and not far:
         return X @ v
     centre = np.zeros(X.shape[1]) if centre is None else centre
@@ -101,7 +34,9 @@ def matvec(X, v, centre=None, far=False):
             return (X - centre) @ v
         return _filled("matvec", X, v, centre, np.empty(X.shape[0]))
     shift = np.where(full_columns(X), centre, 0.0)
-    return _filled("matvec", X, v, shift, np.empty(X.shape[0])) - (centre - shift) @ v
+    z = _filled("matvec", X, v, shift, np.empty(X.shape[0]))
+    z -= (centre - shift) @ v
+    return z
 
 
 def rmatvec(X, u, centre=None, far=False):
@@ -131,31 +66,6 @@ def predictions(X, W):
     return np.concatenate([f.toarray() if sparse.issparse(f) else f for f in blocks])
 
 
-def column_means(X, weight):
-    """Return the weighted mean of every column, for weights with mean one.
-
-    The sum is of differences from the first row, so that the mean of equal values is that value.
-    """
-    first = _first(X, weight)
-    if not sparse.issparse(X) and X.size <= SMALL:
-        return first + weight @ (X - first) / X.shape[0]
-    return first + _filled("rmatvec", X, weight, first, np.zeros(X.shape[1])) / X.shape[0]
-
-
-def column_squares(X, weight, centre):
-    """Return the weighted mean square of each column about the centre; None means zero."""
-    n, p = X.shape
-    centre = np.zeros(p) if centre is None else centre
-    if sparse.issparse(X):
-        squares, stored = np.zeros(p), np.zeros(p)
-        _filled("column_squares", X, weight, centre, squares, stored)
-        missing = np.where(full_columns(X, weight), 0.0, weight.sum() - stored)
-        return (squares + np.maximum(missing, 0.0) * centre**2) / n
-    if X.size <= SMALL:
-        return weight @ np.square(X - centre, dtype=float) / n
-    return _filled("column_squares", X, weight, centre, np.zeros(p)) / n
-
-
 def row_squares(X, centre):
     """Return the squared distance of each row from the centre; None means zero."""
     n, p = X.shape
@@ -174,7 +84,7 @@ def gram(X, weight, centre, squares):
 
     Parameters
     ----------
-    X : ndarray or csr_matrix of shape (n, p)
+    X : ndarray, csr_matrix or csc_matrix of shape (n, p)
     weight : ndarray of shape (n,)
     centre : ndarray of shape (p,) or None
     squares : ndarray of shape (p,)
@@ -191,13 +101,14 @@ def gram(X, weight, centre, squares):
     off = _off(shift, squares)
     if sparse.issparse(X):
         G, full = np.zeros((p, p)), full_columns(X, weight)
-        _filled("gram", X, weight, np.where(full, shift, 0.0), G)
+        room = [np.zeros(n)] if X.format == "csc" else []
+        _filled("gram", X, weight, np.where(full, shift, 0.0), *room, G)
         diagonal = G.diagonal().copy()
         G += G.T
         G[range(p), range(p)] = diagonal
         shift = np.where(full, 0.0, shift)
         off = _off(shift, squares)
-    elif X.dtype == np.float64 and weight.min() == weight.max() and off < OFF:
+    elif X.dtype == np.float64 and _are_equal(weight) and off < OFF:
         G = X.T @ X
     else:
         return _symmetric(_blocks_gram(X, weight, shift)) / n, rounding
@@ -221,7 +132,7 @@ def row_gram(X, centre, far):
     centre = np.zeros(p) if centre is None else centre
     if sparse.issparse(X):
         shift = np.where(full_columns(X), centre, 0.0)
-        X = X.astype(float)  # no more numbers than the Gram matrix has
+        X = X.tocsr().astype(float)  # no more numbers than the Gram matrix has
         X.data -= shift[X.indices]
         K, centre = (X @ X.T).toarray(), centre - shift
     elif X.dtype == np.float64 and not far:
@@ -238,56 +149,33 @@ def row_gram(X, centre, far):
     return K
 
 
-def full_columns(X, weight=None):
-    """Return which columns of a CSR matrix are stored in every row (of nonzero weight)."""
-    n, p = X.shape
-    counts = np.arange(n) if weight is None else np.flatnonzero(weight)
-    full = np.zeros(p, dtype=bool)
-    some = counts[:WITNESSES]
-    left = np.bincount(np.concatenate([_indices(X, i) for i in some]), minlength=p) == some.size
-    if not left.any():
-        return full
-    indices = X.indices
-    if counts.size < n:
-        indices = indices[np.repeat(weight > 0.0, np.diff(X.indptr))]
-    return left & (np.bincount(indices, minlength=p) == counts.size)
-
-
-def _indices(X, i):
-    return X.indices[X.indptr[i] : X.indptr[i + 1]]
-
-
-def _first(X, weight):
-    """Return the first row of nonzero weight; of a CSR matrix only its full columns, else zero."""
-    i = int(np.argmax(weight > 0.0))
-    if not sparse.issparse(X):
-        return X[i].astype(float)
-    first = np.zeros(X.shape[1])
-    first[_indices(X, i)] = X.data[X.indptr[i] : X.indptr[i + 1]]
-    return np.where(full_columns(X, weight), first, 0.0)
-
-
 def _filled(name, X, *arrays):
     """Run a compiled sum, and return the last of the arrays; all results are filled."""
+    rows = rows_of(X)
     with compiled_code():
-        kernel(name, not sparse.issparse(X))(*rows_of(X), *map(np.ascontiguousarray, arrays))
+        kernel(name, type(rows))(*rows, *map(np.ascontiguousarray, arrays))
     return arrays[-1]
 
 
 def _blocks_gram(X, weight, shift):
     """Return one triangle of the Gram matrix of shifted columns, from float64 blocks of rows."""
     n, p = X.shape
-    step = max(FEWEST, BLOCK // p)
-    G, room = np.zeros((p, p), order="F"), np.empty((min(step, n), p))
-    root, even = np.sqrt(weight), weight.min() == weight.max()
+    step, by_rows = min(n, max(FEWEST, BLOCK // p)), X.flags.c_contiguous
+    G, room, even = np.zeros((p, p), order="F"), np.empty(step * p), _are_equal(weight)
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        block = room[: len(X[rows])]
+        block = room[: X[rows].size].reshape(-1, p, order="C" if by_rows else "F")
         np.subtract(X[rows], shift, out=block)
         if not even:
-            block *= root[rows, None]
-        G = blas.dsyrk(1.0, block.T, beta=1.0, c=G, overwrite_c=1, lower=1)
+            block *= np.sqrt(weight[rows, None])
+        block = block.T if by_rows else block
+        G = blas.dsyrk(1.0, block, beta=1.0, c=G, trans=not by_rows, overwrite_c=1, lower=1)
     return G
+
+
+def _are_equal(weight):
+    """Whether all rows have the same weight."""
+    return are_even(weight) or weight.min() == weight.max()
 
 
 def _symmetric(G):

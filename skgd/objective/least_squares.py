@@ -20,7 +20,7 @@ def triangle(X, weight, centre, target, columns=slice(None)):
 
     Parameters
     ----------
-    X : ndarray or csr_matrix of shape (n, p)
+    X : ndarray, csr_matrix or csc_matrix of shape (n, p)
     weight, target : ndarray of shape (n,)
     centre : ndarray of shape (p,) or None
         What is subtracted from every row; None for nothing.
@@ -32,6 +32,9 @@ def triangle(X, weight, centre, target, columns=slice(None)):
     ndarray of shape (min(n, k + 1), k + 1)
     """
     n, k = X.shape[0], np.arange(X.shape[1])[columns].size
+    if sparse.issparse(X) and X.format == "csc":  # whose rows cannot be sliced
+        X, centre = X[:, columns].tocsr(), None if centre is None else centre[columns]
+        columns = slice(None)
     step, R = max(BLOCK // (k + 1), 4 * (k + 1)), np.empty((0, k + 1))
     for start in range(0, n, step):
         rows = slice(start, start + step)

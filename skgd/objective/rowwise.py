@@ -7,10 +7,11 @@ from scipy import sparse
 
 from skgd.kernels.accumulate import RowKernel, build_accumulate
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.moments import column_means, column_squares, in_range
 from skgd.kernels.problem import NO_STATE, Parts, RowData
 from skgd.kernels.row_kernels import loss_terms, model_predictions, prediction_gradients
 from skgd.kernels.rows import row_weights, rows_of
-from skgd.kernels.sums import column_means, column_squares, gram, in_range, matvec, rmatvec
+from skgd.kernels.sums import gram, matvec, rmatvec
 from skgd.objective.curvature import Curvature
 from skgd.objective.data_term import DataTerm
 
@@ -23,7 +24,7 @@ class RowwiseTerm(DataTerm):
 
     Parameters
     ----------
-    X : ndarray of shape (n, p), C-ordered, or csr_matrix
+    X : ndarray of shape (n, p), in C or F order, csr_matrix or csc_matrix
         float32 or float64.
     y : ndarray of shape (n,), float64
     weight : ndarray of shape (n,), float64
@@ -56,7 +57,8 @@ class RowwiseTerm(DataTerm):
     def data(self):
         """What compiled code reads."""
         shift = np.zeros(0) if self.centre is None else self.centre
-        return RowData(rows_of(self.X), self.y, *row_weights(self.weight), shift, self.p)
+        X = self.X.tocsr() if self.sparse else np.ascontiguousarray(self.X)
+        return RowData(rows_of(X), self.y, *row_weights(self.weight), shift, self.p)
 
     @cached_property
     def kernel(self):

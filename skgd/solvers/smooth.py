@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.moments import entries_of_rows
 from skgd.solvers.cholesky import Tuning as CholeskyTuning
 from skgd.solvers.cholesky import cholesky_with_refinement, svd_with_refinement
 from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradientTuning
@@ -43,7 +44,7 @@ class CostModel:
         speedup = tuning.float32_speedup if X.dtype == np.float32 else 1.0
         if problem.sparse:
             entries, speed = X.nnz, tuning.sparse_pass_speed
-            lines = np.bincount(X.indices, minlength=p) if self.by_rows else np.diff(X.indptr)
+            lines = entries_of_rows(X.T if self.by_rows else X)
             gram = float(np.square(lines, dtype=float).sum()) / tuning.sparse_speed
         else:
             entries, speed = n * p, tuning.dense_pass_speed * speedup

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.moments import entries_of_rows
 from skgd.solvers.columns import DenseColumns, SparseColumns
 from skgd.solvers.columns import Tuning as ColumnsTuning
 from skgd.solvers.coordinate_descent import coordinate_descent
@@ -73,7 +74,7 @@ class WorkingSet:
         n, p = X.shape
         tall = 2 * p <= min(n, 2 * tuning.full_gram_columns)
         if problem.sparse:
-            cheap = tall and tuning.columns.gram_is_cheap(np.diff(X.indptr))
+            cheap = tall and tuning.columns.gram_is_cheap(entries_of_rows(X))
         else:
             many = for_path or not self._starts_sparse()
             cheap = tall or (p <= n and n * p**2 <= tuning.full_gram_flops and many)
