@@ -21,7 +21,7 @@ from skgd.solvers.working_set import Tuning as WorkingSet
 
 NOT_FIRST = {"cheap_seconds": -1.0, "cheap_passes": -1.0}  # a Cholesky factor
 NEVER = {**NOT_FIRST, "max_unknowns": 0}  # a factor
-SOON = ConjugateGradient(forecast_every=1, forecast_share=-1.0)  # to give way to a factor
+SOON = ConjugateGradient(forecast_every=1, forecast_share=0.0, forecast_doubt=-np.inf)
 SMOOTH = {
     "factor": Smooth(cheap_seconds=np.inf),
     "conjugate gradients": Smooth(**NEVER),
@@ -29,7 +29,8 @@ SMOOTH = {
         **NOT_FIRST, conjugate_gradient=SOON, cholesky=Cholesky(min_pivot=np.inf)
     ),
     "gradients, then a factor": Smooth(
-        **NOT_FIRST, conjugate_gradient=ConjugateGradient(forecast_share=-1.0)
+        **NOT_FIRST,
+        conjugate_gradient=ConjugateGradient(forecast_share=0.0, forecast_doubt=-np.inf),
     ),
     "a descent": Smooth(**NEVER, conjugate_gradient=ConjugateGradient(restarts=0)),
 }

@@ -2,9 +2,11 @@
 
 References
 ----------
-Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
+Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952);
+Zhou and Walker, "Residual smoothing techniques for iterative methods" (1994).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +17,11 @@ class Tuning(NamedTuple):
 
     restarts: int = 3  # runs, at most: each further one for what rounding has left
     stall_ratio: float = 0.3  # of the scaled residual that a run may leave
-    forecast_every: int = 4  # passes before a forecast, and between two
-    forecast_share: float = 0.7  # of the seconds of a factor, that the forecast must exceed
+    forecast_every: int = 4  # passes between two forecasts
+    forecast_share: float = 0.15  # of the seconds of a factor, before which there is no forecast
+    forecast_doubt: float = 4.0  # over the passes so far: by how much a forecast may be too long
+    most_factors: float = 1.5  # seconds of a factor, that passes done and left may take together
+    trusted_tol: float = 1e-7  # from which recursive residuals need not be computed anew
     unpenalised_residual: float = 1e-14  # that rounding leaves, without an l2 part; worked out
     margin: float = 0.9  # of the goals, as slopes are recursive; worked out
 
@@ -38,12 +43,48 @@ def cg_with_restarts(solver, by_rows, pass_seconds, factor_seconds, tuning):
     for _ in range(tuning.restarts):
         begin = solver.record.residual
         forecast = Forecast(solver, pass_seconds, factor_seconds, tuning)
-        w, cg = cg(solver, forecast), cg_primal
-        residual = problem.residual(w)
-        worst = solver.record_point(w, problem.rmatvec(residual), residual).max()
+        point, cg = cg(solver, forecast), cg_primal
+        w, slopes, residual = (
+            point.w,
+            point.gradient + problem.l2_strength * point.w,
+            point.residual,
+        )
+        if solver.tol < tuning.trusted_tol or not forecast.arrived:
+            residual = problem.residual(w)
+            slopes = problem.rmatvec(residual)
+        worst = solver.record_point(w, slopes, residual).max()
         stalled = worst > tuning.stall_ratio * begin
         if not solver.running or forecast.factor_is_cheaper or stalled:
             break
+
+
+class SmoothedPoint:
+    """The mean of the points of a run whose gradient is the shortest, weighted as they come.
+
+    The gradient of conjugate gradients goes up and down; that of this mean only falls. Both are
+    negative gradients.
+
+    Attributes
+    ----------
+    w, gradient : ndarray of shape (p,)
+    residual : ndarray of shape (n,)
+        What w leaves of the targets.
+    """
+
+    def __init__(self, w, gradient, residual):
+        self.w, self.gradient, self.residual = w.copy(), gradient.copy(), residual.copy()
+
+    def add(self, w, gradient, residual):
+        """Move towards a point, as far as that shortens the gradient."""
+        change = gradient - self.gradient
+        square = change @ change
+        share = -(self.gradient @ change) / square if square > 0.0 else 1.0
+        share = min(1.0, max(0.0, share))
+        change *= share
+        self.gradient += change
+        for mean, latest in ((self.w, w), (self.residual, residual)):
+            mean *= 1.0 - share
+            mean += share * latest
 
 
 class Forecast:
@@ -55,41 +96,52 @@ class Forecast:
     """
 
     def __init__(self, solver, pass_seconds, factor_seconds, tuning):
-        self.unit, self.l2_strength = solver.problem.unit, solver.problem.l2_strength
+        self.solver, self.tuning, self.history = solver, tuning, []
         self.pass_seconds, self.factor_seconds = pass_seconds, factor_seconds
         self.goal, self.gap = tuning.margin * solver.goal, tuning.margin * solver.gap_goal
-        self.tuning, self.history, self.factor_is_cheaper = tuning, [], False
-        self.penalised = self.l2_strength.all()
+        self.arrived, self.factor_is_cheaper = False, False
+        self.penalised = solver.problem.l2_strength.all()
 
-    def ends(self, gradient, value):
-        """Take note of a gradient and of the objective; return whether the run ends there."""
-        residual = float(np.abs(self.unit * gradient).max())
+    def ends(self, point):
+        """Take note of a point, and record it; return whether the run ends there."""
+        solver, problem = self.solver, self.solver.problem
+        w, gradient, penalty = point.w, point.gradient, problem.penalty(point.w)
+        residual = float(np.abs(problem.unit * gradient).max())
+        value, square = problem.mean_square(point.residual) / 2.0 + penalty, gradient @ gradient
         bound = residual / self.tuning.unpenalised_residual
         if self.penalised:
-            bound = np.sqrt(0.5 * (gradient @ (gradient / self.l2_strength)) / self.gap)
-        last = residual / self.goal, np.sqrt(max(value, 0.0) / self.gap), bound
+            bound = math.sqrt(0.5 * (gradient @ (gradient / problem.l2_strength)) / self.gap)
+        last = residual / self.goal, math.sqrt(value / self.gap), bound
         self.history.append(last)
-        arrived = last[0] <= 1.0 and min(last[1:]) <= 1.0
-        self.factor_is_cheaper = not arrived and self._factor_is_cheaper()
-        return arrived or self.factor_is_cheaper
+        self.arrived = last[0] <= 1.0 and min(last[1:]) <= 1.0
+        self.factor_is_cheaper = not self.arrived and self._factor_is_cheaper()
+        if self.arrived or self.factor_is_cheaper or solver.ends_soon:
+            return True
+        step = w - solver.iterate
+        solver.append(w, value, residual, penalty, math.sqrt(square), math.sqrt(step @ step))
+        return False
 
     def _factor_is_cheaper(self):
         """Whether a factor would be done before the passes that are left.
 
         It extrapolates the latter half of the passes so far.
         """
-        k, first = len(self.history), self.tuning.forecast_every
-        if k < first or k % first:
+        k, tuning = len(self.history), self.tuning
+        if k % tuning.forecast_every or k <= tuning.forecast_every:
+            return False
+        if k * self.pass_seconds < tuning.forecast_share * self.factor_seconds:
             return False
         half, last = np.log(self.history[k // 2]), np.log(self.history[-1])
         rate = np.maximum((half - last) / max(1, k - 1 - k // 2), 1e-9)
         residual, value, bound = np.maximum(last, 0.0) / rate
         seconds = max(residual, min(value, bound)) * self.pass_seconds
-        return seconds > self.tuning.forecast_share * self.factor_seconds
+        if k * self.pass_seconds + seconds > tuning.most_factors * self.factor_seconds:
+            return True
+        return seconds > (1.0 + tuning.forecast_doubt / k) * self.factor_seconds
 
 
 def cg_primal(solver, forecast):
-    """Descend along conjugate directions of the weights; return where it ends.
+    """Descend along conjugate directions of the weights; return the `SmoothedPoint` at the end.
 
     With an l2 part everywhere the directions are scaled by the diagonal. Without, they are not,
     and lead from zero to the solution of the least length.
@@ -97,27 +149,27 @@ def cg_primal(solver, forecast):
     problem, b = solver.problem, solver.problem.l2_strength
     scale = 1.0 / (problem.column_squares + b) if b.all() else np.ones(b.size)
     w, r = solver.iterate.copy(), solver.slopes - b * solver.iterate
-    value = solver.record.curve[-1]
-    d = scale * r
+    residual = problem.residual(w) if w.any() else problem.objective.y.copy()
+    point, d = SmoothedPoint(w, r, residual), scale * r
     rz = r @ d
     while rz > 0.0:
-        Hd = problem.rmatvec(problem.matvec(d))
+        Xd = problem.matvec(d)
+        Hd = problem.rmatvec(Xd)
         Hd += b * d
         length = rz / (d @ Hd)
         w += length * d
+        Xd *= length
+        residual -= Xd
         Hd *= length
         r -= Hd
-        value -= 0.5 * length * rz
-        if forecast.ends(r, value) or solver.ends_soon:
+        point.add(w, r, residual)
+        if forecast.ends(point):
             break
-        residual = float(np.abs(problem.unit * r).max())
-        step = length * np.sqrt(d @ d)
-        solver.append(w, value, residual, problem.penalty(w), np.sqrt(r @ r), step)
         z, before = scale * r, rz
         rz = r @ z
         d *= rz / before
         d += z
-    return w
+    return point
 
 
 def cg_dual(solver, forecast):
@@ -127,9 +179,9 @@ def cg_dual(solver, forecast):
     ``w = X^T S u / (n b)``.
     """
     problem, objective, b = solver.problem, solver.objective, solver.problem.l2_strength[0]
-    weight = objective.weight / objective.n
-    u, r = np.zeros(weight.size), objective.y.copy()
-    d, w, Xd = r.copy(), np.zeros(objective.p), solver.slopes.copy()
+    weight, w = objective.weight / objective.n, np.zeros(objective.p)
+    u, r = np.zeros(objective.n), objective.y.copy()
+    d, Xd, point = r.copy(), solver.slopes.copy(), SmoothedPoint(w, solver.slopes, r)
     rr = weight @ (r * r)
     while rr > 0.0:
         Hd = problem.matvec(Xd)
@@ -139,19 +191,14 @@ def cg_dual(solver, forecast):
         u += length * d
         Hd *= length
         r -= Hd
-        step = length / b * Xd
-        w += step
+        w += length / b * Xd
         gradient = problem.rmatvec(r)
-        penalty, rest = 0.5 * b * (w @ w), u + r
-        value = 0.5 * (weight @ (rest * rest)) + penalty
-        if forecast.ends(gradient, value) or solver.ends_soon:
+        point.add(w, gradient, u + r)
+        if forecast.ends(point):
             break
-        residual = float(np.abs(problem.unit * gradient).max())
-        norms = np.sqrt(gradient @ gradient), np.sqrt(step @ step)
-        solver.append(w, value, residual, penalty, *norms)
         before, rr = rr, weight @ (r * r)
         d *= rr / before
         d += r
         Xd *= rr / before
         Xd += gradient
-    return w
+    return point

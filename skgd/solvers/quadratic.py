@@ -128,6 +128,10 @@ class Quadratic:
         weighted = self.objective.weight * residual / self.objective.n
         return DualPoint(weighted @ self.objective.y, weighted @ residual, slopes)
 
+    def mean_square(self, residual):
+        """Return the weighted mean square of a number for each row."""
+        return float((self.objective.weight * residual) @ residual) / residual.size
+
     def penalty(self, w):
         """Return the penalty."""
         return float(self.l1_strength @ np.abs(w) + 0.5 * (self.l2_strength @ (w * w)))
