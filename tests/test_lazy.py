@@ -200,14 +200,14 @@ def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entr
     penalty_strength = np.append(np.full(p, 0.1), 0.0)
     penalized, none = np.arange(p + 1) < p, np.zeros(0, dtype=int)
     data = RowData(rows, np.ones(1), np.ones(1), 1, np.zeros(0), p)
-    problem = Problem(data, 1, penalty_strength, penalized, none)
+    problem = Problem(1, penalty_strength, penalized, none)
     parts = Parts((), (), (), ElasticNet(0.5))
     theta, order = Counted(rng.standard_normal(p + 1)), np.zeros(1, dtype=int)
     before = theta.values.copy()
     lazy_state = LazyState(np.array([0.9, 0.3]), Counted(np.zeros(p)), np.array([2.0]))
     state = NO_STATE._replace(theta=theta, g=np.ones(p + 1), order=order, lazy_state=lazy_state)
     plain(lazy.refresh_rows)(rows, state, 0, 1)
-    plain(lazy.lazy_step)(parts, problem, state, 0, 1, 0.1)
+    plain(lazy.lazy_step)(parts, problem, data, state, 0, 1, 0.1)
     assert theta.touched == 4 * entries + 2
     assert lazy_state.applied.touched == 2 * entries
     moved = np.flatnonzero(theta.values != before)

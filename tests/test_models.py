@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skgd.kernels.accumulate import build_accumulate
-from skgd.kernels.problem import NO_STATE, Parts, RowData
+from skgd.kernels.problem import RowData
 from skgd.kernels.row_kernels import model_predictions, prediction_gradients, prediction_hessians
 from skgd.kernels.rows import CsrRows, DenseRows, rows_of
 from skgd.losses import SquaredError
@@ -247,20 +247,14 @@ def test_compiled_sums_over_rows_equal_linear_algebra(store, dtype):
     n = len(X)
     rng = np.random.default_rng(4)
     y, weight, theta = rng.standard_normal(n), rng.uniform(0.5, 2.0, n), rng.standard_normal(P + 1)
-    rows, g = rows_of(store(X)), np.zeros(P + 1)
+    rows, g, found = rows_of(store(X)), np.zeros(P + 1), np.zeros(1)
     accumulate = build_accumulate(Linear, SquaredError, type(rows))
-    total, pulls = accumulate(
-        Parts(Linear(), SquaredError(), (), ()),
-        RowData(rows, y, weight, 1, np.zeros(0), P),
-        NO_STATE._replace(theta=theta, iterate=theta, g=g),
-        0,
-        n,
-    )
+    data = RowData(rows, y, weight, 1, np.zeros(0), P)
+    accumulate(Linear(), SquaredError(), data, theta, theta, g, (0, n), found)()
     residual = X @ theta[:P] + theta[P] - y
-    np.testing.assert_allclose(total, np.mean(weight * residual**2) / 2.0, rtol=1e-12)
-    np.testing.assert_allclose(pulls, np.mean(weight * residual), rtol=1e-12)
+    np.testing.assert_allclose(found[0], np.mean(weight * residual**2) / 2.0, rtol=1e-12)
     np.testing.assert_allclose(g[:P], X.T @ (weight * residual) / n, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(g[P], pulls, rtol=1e-12)
+    np.testing.assert_allclose(g[P], np.mean(weight * residual), rtol=1e-12)
 
 
 def test_rows_are_read_in_place_and_never_written():

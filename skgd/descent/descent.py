@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skgd.descent.growth import Growth
-from skgd.descent.loop import build
+from skgd.descent.loop import descend
 from skgd.descent.loop_variant import loop_variant
 from skgd.descent.minimizer import Minimizer, UpdateRule
 from skgd.descent.new_state import are_same, carried_over, fixed_settings, identity, new_state
@@ -14,10 +14,8 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, is_told
 from skgd.descent.record import Record
 from skgd.descent.stopping import stopping_rule
-from skgd.kernels.compiling import compiled_code
 from skgd.kernels.draws import new_generator
-from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs, Parts
-from skgd.objective.data_term import PythonKernel
+from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs
 from skgd.objective.residual import gradient_unit, thresholded_average
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
@@ -255,15 +253,11 @@ class Descent(Minimizer):
         sampling, average = SAMPLINGS[self.setup.sampling], self.setup.average
         bests, every = (self.best, self.stale, self.ceiling), max(1, record.every)
         cursor = Cursor(self.batch, sampling, self.t + 1, *bests, average, every)
-        term, rule, penalty = objective.term, self.optimizer, objective.penalty
-        parts = Parts(*term.parts, rule, penalty)
         path = np.empty((record.n_kept(self.t, rates.size), objective.d))
         generator = () if self.full else self.generator
         call, began = Epochs(generator, rates, np.empty((6, epochs)), path), record.read()
-        with compiled_code():
-            kernel = term.kernel or PythonKernel()
-            run = build(kernel, type(rule), type(penalty), self._loop_variant(rates))
-            ends = run(parts, objective.problem, self.state, self.limits, cursor, call)
+        variant = self._loop_variant(rates)
+        ends = descend(objective, self.optimizer, variant, self.state, self.limits, cursor, call)
         code, done, self.best, self.stale, self.ceiling = ends
         if step_norm is not None:
             call.record[STEP_NORM, 0] = step_norm

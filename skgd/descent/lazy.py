@@ -38,7 +38,7 @@ def refresh_rows(rows, state, start, stop):
                 apply_pending(state.theta, state.lazy_state, rows.indices[place])
 
 
-def lazy_step(parts, problem, state, start, stop, rate):
+def lazy_step(parts, problem, data, state, start, stop, rate):
     """Take one step of plain descent with the slopes of a batch, and update (Q, C)."""
     theta, g, pair = state.theta, state.g, state.lazy_state.scale_and_threshold
     strength = problem.strengths[0]
@@ -47,8 +47,8 @@ def lazy_step(parts, problem, state, start, stop, rate):
     pair[1] += rate * strength * a / pair[0]
     for k in range(start, stop):
         c = -rate * state.lazy_state.slopes[k - start] / pair[0]
-        axpy(problem.data.rows, c, state.order[k], theta)
-    for j in range(problem.data.width, theta.size):
+        axpy(data.rows, c, state.order[k], theta)
+    for j in range(data.width, theta.size):
         theta[j] -= rate * g[j]
         g[j] = 0.0
 

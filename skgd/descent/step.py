@@ -29,12 +29,12 @@ def dense_step(parts, problem, state, rule, t, rate):
         look_ahead(parts.optimizer, state, criterion)
 
 
-def single_step(parts, problem, state, t, rate, i, c):
+def single_step(parts, problem, data, state, t, rate, i, c):
     """Take one step with the gradient ``c x_i``, which is not stored, and ``state.g`` beside."""
-    g, p = state.g, problem.data.width
+    g, p = state.g, data.width
     shared = prepare(parts.optimizer, t, 0.0, state.scalars)
     for j in range(p):
-        move(parts, problem, state, shared, rate, j, c * entry(problem.data.rows, i, j))
+        move(parts, problem, state, shared, rate, j, c * entry(data.rows, i, j))
     for j in range(p, g.size):
         move(parts, problem, state, shared, rate, j, g[j])
         g[j] = 0.0

@@ -8,7 +8,10 @@ Nothing here allocates.
 from functools import cache
 from typing import NamedTuple
 
-from skgd.kernels.compiling import bind, compile_cached, fuse
+import numpy as np
+
+from skgd.kernels.blocks import read
+from skgd.kernels.compiling import Kernel, bind, fuse
 from skgd.kernels.rows import prefetch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
@@ -46,26 +49,25 @@ def fuse_all(slots, functions):
 
 
 @cache
-def build_accumulate(model, loss, rows):
-    """Return `accumulate_full`, compiled for these classes."""
-    slots = row_slots(model, loss, rows) | {"dot_pair": None}
-    return compile_cached(bind(accumulate_full, slots), (model, loss, rows), "sum")
+def build_accumulate(model, loss, rows, pair=False):
+    """Return `accumulate_full` for these classes, with one point or a pair of them."""
+    slots = row_slots(model, loss, rows)
+    slots["dot_pair"] = slots["dot_pair"] if pair else None
+    mode = "pair" if pair else "sum"
+    return Kernel(bind(accumulate_full, slots), (model, loss, rows), mode)
 
 
-def accumulate_full(parts, data, state, start, stop):
-    """Add the gradient of the mean loss of some rows at ``state.theta`` to ``state.g``.
+def accumulate_full(block):
+    """Add the gradient of the mean loss of some rows at ``theta`` to ``g``, and the loss.
 
-    Returns
-    -------
-    loss : float
-        The loss of these rows at ``state.iterate``, as a share of the mean over all. Where
-        `dot_pair` is left out, the two points are one.
-    slope_sum : float
-        The sum of the derivatives in z.
+    The block holds the model, the loss, `RowData`, ``theta``, ``iterate``, ``g``, the first row
+    and that after the last, and where the loss of these rows at ``iterate`` is written, as a share
+    of the mean over all. Where `dot_pair` is left out, the two points are one.
     """
+    model, loss, data, theta, iterate, g, span, found = read(block)
     rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
-    theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
-    scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
+    scale, total, slope_sum, shift, shift_iterate = 1.0 / y.size, 0.0, 0.0, 0.0, 0.0
+    centre, (start, stop) = data.centre, span
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
         shift_iterate -= centre[j] * iterate[j]
@@ -77,23 +79,33 @@ def accumulate_full(parts, data, state, start, stop):
         else:
             z, z_iterate = dot_pair(rows, theta, iterate, i)
         z = z + shift
-        f = predict(parts.model, z, theta, p)
+        f = predict(model, z, theta, p)
         s = weight[i * stride]
-        r = scale * s * slope(parts.loss, f, y[i])
-        c = r * model_derivative(parts.model, z, theta, p)
+        r = scale * s * slope(loss, f, y[i])
+        c = r * model_derivative(model, z, theta, p)
         slope_sum += c
         axpy(rows, c, i, g)
-        add_parameter_gradient(parts.model, z, theta, p, r, g)
+        add_parameter_gradient(model, z, theta, p, r, g)
         if dot_pair is not None:
-            f = predict(parts.model, z_iterate + shift_iterate, iterate, p)
-        total += s * value(parts.loss, f, y[i])
+            f = predict(model, z_iterate + shift_iterate, iterate, p)
+        total += s * value(loss, f, y[i])
     for j in range(centre.size):
         g[j] -= slope_sum * centre[j]
-    return total / y.size, slope_sum
+    found[0] = total / y.size
 
 
 def accumulate_batch(parts, data, state, start, stop):
-    """Do the same for rows in the order ``state.order``, asking for memory ahead of time."""
+    """Add the gradient of some rows in the order ``state.order`` to ``state.g``.
+
+    Memory is asked for ahead of time.
+
+    Returns
+    -------
+    loss : float
+        The loss of these rows at ``state.iterate``, as a share of the mean over all.
+    slope_sum : float
+        The sum of the derivatives in z.
+    """
     rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
     order = state.order
     theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
@@ -131,17 +143,6 @@ def accumulate_batch(parts, data, state, start, stop):
     return total / y.size, slope_sum
 
 
-def mean_loss(parts, data, theta):
-    """Return the mean loss over all rows."""
-    total, shift = 0.0, 0.0
-    for j in range(data.centre.size):
-        shift -= data.centre[j] * theta[j]
-    for i in range(data.y.size):
-        f = predict(parts.model, dot(data.rows, theta, i) + shift, theta, data.width)
-        total += data.weight[i * data.stride] * value(parts.loss, f, data.y[i])
-    return total / data.y.size
-
-
 def lazy_slope(state, c, place):
     """Keep the slope of a row for the lazy step, which adds it to the weights."""
     state.lazy_state.slopes[place] = c
@@ -159,24 +160,36 @@ class RowKernel(NamedTuple):
         """The classes that compiled code is kept for."""
         return tuple(self)
 
+    def sums(self, parts, data, theta, iterate, g):
+        """Return what adds the mean loss at ``iterate`` and its gradient at ``theta``.
+
+        Returns
+        -------
+        task : Call
+            Adds the gradient to ``g``.
+        found : ndarray of shape (1,)
+            Where it writes the loss.
+        """
+        accumulate, found = build_accumulate(*self, theta is not iterate), np.zeros(1)
+        span = 0, data.y.size
+        return accumulate(*parts, data, theta, iterate, g, span, found), found
+
     @staticmethod
     def fuse(function):
         """Return a function, to be copied into the compiled code that calls it."""
         return fuse(function)
 
-    def slots(self, variant, extrapolates, correct):
+    def slots(self, variant, correct):
         """Return what the loop calls, for a variant of it.
 
         A single dense row is read again when the step is taken, and its gradient not stored.
         """
-        slots, full = row_slots(*self), variant.batch == "full"
+        slots = row_slots(*self)
         stored = variant.batch not in ("single", "lazy")
         slots["add_to_gradient"] = slots["axpy"] if stored else None
-        slots["dot_pair"] = None if full and not extrapolates else slots["dot_pair"]
         functions = {
             "correct": correct,
             "keep_slope": lazy_slope if variant.batch == "lazy" else None,
-            "mean_loss": mean_loss,
-            "accumulate": accumulate_full if full else accumulate_batch,
+            "accumulate": accumulate_batch,
         }
         return fuse_all(slots, functions)

@@ -9,7 +9,11 @@ import hashlib
 import os
 import pickle
 import uuid
+from operator import itemgetter
+from pathlib import Path
+from types import CodeType, FunctionType
 
+COVERED = (Path(__file__).parent,)  # folders any edit of which is compiled anew
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -47,3 +51,41 @@ class CheckedFiles:
 
     def _digest(self, payload):
         return hashlib.sha256(repr(self.stamp).encode() + payload).digest()
+
+
+def digest_of(function, classes):
+    """Return a digest of the code of a function and of classes; None if it is not permanent."""
+    bases = {base for cls in classes for base in cls.__mro__} - {object}
+    if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
+        return None
+    text = hashlib.sha256()
+    for path in sorted(path for folder in COVERED for path in folder.glob("*.py")):
+        text.update(path.read_bytes())
+    text.update(repr(_spelled(function, ())).encode())
+    for base in sorted(bases, key=lambda base: (base.__module__, base.__qualname__)):
+        for name, value in sorted(vars(base).items(), key=itemgetter(0)):
+            if isinstance(value, FunctionType | int | float | str):
+                text.update(repr((base.__qualname__, name, _spelled(value, ()))).encode())
+    return text.hexdigest()[:16]
+
+
+def _spelled(value, above):
+    """Return a description of a function: its code and the outer values that it uses."""
+    value = getattr(value, "py_func", value)  # of a function compiled by numba
+    if isinstance(value, CodeType):
+        inner = [_spelled(constant, above) for constant in value.co_consts]
+        return value.co_code, value.co_names, value.co_varnames, inner
+    if not isinstance(value, FunctionType):
+        return getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(value))
+    if value in above:
+        return value.__qualname__
+    code, outside = value.__code__, value.__globals__
+    found = [outside[name] for name in code.co_names if name in outside]
+    found += [cell.cell_contents for cell in value.__closure__ or ()]
+    found += value.__defaults__ or ()
+    return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
+
+
+def combined_digest(*texts):
+    """Return one digest for all of some texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -6,33 +6,21 @@ replaces the globals of a function.
 """
 
 import gc
-import hashlib
 import threading
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from pathlib import Path
 from time import perf_counter_ns
-from types import CodeType, FunctionType
+from types import FunctionType
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, event, types
+from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
-from numba.extending import (
-    NativeValue,
-    lower_builtin,
-    models,
-    register_model,
-    type_callable,
-    typeof_impl,
-    unbox,
-)
 
-from skgd.kernels import rows
-from skgd.kernels.cache import CheckedFiles
-from skgd.part import Part
+from skgd.kernels import blocks, lowering
+from skgd.kernels.cache import CheckedFiles, combined_digest, digest_of
+from skgd.kernels.inlining import FlatCompiler
 
 # Sums may be reordered and products fused. NaN and infinity keep their meaning; otherwise
 # divergence would not be detected.
@@ -45,8 +33,7 @@ OPTIONS = {
     "_nrt": False,
     "no_cfunc_wrapper": True,
 }
-LINE = 64  # bytes
-COVERED = (Path(__file__).parent,)  # folders any edit of which is compiled anew
+NATIVE = OPTIONS | {"no_cpython_wrapper": True, "pipeline_class": FlatCompiler}
 
 
 class CompilationTimer(event.Listener):
@@ -161,20 +148,68 @@ def compile_cached(function, classes, mode):
     is everything if no directory is writable.
     """
     with compilation:
-        return _compile_cached(function, classes, mode)
+        return _compile_cached(function, digest_of(function, classes), classes, mode, OPTIONS)
 
 
-def _compile_cached(function, classes, mode):
-    sources = _digest(function, classes)
+def _compile_cached(function, sources, classes, mode, options):
     if sources is None:
-        return numba.njit(nogil=True, **OPTIONS)(function)
+        return numba.njit(nogil=True, **options)(function)
     function.__module__ = "skgd"
     function.__qualname__ = "-".join([*(cls.__name__ for cls in classes), mode, sources])
-    compiled = numba.njit(nogil=True, **OPTIONS)(function)
+    compiled = numba.njit(nogil=True, **options)(function)
     if compiled is not function:  # they are the same with NUMBA_DISABLE_JIT=1
         with suppress(RuntimeError):
             compiled._cache = CheckedCache(function)
     return compiled
+
+
+class Kernel:
+    """A function of one block (see `skgd.kernels.blocks`), compiled for each form of arguments.
+
+    Calling it with the arguments returns a `Call`, which runs it. It is kept on disk like what
+    `compile_cached` compiles.
+
+    Parameters
+    ----------
+    function : callable
+        Already bound, apart from ``read`` and ``call``.
+    classes : tuple of type or None
+        None for a function that is not to be compiled.
+    mode : str
+        What distinguishes it from other functions that are bound to the same classes.
+    """
+
+    def __init__(self, function, classes, mode):
+        self._function, self._classes, self._mode = function, classes, mode
+        self._entries, self._sources = {}, None
+        self._plain = classes is None or numba.config.DISABLE_JIT
+
+    def __call__(self, *arguments):
+        if self._plain:
+            return blocks.PlainCall(self._function, arguments)
+        words, form = [], []
+        for value in arguments:
+            blocks.pack(value, words, form)
+        key = tuple(form)
+        if key not in self._entries:
+            with compilation:
+                self._entries[key] = self._compile(key, len(arguments))
+        return blocks.Call(self._entries[key][0], words, arguments)
+
+    def _compile(self, form, n):
+        """Return the entry of the function for a form of its arguments, and what keeps it."""
+        if self._sources is None:
+            self._sources = digest_of(self._function, self._classes) or ""
+        kind = lowering.kind_of(iter([(tuple, n), *form]))
+        slots = {"read": lowering.reader(kind), "call": lowering.native_call}
+        sources = self._sources and combined_digest(self._sources, str(kind))
+        compiled = _compile_cached(
+            bind(self._function, slots), sources or None, self._classes, self._mode, NATIVE
+        )
+        compiled.compile((numba.int64,))
+        (result,) = compiled.overloads.values()
+        name = result.fndesc.llvm_func_name
+        return blocks.ENTRY(result.library.get_pointer_to_function(name)), result
 
 
 @contextmanager
@@ -182,7 +217,7 @@ def compiled_code():
     """Run compiled code without numpy's floating-point warnings and without garbage collection.
 
     The first call compiles, which creates many lasting objects and little garbage. After it the
-    collector runs once, and its time counts as compilation.
+    collector counts them as old, without a look at each.
     """
     active, before = gc.isenabled(), compilation.nanoseconds
     gc.disable()
@@ -190,83 +225,8 @@ def compiled_code():
         with np.errstate(all="ignore"):
             yield
     finally:
-        if active and compilation.nanoseconds > before:
-            with compilation:
-                gc.collect(0)
+        if active and compilation.nanoseconds > before and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         if active:
             gc.enable()
-
-
-def _digest(function, classes):
-    """Return a digest of the code of a function and of classes; None if it is not permanent."""
-    bases = {base for cls in classes for base in cls.__mro__} - {object}
-    if any(base.__module__ == "__main__" or "<locals>" in base.__qualname__ for base in bases):
-        return None
-    text = hashlib.sha256()
-    for path in sorted(path for folder in COVERED for path in folder.glob("*.py")):
-        text.update(path.read_bytes())
-    text.update(repr(_spelled(function, ())).encode())
-    for base in sorted(bases, key=lambda base: (base.__module__, base.__qualname__)):
-        for name, value in sorted(vars(base).items(), key=itemgetter(0)):
-            if isinstance(value, FunctionType | int | float | str):
-                text.update(repr((base.__qualname__, name, _spelled(value, ()))).encode())
-    return text.hexdigest()[:16]
-
-
-def _spelled(value, above):
-    """Return a description of a function: its code and the outer values that it uses."""
-    value = getattr(value, "py_func", value)  # of a function compiled by numba
-    if isinstance(value, CodeType):
-        inner = [_spelled(constant, above) for constant in value.co_consts]
-        return value.co_code, value.co_names, value.co_varnames, inner
-    if not isinstance(value, FunctionType):
-        return getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(value))
-    if value in above:
-        return value.__qualname__
-    code, outside = value.__code__, value.__globals__
-    found = [outside[name] for name in code.co_names if name in outside]
-    found += [cell.cell_contents for cell in value.__closure__ or ()]
-    found += value.__defaults__ or ()
-    return _spelled(code, above), [_spelled(item, (*above, value)) for item in found]
-
-
-class PartType(types.NamedTuple):
-    """The type of a part: that of the named tuple of its fields."""
-
-
-register_model(PartType)(models.TupleModel)
-
-
-@typeof_impl.register(Part)
-def _type_part(part, context):
-    fields = [typeof_impl(value, context) for value in part.as_tuple]
-    return PartType(fields, type(part.as_tuple))
-
-
-@unbox(PartType)
-def _unbox_part(kind, part, context):
-    fields = context.pyapi.object_getattr_string(part, "as_tuple")
-    inner = types.NamedTuple(kind.types, kind.instance_class)
-    native = context.unbox(inner, fields)
-    context.pyapi.decref(fields)
-    return NativeValue(native.value, is_error=native.is_error)
-
-
-@type_callable(rows.prefetch)
-def _type_prefetch(context):
-    return lambda array, start, stop: types.void
-
-
-@lower_builtin(rows.prefetch, types.Array, types.Integer, types.Integer)
-def _prefetch(context, builder, signature, args):
-    kind = signature.args[0]
-    data = context.make_array(kind)(context, builder, args[0]).data
-    start, stop = (context.cast(builder, args[k], signature.args[k], types.intp) for k in (1, 2))
-    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-    form = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-    ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], form)
-    entries = start.type(LINE // (kind.dtype.bitwidth // 8))
-    with cgutils.for_range_slice(builder, start, stop, entries) as (k, _):
-        where = builder.bitcast(builder.gep(data, [k]), byte)
-        builder.call(ask, [where, flag(0), flag(3), flag(1)])  # to read, keep it, data
-    return context.get_dummy_value()

@@ -32,9 +32,8 @@ class RowData(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A data term and the penalty on its d parameters."""
+    """The penalty on the d parameters of a data term."""
 
-    data: tuple  # RowData; in plain Python any data term
     n: int  # rows
     strengths: np.ndarray  # (d,), alpha times the penalty factor; 0 for no penalty
     penalized: np.ndarray  # (d,), bool: the parameters that are weights
@@ -83,6 +82,8 @@ class State(NamedTuple):
 
 
 NO_STATE = State(*((),) * len(State._fields))
+WHAT, EPOCH = range(2)  # of the clock of a loop
+STEP, MEASURE = range(2)  # what there is to do in an epoch
 
 
 class StoppingRule(NamedTuple):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.blocks import PlainCall
+
 
 class DataTerm(abc.ABC):
     """``1/W sum_i s_i loss(f(theta; x_i), y_i)``, as a function of theta and of a set of rows.
@@ -142,21 +144,29 @@ class PythonKernel(NamedTuple):
         """Return the function as it is."""
         return function
 
-    def slots(self, variant, extrapolates, correct):
-        """Return what the loop calls."""
-        return {"accumulate": accumulate_in_python, "mean_loss": mean_loss_in_python}
+    def sums(self, parts, data, theta, iterate, g):
+        """Return what adds the mean loss and its gradient; see `RowKernel`."""
+        found = np.zeros(1)
+        return PlainCall(accumulate_all, (*data, theta, iterate, g, found)), found
+
+    def slots(self, variant, correct):
+        """Return what the loop calls on smaller batches."""
+        return {"accumulate": accumulate_in_python}
+
+
+def accumulate_all(block):
+    """Add the gradient of all rows at ``theta`` to ``g``; write their loss at ``iterate``."""
+    term, buffers, theta, iterate, g, found = block
+    rows = np.arange(term.n_samples)
+    found[0] = term.accumulate(theta, rows, g, buffers)
+    if iterate is not theta:
+        found[0] = term.accumulate(iterate, rows, np.zeros(g.size), buffers)
 
 
 def accumulate_in_python(parts, data, state, start, stop):
     """Add the gradient of some rows; return their loss at the iterate, as a share of the mean."""
-    term, rows = data.term, np.arange(start, stop)
-    rows = state.order[rows] if len(state.order) else rows
+    term, rows = data.term, state.order[start:stop]
     loss = term.accumulate(state.theta, rows, state.g, data.buffers)
     if state.iterate is not state.theta:
         loss = term.accumulate(state.iterate, rows, np.zeros(state.g.size), data.buffers)
     return loss * len(rows) / term.n_samples, 0.0
-
-
-def mean_loss_in_python(parts, data, theta):
-    """Return the mean loss over all rows."""
-    return value_and_gradient(data.term, theta)[0]

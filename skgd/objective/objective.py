@@ -97,10 +97,9 @@ class Objective:
 
     @cached_property
     def problem(self):
-        """What the loop reads of the data and of the penalty."""
-        term, constant = self.term, np.flatnonzero(self.term.constant)
-        data = term.data or data_term.PythonData(term, {})
-        return Problem(data, self.n, self.strengths, term.penalized, constant)
+        """What the loop reads of the penalty."""
+        constant = np.flatnonzero(self.term.constant)
+        return Problem(self.n, self.strengths, self.term.penalized, constant)
 
     @cached_property
     def elastic_strengths(self):

@@ -5,10 +5,10 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from skgd.kernels.accumulate import RowKernel, build_accumulate
+from skgd.kernels.accumulate import RowKernel
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import column_means, column_squares, in_range
-from skgd.kernels.problem import NO_STATE, Parts, RowData
+from skgd.kernels.problem import RowData
 from skgd.kernels.row_kernels import loss_terms, model_predictions, prediction_gradients
 from skgd.kernels.rows import row_weights, rows_of
 from skgd.kernels.sums import gram, matvec, rmatvec
@@ -80,12 +80,11 @@ class RowwiseTerm(DataTerm):
 
     def value_and_gradient(self, theta):
         """Return the mean loss, and its gradient."""
-        accumulate = build_accumulate(*self.kernel)
-        parts, g = Parts(self.model, self.loss, (), ()), np.zeros(self.n_parameters)
-        state = NO_STATE._replace(theta=theta, iterate=theta, g=g)
+        g = np.zeros(self.n_parameters)
         with compiled_code():
-            loss, _ = accumulate(parts, self.data, state, 0, self.n_samples)
-        return loss, g
+            task, found = self.kernel.sums(self.parts, self.data, theta, theta, g)
+            task()
+        return float(found[0]), g
 
     def accumulate(self, theta, rows, g, buffers):
         z = self.matvec(theta[: self.p])[rows]
