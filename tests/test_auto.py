@@ -13,6 +13,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 from skgd import GDRegressor
 from skgd.estimators.minimizers import asked_of_a_descent
 from skgd.estimators.nested_parameters import part_of
+from skgd.losses import Quantile
 from skgd.penalties import Penalty
 from skgd.solvers.auto import REASONS, reason_against
 
@@ -214,6 +215,13 @@ def test_without_a_penalty_the_solution_of_least_norm_is_found():
     np.testing.assert_allclose(model.coef_, least, atol=1e-9)
 
 
+class WithoutKinks(Quantile):
+    """The quantile loss, without its kinks."""
+
+    __slots__ = ()
+    kinks = None
+
+
 ASKED = {  # by its name in `REASONS`: parameters that only a descent can honour
     "learning_rate": {"learning_rate": 0.01},
     "schedule": {"schedule": "exponential"},
@@ -225,7 +233,7 @@ ASKED = {  # by its name in `REASONS`: parameters that only a descent can honour
     "clip_value": {"clip_value": 1e3},
     "early_stopping": {"early_stopping": True},
     "tol": {"tol": None, "max_iter": 3},
-    "loss": {"loss": "huber"},
+    "loss": {"loss": WithoutKinks()},
     "center": {"center": False},
 }
 
@@ -258,6 +266,13 @@ def test_a_named_optimizer_is_a_descent():
     assert np.isfinite(GDRegressor(optimizer="nesterov").fit(X, y).learning_rate_)
 
 
+def test_more_columns_than_factors_can_have_lead_to_a_descent():
+    X, y = sparse.eye_array(3000, format="csr"), np.zeros(3000)
+    objective = GDRegressor(loss="huber", penalty="l2").objective(X, y)
+    assert reason_against(objective, set()) == REASONS["size"]
+    assert reason_against(GDRegressor(loss="huber").objective(X[:, :9], y), set()) is None
+
+
 def test_one_epoch_of_a_stream_is_of_a_descent():
     X, y = make_regression(n=60, p=5)
     assert reason(GDRegressor(), streams=True) == REASONS["partial_fit"]
@@ -281,7 +296,7 @@ def test_a_custom_penalty_is_a_reason_for_a_descent():
 
 
 def test_every_reason_is_tested_here_and_stands_in_the_guide():
-    assert set(REASONS) == {*ASKED, "partial_fit", "validation_set", "penalty"}
+    assert set(REASONS) == {*ASKED, "partial_fit", "validation_set", "penalty", "size"}
     table = " ".join(GUIDE.read_text(encoding="utf-8").replace("``", "").split())
     assert [sentence for sentence in REASONS.values() if sentence not in table] == []
 

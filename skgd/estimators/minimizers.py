@@ -13,6 +13,7 @@ from skgd.optimizers import Nesterov
 from skgd.penalties import Penalty
 from skgd.schedules import Constant
 from skgd.solvers.auto import AutoSolver
+from skgd.solvers.convex import ConvexSolver
 from skgd.solvers.lbfgs import LBFGS
 from skgd.solvers.newton import Newton
 from skgd.solvers.second_order import refusal
@@ -27,7 +28,8 @@ def accelerated(tol, objective, start):
 
 def direct(objective, tol, start=None, **options):
     """Return the direct solver, with an accelerated descent for what it leaves to do."""
-    return AutoSolver(objective, tol, partial(accelerated, tol), start, **options)
+    kind = AutoSolver if objective.quadratic else ConvexSolver
+    return kind(objective, tol, partial(accelerated, tol), start, **options)
 
 
 def asked_of_a_descent(params, schedule, streams, validates):

@@ -89,7 +89,8 @@ def loss_terms(loss, f, y):
     ndarray of shape (3, ...)
     """
     shape = np.broadcast_shapes(np.shape(f), np.shape(y))
-    f, y = (np.array(np.broadcast_to(a, shape), float, order="C") for a in (f, y))
+    whole = (a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in (f, y))
+    f, y = (np.require(a, float, "CW") for a in whole)
     found = np.empty((3, *shape))
     with compiled_code():
         _loss_of(type(loss))(loss, f.reshape(-1), y.reshape(-1), found.reshape(3, -1))

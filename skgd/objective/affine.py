@@ -1,5 +1,6 @@
 """The parameters and the rows of a linear model: weights, an intercept, a column of ones."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ class Step(NamedTuple):
     w: np.ndarray  # (p,)
     level: float
     value: float
+    slopes: np.ndarray | None = None  # (p,): the negative gradient of the data term, if known
+    mean_slope: float = 0.0  # of the losses, over the rows
 
 
 def split(objective, theta):
@@ -31,7 +34,10 @@ def as_vector(objective, w, level):
 
 def weighted_mean(objective, rows):
     """Return the weighted mean of a number for each row; rows without weight do not count."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = objective.weight @ rows / rows.size
+        if math.isfinite(mean):
+            return float(mean)
         return float(np.where(objective.weight > 0.0, objective.weight * rows, 0.0).mean())
 
 

@@ -8,6 +8,8 @@ from scipy import optimize
 from skgd.kernels.row_kernels import loss_terms
 
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
+NEGLIGIBLE = 1e-9  # of the level: a Newton step, after which the error is of its square
+NEWTON_STEPS = 10
 DOUBLINGS = 60  # of the range that the best constant is sought in
 
 
@@ -49,11 +51,13 @@ def fit_constant(loss, y, weight, fitted=True):
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
         return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank))
-    start, slope = _mean_terms(loss, 0.0, y, weight)
+    start, slope, _ = _mean_terms(loss, 0.0, y, weight)
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0))
     targets = y[weight > 0.0]
-    level = _lowest(lambda c: _mean_terms(loss, c, y, weight)[1], loss.linked(targets))
+    level = _by_newton(lambda c: _mean_terms(loss, c, y, weight)[1:], loss, mean)
+    if level is None:
+        level = _lowest(lambda c: _mean_terms(loss, c, y, weight)[1], loss.linked(targets))
     left = _mean_terms(loss, level, y, weight)[0]
     estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
     promised = slope**2 / (2.0 * estimate)
@@ -62,9 +66,24 @@ def fit_constant(loss, y, weight, fitted=True):
 
 
 def _mean_terms(loss, constant, y, weight):
-    """Return the mean loss of a constant prediction, and its slope."""
-    losses, slopes, _ = loss_terms(loss, constant, y)
-    return weight @ losses / y.size, weight @ slopes / y.size
+    """Return the mean loss of a constant prediction, and its first and second derivative."""
+    return tuple(terms @ weight / y.size for terms in loss_terms(loss, constant, y))
+
+
+def _by_newton(derivatives, loss, mean):
+    """Return where a slope is zero, sought from the mean by Newton steps; None if not found."""
+    if loss.nonsmooth:
+        return None
+    level, last = float(loss.linked(np.array([mean]))[0]), np.inf
+    for _ in range(NEWTON_STEPS):
+        slope, curvature = derivatives(level)
+        if not abs(slope) < last or not curvature > 0.0:
+            return None
+        step, last = slope / curvature, abs(slope)
+        level -= step
+        if abs(step) <= NEGLIGIBLE * max(abs(level), abs(mean)):
+            return float(level)
+    return None
 
 
 def _lowest(slope, targets):

@@ -30,7 +30,7 @@ GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 class Tuning(NamedTuple):
     """How much a better bound may cost. Worked out, not measured."""
 
-    multiples: int = 15  # of a dual vector that are tried
+    multiples: int = 15  # of the last dual vector, that are tried if the gap is wide
     negligible_gap: float = 1e-7  # of the best constant's objective: not worth another vector
     share: float = 0.5  # of the gap at a point, by which the bound may be below the minimum
     newton: NewtonTuning = NewtonTuning()
@@ -59,20 +59,45 @@ def certify_by_conjugates(objective, theta, known=None, tuning=TUNING):
 
 
 def _certificate(objective, theta, known, tuning):
-    value, n = objective.value(theta), objective.n
-    bound = -weighted_mean(objective, conjugates(objective.loss, np.zeros(n), objective.y))
+    value, bound = objective.value(theta), trivial_bound(objective)
     bound = bound if known is None else max(bound, known.lower_bound)
     negligible, least = tuning.negligible_gap * objective.null_objective, value
     if value - bound <= negligible:
         return Certificate(theta, value, bound)
-    for v, w, level, there in dual_vectors(objective, theta, tuning):
-        least = min(least, there)
-        slack = slack_of_vector(objective, v, w, least)
+    step = None
+    for step in dual_vectors(objective, theta, tuning):
+        least = min(least, step.value)
         enough = least - max(negligible, tuning.share * (value - least))
-        bound = max(bound, dual_value(objective, v, slack, level, enough, tuning.multiples))
+        bound = max(bound, bound_of_step(objective, step, least))
         if bound >= enough:
             break
+    else:
+        if step is not None:
+            bound = max(bound, bound_of_step(objective, step, least, tuning.multiples))
     return Certificate(theta, value, bound)
+
+
+def trivial_bound(objective):
+    """Return the lower bound that slopes of zero prove: the mean of the least losses."""
+    losses = conjugates(objective.loss, np.zeros(objective.n), objective.y)
+    return -weighted_mean(objective, losses)
+
+
+def bound_of_step(objective, step, least, multiples=0):
+    """Return the lower bound of the minimum that a step proves.
+
+    Parameters
+    ----------
+    objective : Objective
+    step : Step
+    least : float
+        The objective at the best point that is known.
+    multiples : int
+        Of its vector, less than the largest, that are tried.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        slack = _slack(objective, step.v, step.w, least)
+        return dual_value(objective, step.v, slack, step.level, multiples)
 
 
 def dual_vectors(objective, theta, tuning=TUNING):
@@ -98,7 +123,7 @@ def dual_vectors(objective, theta, tuning=TUNING):
         yield from newton_steps(objective, theta, tuning.newton)
 
 
-def slack_of_vector(objective, v, w, value):
+def _slack(objective, v, w, value):
     """Return how far rounding moves the slopes of a dual vector, where F is ``value`` at w."""
     squares = objective.column_squares
     centre = 0.0 if objective.centre is None else objective.centre
@@ -106,11 +131,12 @@ def slack_of_vector(objective, v, w, value):
     return Slack(rounding(objective, v) * lengths, w, value)
 
 
-def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multiples):
-    """Return the dual objective at the best multiple of a vector, at most one, that is tried.
+def dual_value(objective, v, slack, level, multiples=0):
+    """Return the dual objective at the best multiple of a vector that is tried.
 
-    The dual objective is concave in the multiple. It is minus infinity where that leaves the
-    domain of the conjugate, which contains zero, and a slope beyond its bound.
+    That is the largest, which is at most one and keeps the slopes within their bounds; where it
+    leaves the domain of the conjugate, which contains zero, one slightly less; and others, if so
+    many are asked for. The dual objective is concave in the multiple.
 
     Parameters
     ----------
@@ -119,10 +145,7 @@ def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multi
     slack : Slack
     level : float
         The intercept.
-    enough : float
-        A value that ends the search.
     multiples : int
-        That are tried.
     """
     (a, b), u = objective.resolved_strengths, -objective.rmatvec(v)
     u = np.maximum(u, 0.0) if objective.positive else u
@@ -143,31 +166,30 @@ def dual_value(objective, v, slack, level, enough=np.inf, multiples=TUNING.multi
         value -= slack.cost(c * u, (a, b)) + abs(c * mean * level)
         return value if value == value else -np.inf
 
-    return _largest(dual, end, enough, multiples)
+    return _largest(dual, end, multiples)
 
 
-def _largest(function, end, enough, rounds):
+def _largest(function, end, rounds):
     """Return the largest value found of a concave function from 0 to ``end``, by golden sections.
 
     The end itself, and numbers close to it, come first: there the largest value mostly is.
     """
-    best, worse = function(end), 0
-    near = [end]
+    best, near = function(end), [end]
+    if rounds == 0 and best > -np.inf:
+        return best
     for share in (1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0):
-        if best >= enough:
-            return best
         near.append(end * (1.0 - share))
         value = function(near[-1])
         worse = value < best
         best = max(best, value)
-        if worse:
+        if worse or (rounds == 0 and best > -np.inf):
             break
     low, high = near[-1], near[-3] if len(near) > 2 else end
     x, y = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_x, at_y = function(x), function(y)
     for _ in range(rounds):
         best = max(best, at_x, at_y)
-        if best >= enough or high - low <= 4.0 * EPS * end:
+        if high - low <= 4.0 * EPS * end:
             break
         if at_x > at_y or at_y == -np.inf:
             high, y, at_y = y, x, at_x

@@ -29,7 +29,9 @@ class Tuning(NamedTuple):
     """How much the steps may cost. Worked out, not measured."""
 
     flops: float = 1e10  # multiply-adds of the curvatures of all steps: about a second
+    max_columns: int = 2000  # active at once, beyond which there are no steps
     rounds: int = 12  # steps
+    reuse: float = 0.05  # of the second derivatives, whose change is too small for a new curvature
     columns: int = 200  # that join at once; or as many as there are
     refinements: int = 4  # of the solution of each step
     exchanges: int = 3  # of columns of the model, that may fail to lower the number of wrong ones
@@ -43,6 +45,21 @@ class Point(NamedTuple):
     f: np.ndarray  # (n,): predictions
     terms: np.ndarray  # (3, n): value, slope, second derivative
     value: float  # the objective
+
+
+class Curvature(NamedTuple):
+    """Second derivatives of the data term over some columns and the intercept."""
+
+    active: np.ndarray  # (p,), bool
+    J: np.ndarray  # the columns
+    h: np.ndarray  # (n,): second derivatives of the losses
+    M: np.ndarray
+
+    def serves(self, objective, active, h, reuse):
+        """Whether it is near enough to the one over these columns with these derivatives."""
+        change = weighted_mean(objective, np.abs(h - self.h))
+        near = change <= reuse * weighted_mean(objective, self.h)
+        return near and not (active & ~self.active).any()
 
 
 class Model(NamedTuple):
@@ -71,24 +88,30 @@ def newton_steps(objective, theta, tuning):
     Step
     """
     a, b = objective.resolved_strengths
-    point, flops = point_at(objective, *split(objective, theta)), tuning.flops
+    point, flops, known = point_at(objective, *split(objective, theta)), tuning.flops, None
+    u = -objective.rmatvec(point.terms[1])
     for _ in range(tuning.rounds):
-        if not np.isfinite(point.terms).all():
-            return
-        u = -objective.rmatvec(point.terms[1])
         active = _active(objective, point.w, u, tuning)
-        if _flops(objective, active, point.terms[2]) > flops:
-            active &= (a == 0.0) & (b == 0.0)
-        flops -= _flops(objective, active, point.terms[2])
-        if flops < 0.0:
-            return
-        end, v = _newton_step(objective, np.flatnonzero(active), point, u, tuning)
+        h = point.terms[2]
+        if known is None or not known.serves(objective, active, h, tuning.reuse):
+            if _flops(objective, active, h) > flops:
+                active &= (a == 0.0) & (b == 0.0)
+            flops -= _flops(objective, active, h)
+            J = np.flatnonzero(active)
+            too_large = flops < 0.0 or J.size > tuning.max_columns
+            if too_large or not np.isfinite(point.terms).all():
+                return
+            known = Curvature(active, J, h, curvature(objective, J, h))
+        end, v = _newton_step(objective, known, point, u, tuning)
         if not (np.isfinite(v).all() and np.isfinite(end.value)):
             return
         before, point = point, _lower(objective, point, end)
-        yield Step(v, point.w, point.level, point.value)
-        if point is before:
+        u = u if point is before else -objective.rmatvec(point.terms[1])
+        mean_slope = weighted_mean(objective, point.terms[1])
+        yield Step(v, point.w, point.level, point.value, u, mean_slope)
+        if point is before and known.h is h:
             return
+        known = known if point is end else None
 
 
 def point_at(objective, w, level):
@@ -123,7 +146,7 @@ def _flops(objective, columns, h):
     return (np.count_nonzero(h) + k) * float(k) ** 2
 
 
-def _newton_step(objective, J, point, u, tuning):
+def _newton_step(objective, known, point, u, tuning):
     """Return the end of a step over some columns and the intercept, and its dual vector.
 
     Where the curvature is singular, the end is the nearest.
@@ -131,20 +154,20 @@ def _newton_step(objective, J, point, u, tuning):
     Parameters
     ----------
     objective : Objective
-    J : ndarray of int
+    known : Curvature
+        At the point or near to it.
     point : Point
     u : ndarray of shape (p,)
         The negative slopes of the columns there.
     tuning : Tuning
     """
-    (a, b), (_, slopes, h) = objective.resolved_strengths, point.terms
+    (a, b), slopes, (_, J, h, M) = objective.resolved_strengths, point.terms[1], known
     constant = np.zeros(objective.d - objective.p)
     a, b = np.append(a[J], constant), np.append(b[J], constant)
-    M, z = curvature(objective, J, h), np.append(point.w[J], constant + point.level)
+    z = np.append(point.w[J], constant + point.level)
     q = M @ z + np.append(u[J], constant - weighted_mean(objective, slopes))
-    M[range(z.size), range(z.size)] += b
     bounded = np.append(np.full(J.size, objective.positive), constant > 0.0) | (a > 0.0)
-    model = Model(M, q, a, b, bounded, objective.positive)
+    model = Model(M + np.diag(b), q, a, b, bounded, objective.positive)
     z, signs = model_minimum(model, z, tuning.exchanges)
     w = point.w.copy()
     w[J] = z[: J.size]
@@ -152,7 +175,10 @@ def _newton_step(objective, J, point, u, tuning):
     v = slopes + h * (end.f - point.f)
     if objective.loss.conjugate is not None:  # outside of its domain, the slopes themselves
         outside = np.isinf(conjugates(objective.loss, v, objective.y))
-        v, h = np.where(outside, end.terms[1], v), np.where(outside, 0.0, h)
+        if outside.any():
+            less = curvature(objective, J, np.where(outside, h, 0.0))
+            v, h = np.where(outside, end.terms[1], v), np.where(outside, 0.0, h)
+            model = model._replace(M=model.M - less)
     return end, _refined(objective, J, v, h, z, signs, model, tuning.refinements)
 
 

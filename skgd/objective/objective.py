@@ -89,6 +89,14 @@ class Objective:
         other._set_alpha(alpha)
         return other
 
+    def take(self, rows):
+        """Return the objective on some of the rows, which is measured in the same unit."""
+        other, term = self.with_alpha(self.alpha), self.term
+        weight = term.weight[rows]
+        known = term.model, term.loss, term.centre, term.columns
+        other.term = RowwiseTerm(term.X[rows], term.y[rows], weight / weight.mean(), *known)
+        return other
+
     def _set_alpha(self, alpha):
         """Set what depends on the strength of the penalty."""
         self.alpha, self.strengths = float(alpha), np.zeros(self.d)

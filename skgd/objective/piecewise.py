@@ -115,6 +115,8 @@ class Search:
         self.piece = self.pieces.piece(self.f)
         self.columns = self._first_columns()
         self.rows = self._nearest(self.most)
+        if not self.w.any() and self.rows.size < self.live.size:
+            self._sample()
 
     @property
     def k(self):

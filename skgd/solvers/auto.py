@@ -13,12 +13,10 @@ meet the tolerance, a descent goes on.
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from skgd.descent.minimizer import Minimizer
 from skgd.descent.outcome import Outcome
-from skgd.descent.record import Record
 from skgd.objective.duality import Certificate, dual_value, slack_at
+from skgd.solvers.convex import is_too_large
+from skgd.solvers.direct import DirectSolver
 from skgd.solvers.quadratic import Quadratic
 from skgd.solvers.smooth import Tuning as SmoothTuning
 from skgd.solvers.smooth import solve_smooth
@@ -38,7 +36,8 @@ REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and 
     "early_stopping": "early_stopping is set: only a descent has epochs to score.",
     "validation_set": "X_val is given: only a descent has epochs to score.",
     "tol": "tol is None: only a descent runs for max_iter epochs.",
-    "loss": "loss is not quadratic: there is no closed form.",
+    "loss": "loss is not smooth and its kinks are not known: there is no second derivative.",
+    "size": "there are too many rows and columns for the factors of second-order steps.",
     "center": "center is False: only a descent moves the intercept like a coefficient.",
     "penalty": "penalty is not a sum of an l1 and an l2 part.",
 }
@@ -67,29 +66,25 @@ def reason_against(objective, asked):
         The keys of `REASONS` whose options are set.
     """
     unmet = set(asked)
-    if not objective.quadratic:
-        unmet.add("loss")
-    elif objective.d > objective.p:
-        unmet.add("center")
+    loss, linear = objective.loss, objective.model.linear
     if objective.elastic_strengths is None:
         unmet.add("penalty")
+    elif not linear or (loss.nonsmooth and loss.kinks is None):
+        unmet.add("loss")
+    elif objective.quadratic and objective.d > objective.p:
+        unmet.add("center")
+    elif not objective.quadratic and is_too_large(objective):
+        unmet.add("size")
     return next((sentence for name, sentence in REASONS.items() if name in unmet), None)
 
 
-class AutoSolver(Minimizer):
-    """A direct solver, and a descent where it does not reach the tolerance.
+class AutoSolver(DirectSolver):
+    """A direct solver of the squared error, and a descent where it does not reach the tolerance.
 
     Parameters
     ----------
-    objective : Objective
-        One that `reason_against` has nothing against.
-    tol : float
-        Of the scaled residual.
-    fallback : callable
-        Returns, for the objective and parameters to start from, the minimizer that goes on where
-        the direct solver stalls.
-    start : ndarray of shape (d,) or None
-        None for zero.
+    objective, tol, fallback, start
+        As in `DirectSolver`; `reason_against` has nothing against the objective.
     tuning : Tuning
     for_path : bool
         Whether `set_alpha` will ask for lower alphas too.
@@ -99,30 +94,21 @@ class AutoSolver(Minimizer):
     problem : Quadratic
     working_set : WorkingSet or None
         None for problems without an l1 part and bounds.
-    slopes : ndarray of shape (p,) or None
-        The negative gradient of the data term at the iterate, where it is known.
     goal, gap_goal : float
         What the scaled residual and the duality gap have to reach now.
     """
 
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING, for_path=False):
-        self.objective, self.tol, self.tuning = objective, tol, tuning
-        self._fallback, self._for_path, self._monitor = fallback, for_path, None
-        self._begin_record()
+        self.tuning, self._for_path = tuning, for_path
+        super().__init__(objective, tol, fallback, start)
+        self._know_nothing()
         self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
-        start = np.zeros(objective.d) if start is None else start
-        self.iterate, self.slopes = objective.admissible(start), None
         self.problem, self.working_set = Quadratic(objective), None
 
-    def _begin_record(self):
-        self.record, self.outcome, self.goal = Record(), Outcome.RUNNING, self.tol
-        self.learning_rate, self.update_rule = math.nan, None
+    def _know_nothing(self):
+        """Set the goals of a new record, which nothing is known for."""
+        self.goal = self.tol
         self._certificate, self._uncertified = Certificate(None, math.inf, 0.0), None
-
-    @property
-    def n_updates(self):
-        """How often the gradient of the data has been computed."""
-        return self.record.n_epochs
 
     @property
     def certificate(self):
@@ -139,33 +125,21 @@ class AutoSolver(Minimizer):
         self.objective = self.objective.with_alpha(alpha)
         self.problem.set_penalty(self.objective)
         self.selected = None
-        self._begin_record()
+        self.begin_record()
+        self._know_nothing()
 
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
         self.objective = self.slopes = self.problem = self.working_set = self._monitor = None
         self._uncertified = None
 
-    def minimize(self, n_epochs, monitor=None):
-        """Solve by at most so many passes over the data."""
-        self.last, self._monitor = self.record.n_epochs + n_epochs, monitor
-        self.outcome = Outcome.RUNNING
-        if self.record.last is None or self.slopes is None:
-            self._record_start()
-        if self.outcome is not Outcome.RUNNING:  # at the start: one epoch, as for every descent
-            self.append(self.iterate, *self.record.last[:4], 0.0)
-        elif self.problem.smooth and self.working_set is None:
+    def solve(self):
+        if self.problem.smooth and self.working_set is None:
             solve_smooth(self, self.tuning.smooth)
         else:
             self._solve_on_working_set()
-        if self.running and self.record.residual <= self.tol:
-            self.outcome = Outcome.CONVERGED  # and rounding keeps the gap from its goal
-        if self.running:
-            self._descend_further()
-        self.stop(Outcome.MAX_ITER)
-        return self.outcome
 
-    def _record_start(self):
+    def record_start(self):
         """Record the start, with the slopes there."""
         problem, residual = self.problem, None
         if not self.iterate.any():
@@ -180,11 +154,6 @@ class AutoSolver(Minimizer):
             tuning = self.tuning.working_set
             self.working_set = WorkingSet(self.problem, self._for_path, tuning)
         self.working_set.minimize(self)
-
-    @property
-    def ends_soon(self):
-        """Whether there may be just one further pass over the data."""
-        return not self.running or self.record.n_epochs + 2 >= self.last
 
     def record_point(self, w, slopes, residual):
         """Record a point, its slopes and, where they are known, the residuals of the rows.
@@ -211,35 +180,3 @@ class AutoSolver(Minimizer):
         self.append(w, value, worst, penalty, *norms)
         self.iterate, self.slopes = point, slopes
         return violations
-
-    def append(self, w, value, residual, penalty, gradient_norm, step_norm):
-        """Record the figures of an iterate, and call the monitor."""
-        n_zeros = w.size - np.count_nonzero(w)
-        self.record.append([value, residual, penalty, gradient_norm, step_norm, n_zeros])
-        self._show(w)
-
-    def _show(self, w):
-        self.iterate = w.copy()
-        if self._monitor and self.record.n_epochs:
-            self._monitor(self)
-
-    def _descend_further(self):
-        """Let the fallback go on to the tolerance."""
-        other = self._fallback(self.objective, self.iterate)
-        left = self.last - self.record.n_epochs
-        outcome = other.minimize(left, self._monitor and self._relay)
-        if not self._monitor:
-            self._take_over(other, begin=1)
-        self.stop(outcome)
-        self.iterate, self.slopes = other.iterate, None
-
-    def _take_over(self, other, begin):
-        """Append the epochs of the fallback from this one on."""
-        self.record.join(other.record, begin)
-        self.learning_rate, self.update_rule = other.learning_rate, other.update_rule
-
-    def _relay(self, other):
-        """Call the monitor after an epoch of the fallback."""
-        self._take_over(other, other.record.n_epochs)
-        self._show(other.iterate)
-        other.stop(self.outcome)

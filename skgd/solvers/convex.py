@@ -1,0 +1,140 @@
+"""Direct solvers of convex losses: proximal Newton steps, or interior points where slopes jump."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from skgd.descent.outcome import Outcome
+from skgd.objective.affine import Step, as_vector, split, weighted_mean
+from skgd.objective.conjugates import Tuning as StepTuning
+from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
+from skgd.objective.duality import Certificate
+from skgd.objective.newton_steps import Tuning as NewtonTuning
+from skgd.objective.newton_steps import newton_steps, point_at
+from skgd.objective.piecewise import Tuning as PiecewiseTuning
+from skgd.objective.residual import residual_scale
+from skgd.solvers.direct import DirectSolver
+
+
+class Tuning(NamedTuple):
+    """The goals, and what the steps may cost. Worked out, not measured."""
+
+    gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
+    finest_tol: float = 1e-7  # below which the gap is left to rounding
+    columns: int = 2000  # or rows, if slopes jump, up to which factors are cheaper than a descent
+    sample: int = 80  # rows for each parameter, of a sample whose minimum is a first start
+    least_sample: int = 2000  # rows of it
+    share: float = 0.25  # of all rows, up to which a sample is worth it
+    sample_gain: float = 1e-4  # of the best constant's objective: a gain that ends its steps
+    steps: StepTuning = StepTuning(
+        newton=NewtonTuning(flops=np.inf, rounds=1000), piecewise=PiecewiseTuning(flops=1e12)
+    )
+
+
+TUNING = Tuning()
+
+
+def is_too_large(objective, tuning=TUNING):
+    """Whether the factors of the first steps take longer than a descent."""
+    n, p = objective.X.shape
+    penalised = objective.elastic_strengths[0].all()
+    first = min(p, tuning.steps.newton.columns) if penalised else p
+    return (min(n, first) if objective.loss.nonsmooth else first) > tuning.columns
+
+
+class ConvexSolver(DirectSolver):
+    """Steps to the minimum, each with a lower bound of it, if the loss has a conjugate.
+
+    The first start of many rows is the minimum over a sample of them.
+
+    Parameters
+    ----------
+    objective, tol, fallback, start
+        As in `DirectSolver`; the model is linear, the penalty has l1 and l2 parts, and the loss is
+        smooth or has kinks.
+    tuning : Tuning
+    """
+
+    def __init__(self, objective, tol, fallback, start=None, tuning=TUNING):
+        super().__init__(objective, tol, fallback, start)
+        self.tuning, self.certificate = tuning, None
+        self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
+        self._scale = None if objective.loss.nonsmooth else residual_scale(objective)
+
+    def drop_data(self):
+        """Drop the data, so that what remains is small and can be stored."""
+        self.objective = self.slopes = self.certificate = self._monitor = self._scale = None
+
+    def record_start(self):
+        objective = self.objective
+        w, level, _, terms, value = point_at(objective, *split(objective, self.iterate))
+        u, mean = -objective.rmatvec(terms[1]), weighted_mean(objective, terms[1])
+        bound = trivial_bound(objective) if objective.term.has_conjugate else -math.inf
+        self._record(Step(terms[1], w, level, value, u, mean), bound)
+
+    def solve(self):
+        objective = self.objective
+        for step in dual_vectors(objective, self._first_point(), self.tuning.steps):
+            least, bound = min(step.value, self.record.curve[-1]), -math.inf
+            if objective.term.has_conjugate:
+                bound = bound_of_step(objective, step, least)
+            self._record(step, bound)
+            if not self.running:
+                return
+
+    def _first_point(self):
+        """Return where to start: at the iterate, or the minimum over a sample of the rows."""
+        objective, tuning, theta = self.objective, self.tuning, self.iterate
+        live = np.flatnonzero(objective.weight > 0.0)
+        size = max(tuning.least_sample, tuning.sample * objective.d)
+        if (
+            objective.loss.nonsmooth
+            or theta[: objective.p].any()
+            or size > tuning.share * live.size
+        ):
+            return theta
+        some = np.sort(np.random.default_rng(0).choice(live, size, replace=False))
+        sample, last = objective.take(some), math.inf
+        for step in newton_steps(sample, theta, tuning.steps.newton._replace(refinements=0)):
+            theta = as_vector(objective, step.w, step.level)
+            if not last - step.value > tuning.sample_gain * objective.null_objective:
+                break
+            last = step.value
+        return theta
+
+    def _record(self, step, bound):
+        """Record a step, and stop where its gap meets the goal."""
+        objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
+        known = -math.inf if self.certificate is None else self.certificate.lower_bound
+        certificate = Certificate(theta, step.value, max(bound, known))
+        residual, norm = self._residual(step, theta, certificate.gap)
+        small = residual <= self.tol
+        if math.isfinite(certificate.gap):
+            small = small and certificate.gap <= self.gap_goal
+            self.certificate = certificate
+        if not math.isfinite(step.value):
+            self.outcome = Outcome.NONFINITE
+        elif small and (self.record.last is not None or math.isfinite(certificate.gap)):
+            self.stop(Outcome.CONVERGED)
+        move = theta - self.iterate
+        penalty = objective.penalty_term(theta)
+        self.append(theta, step.value, residual, penalty, norm, math.sqrt(move @ move))
+        self.slopes = step.slopes if step.slopes is not None else step.v
+
+    def _residual(self, step, theta, gap):
+        """Return the scaled residual, or the gap where slopes jump; and the gradient's norm."""
+        objective = self.objective
+        if step.slopes is None or self._scale is None:
+            return gap / objective.null_objective, math.nan
+        a, b = (np.zeros(theta.size) for _ in range(2))
+        a[: objective.p], b[: objective.p] = objective.elastic_strengths
+        gradient = np.append(-step.slopes, [step.mean_slope] * (objective.d - objective.p))
+        gradient += b * theta
+        tau, unit, rounding = self._scale
+        z = theta - tau * gradient
+        z -= np.clip(z, -tau * a, tau * a)
+        if objective.positive:
+            z[: objective.p] = np.maximum(z[: objective.p], 0.0)
+        violations = unit * (np.abs(theta - z) / tau - rounding)
+        return max(0.0, float(violations.max(initial=0.0))), math.sqrt(gradient @ gradient)

@@ -1,0 +1,183 @@
+"""The direct solver of losses other than the squared error, against scipy and scikit-learn.
+
+The problems and their minima are those of the tests of duality gaps.
+"""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, sparse
+from sklearn.linear_model import PoissonRegressor, QuantileRegressor
+from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
+
+from skgd import GDRegressor
+from skgd.losses import Loss
+
+pytestmark = pytest.mark.slow  # many Newton steps
+
+STORAGE = {
+    "dense": np.asarray,
+    "columns": np.asfortranarray,
+    "sparse": sparse.csr_array,
+    "float32": functools.partial(np.asarray, dtype=np.float32),
+}
+
+
+def fit(problem, storage=np.asarray, **options):
+    model = problem.model.set_params(tol=1e-6, **options)
+    return model.fit(storage(problem.X), problem.y, problem.weight)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("loss", SMOOTH, ids=repr)
+def test_a_smooth_loss_is_fitted_to_the_minimum_of_scipy(loss, penalty, form):
+    for weighted in (False, True):
+        problem, minimum = solved(loss, penalty, form, weighted)
+        model = fit(problem)
+        unit = problem.objective().null_objective
+        assert model.converged_
+        assert np.isnan(model.learning_rate_)
+        assert model.n_iter_ <= 30
+        assert problem.value(model.parameters()) <= problem.value(minimum) + 1e-8 * unit
+        assert model.dual_gap_ <= 1e-8 * unit
+        if penalty == "l1" and form == "plain":
+            zero = np.abs(minimum[:5]) < 1e-7
+            np.testing.assert_array_equal(model.coef_ == 0.0, zero)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("penalty", ["none", "l1"])
+@pytest.mark.parametrize("loss", ROUGH, ids=repr)
+def test_a_piecewise_linear_loss_is_fitted_to_the_minimum_of_linprog(loss, penalty, form):
+    for weighted in (False, True):
+        problem, minimum = solved(loss, penalty, form, weighted)
+        model = fit(problem)
+        unit = problem.objective().null_objective
+        assert model.converged_
+        assert np.isnan(model.learning_rate_)
+        assert problem.value(model.parameters()) <= problem.value(minimum) + 1e-8 * unit
+        assert model.dual_gap_ <= 1e-8 * unit
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("penalty", ["l2", "elastic net"])
+@pytest.mark.parametrize("loss", ROUGH, ids=repr)
+def test_a_piecewise_linear_loss_with_an_l2_part_ends_with_a_small_gap(loss, penalty, form):
+    for weighted in (False, True):
+        problem = Minimum(loss, penalty, form, weighted)
+        model = fit(problem)
+        assert model.converged_
+        assert model.dual_gap_ <= 1e-8 * problem.objective().null_objective
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("loss", SMOOTH + ROUGH, ids=repr)
+def test_the_storage_of_the_rows_makes_no_difference(loss, penalty, storage):
+    problem = Minimum(loss, penalty, "plain", True)
+    problem.X = problem.X.astype(np.float32).astype(float)
+    value, found = (
+        problem.value(fit(problem, s).parameters()) for s in (np.asarray, STORAGE[storage])
+    )
+    rounding = 1e-5 if storage == "float32" else 1e-8
+    np.testing.assert_allclose(found, value, rtol=rounding)
+
+
+def test_quantile_regression_has_the_objective_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 8))
+    y = X @ rng.standard_normal(8) + rng.standard_t(2, 3000)
+    for quantile, alpha in ((0.5, 0.0), (0.9, 0.01), (0.1, 0.05)):
+        peer = QuantileRegressor(quantile=quantile, alpha=alpha, solver="highs").fit(X, y)
+        loss = {"loss": "quantile", "loss__quantile": quantile}
+        model = GDRegressor("quantile", penalty="l1", alpha=alpha)
+        model.set_params(**loss).fit(X, y)
+        objective = model.objective(X, y)
+        theirs = objective.value(np.append(peer.coef_, peer.intercept_))
+        ours = objective.value(model.parameters())
+        assert model.converged_
+        assert abs(ours - theirs) <= 1e-6 * objective.null_objective
+        np.testing.assert_array_equal(model.coef_.round(4) == 0.0, peer.coef_.round(4) == 0.0)
+
+
+def test_poisson_regression_has_the_weights_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    X, weight = rng.standard_normal((500, 6)), rng.integers(1, 4, 500).astype(float)
+    y = rng.poisson(np.exp(0.5 * X @ rng.standard_normal(6))).astype(float)
+    peer = PoissonRegressor(alpha=0.1, solver="newton-cholesky", tol=1e-10)
+    peer.fit(X, y, sample_weight=weight)
+    model = GDRegressor("poisson", penalty="l2", alpha=0.1, tol=1e-8).fit(X, y, weight)
+    np.testing.assert_allclose(model.coef_, peer.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.intercept_, peer.intercept_, rtol=1e-6)
+
+
+def test_many_rows_begin_at_a_sample_and_end_at_the_minimum_over_all():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((20_000, 4))
+    y = X @ [1.0, 0.0, -1.0, 2.0] + rng.standard_t(3, 20_000)
+    for loss in ("huber", "squared_epsilon_insensitive", "quantile", "epsilon_insensitive"):
+        for order in (np.arange(20_000), np.argsort(y)):
+            model = GDRegressor(loss, penalty="l1", alpha=0.05).fit(X[order], y[order])
+            assert model.converged_
+            assert model.coef_[1] == 0.0 or loss in ("quantile", "epsilon_insensitive")
+            assert model.dual_gap_ <= 1e-6 * model.objective(X, y).null_objective
+
+
+def test_a_smooth_loss_without_a_conjugate_is_fitted_by_newton_steps():
+    class LogCosh(Loss):
+        """``log(cosh(f - y))``."""
+
+        __slots__ = ()
+        curvature = 1.0
+
+        def value(self, f, y):
+            r = abs(f - y)
+            return r + math.log1p(math.exp(-2.0 * r)) - math.log(2.0)
+
+        def slope(self, f, y):
+            return math.tanh(f - y)
+
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((60, 3))
+    y = X @ [2.0, 0.0, -1.0] + rng.standard_t(2, 60)
+    model = GDRegressor(LogCosh(), penalty="l2", alpha=0.1, tol=1e-8).fit(X, y)
+
+    def value(theta):
+        r = X @ theta[:3] + theta[3] - y
+        return np.logaddexp(r, -r).mean() - math.log(2.0) + 0.05 * theta[:3] @ theta[:3]
+
+    best = optimize.minimize(value, np.zeros(4), method="BFGS", options={"gtol": 1e-8})
+    assert model.converged_
+    assert model.n_iter_ <= 20
+    assert np.isnan(model.learning_rate_)
+    assert value(model.parameters()) <= best.fun + 1e-12
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "quantile", "huber", "poisson"])
+def test_more_columns_than_rows_are_fitted_with_a_small_gap(loss):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 400))
+    y = np.abs(X[:, :3] @ [3.0, -2.0, 1.0] + rng.standard_normal(60)).round()
+    for penalty in ("l1", "l2"):
+        model = GDRegressor(loss, penalty=penalty, alpha=0.1).fit(X, y)
+        assert model.converged_
+        assert model.dual_gap_ <= 1e-4 * model.objective(X, y).null_objective
+
+
+def test_too_few_epochs_are_warned_of_and_the_record_has_every_step():
+    problem = Minimum(SMOOTH[0], "l2", "plain", False)
+    with pytest.warns(UserWarning, match="has not converged in max_iter=1 epochs"):
+        model = fit(problem, max_iter=1)
+    assert (model.n_iter_, model.stop_reason_) == (1, "max_iter")
+    model = fit(problem, max_iter=100)
+    assert (np.diff(model.loss_curve_) <= 0.0).all()
+    objective, history = problem.objective(), model.history_
+    assert len(model.loss_curve_) == model.n_iter_ + 1
+    np.testing.assert_allclose(
+        model.loss_curve_[-1], problem.value(model.parameters()), rtol=1e-12
+    )
+    last = objective.value_and_gradient(model.parameters())[1]
+    np.testing.assert_allclose(history["gradient_norm"][-1], np.sqrt(last @ last), atol=1e-12)
