@@ -160,7 +160,7 @@ def test_a_part_of_the_main_program_is_never_stale_nor_kept(place):
     for share, weight in [(0.5, 8.0), (0.25, 4.0)]:
         program = place.write("main", RULE.format(share=share, above="") + show)
         assert place.run(program) == [weight, 0]
-    assert place.files("Share") == place.files("update") == []
+    assert place.files("Share") == place.files("update.update") == []
 
 
 def test_a_class_may_be_redefined_in_one_session(place):
@@ -203,7 +203,15 @@ def test_workers_share_the_loops_on_disk_and_find_parts_of_the_main_program(plac
     assert place.files() == kept
 
 
-def test_fits_work_without_a_writable_directory(tmp_path):
+BLOCKED = """
+import tempfile
+from skgd.kernels import cache
+tempfile.tempdir = {folder!r}
+"""
+
+
+def blocked_place(tmp_path):
+    """Return a place whose package and homes cannot be written to."""
     package, blocked = tmp_path / "library" / "skgd", tmp_path / "file"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     blocked.touch()  # no directory can be made of a file, whoever asks
@@ -211,9 +219,48 @@ def test_fits_work_without_a_writable_directory(tmp_path):
         init.with_name("__pycache__").touch()
     place = Place(tmp_path, package)
     place.write("rule", RULE.format(share=0.5, above=""))
-    homes = dict.fromkeys(["HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"], str(blocked / "cache"))
-    assert place.run(**homes) == [8.0, 0]
+    names = ["HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"]
+    place.environment |= dict.fromkeys(names, str(blocked / "cache"))
+    return place
+
+
+def test_without_a_writable_directory_code_is_kept_in_a_temporary_one_which_is_said_once(tmp_path):
+    place = blocked_place(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    heard = "import logging; heard = []; logging.getLogger('skgd').addFilter(heard.append); "
+    answer = "[weight_and_hits(Share()), len(heard)]"
+    fit = ONE_FIT.replace("weight_and_hits(Share())", answer)
+    program = heard + BLOCKED.format(folder=str(tmp_path / "temporary")) + fit
+    assert place.run(program) == [[8.0, 0], 1]
+    assert place.run(program) == [[8.0, 1], 0]
+    (folder,) = (tmp_path / "temporary").iterdir()
+    assert folder.stat().st_mode & 0o077 == 0
+    assert list(folder.rglob("*Share*.nbc"))
+
+
+def test_fits_work_without_any_writable_directory(tmp_path):
+    place = blocked_place(tmp_path)
+    program = BLOCKED.format(folder=str(tmp_path / "file")) + ONE_FIT
+    assert place.run(program) == [8.0, 0]
     assert list(tmp_path.rglob("*.nb?")) == []
+
+
+def test_a_temporary_directory_that_others_can_write_to_is_not_used(tmp_path):
+    place = blocked_place(tmp_path)
+    (tmp_path / f"skgd-{os.getuid()}").mkdir()
+    (tmp_path / f"skgd-{os.getuid()}").chmod(0o777)
+    program = BLOCKED.format(folder=str(tmp_path)) + ONE_FIT
+    assert place.run(program) == [8.0, 0]
+    assert list(tmp_path.rglob("*.nb?")) == []
+
+
+def test_a_full_cache_is_read_where_nothing_can_be_written(place):
+    place.write("rule", RULE.format(share=0.5, above=""))
+    assert place.run() == [8.0, 0]
+    kept = place.files()
+    locked = "from skgd.kernels import cache; cache.is_writable = lambda folder: False; "
+    assert place.run(locked + ONE_FIT) == [8.0, 1]
+    assert place.files() == kept
 
 
 # Each damage is done to the one file that a tiny function has left, and asked of a dispatcher that

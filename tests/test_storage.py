@@ -90,7 +90,7 @@ def test_every_order_of_memory_has_the_same_fit(options, storage):
 @pytest.mark.parametrize("options", [FITS[k] for k in ("l2", "l1", "full batch", "adam")], ids=str)
 def test_large_shifted_weighted_single_precision_columns_are_those_of_c_order(options):
     rng = np.random.default_rng(0)
-    X = (rng.standard_normal((5000, 13)) + 300.0 * np.arange(13)).astype(np.float32)
+    X = (rng.standard_normal((5000, 29)) + 30.0 * np.arange(29)).astype(np.float32)
     y = X[:, :3].sum(axis=1).astype(float) + rng.standard_normal(5000)
     weight = rng.uniform(0.0, 2.0, 5000) * (rng.random(5000) < 0.8)
     found = fitted(np.asfortranarray(X), y, weight, **options)

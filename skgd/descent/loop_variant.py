@@ -29,7 +29,8 @@ def loop_variant(objective, rule, batch, options, rates, recorded):
     sparse, plain = objective.term.sparse, variant == LoopVariant("batch")
     if sparse and plain and not recorded and _may_wait(objective, rule, rates):
         return variant._replace(batch="lazy")
-    dense = not sparse and batch == 1 and objective.centre is None
+    together = not (sparse or objective.term.by_columns)
+    dense = together and batch == 1 and objective.centre is None
     single = dense and correction == "none" and not variant.clips and not rule.needs_norm
     return variant._replace(batch="single") if single else variant
 

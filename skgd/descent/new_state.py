@@ -6,6 +6,7 @@ import numpy as np
 
 from skgd.descent.variance_reduction import new_gradient_table
 from skgd.kernels.problem import GRADIENT_NORM, OBJECTIVE, LazyState, State
+from skgd.kernels.rows import gathering_room
 
 SAME = 1e-9  # relative difference of objectives, and of slopes, that are one
 
@@ -34,6 +35,7 @@ def new_state(objective, rule, start, batch, average):
         memory=np.zeros((rule.n_memory, d)) if rule.n_memory else (),
         scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
         order=(),
+        gathered=(),
         lazy_state=(),
         gradients=(),
     )
@@ -47,6 +49,7 @@ def carried_over(state, objective, rule, batch):
     return state._replace(
         iterate=iterate_of(state, rule, full),
         order=() if full else np.arange(objective.n, dtype=index_type(objective.n)),
+        gathered=() if full or not objective.term.by_columns else gathering_room(objective.X),
         lazy_state=_new_lazy_state(objective, rule, batch),
         gradients=new_gradient_table(rule, objective, full, state.gradients),
     )

@@ -74,6 +74,7 @@ def restored(data):
         last=arrays["iterate"].copy(),
         g=np.zeros(theta.size),
         order=(),
+        gathered=(),
         lazy_state=(),
         gradients=gradients and GradientTable(*gradients),
     )

@@ -15,11 +15,12 @@ Xiao and Zhang, "A proximal stochastic gradient method with progressive variance
 import numpy as np
 
 from skgd.kernels.problem import GradientTable
+from skgd.kernels.rows import CHUNK
 from skgd.kernels.sums import rmatvec
 
 SAME = 1e-6  # relative difference of mean gradients that are one
 
-dot = axpy = predict = add_parameter_gradient = slope = None
+dot = axpy = project = spread = predict = add_parameter_gradient = slope = None
 
 
 def take_snapshot(parts, data, state):
@@ -30,14 +31,23 @@ def take_snapshot(parts, data, state):
         g[j] = 0.0
     for j in range(data.centre.size):
         shift -= data.centre[j] * theta[j]
+    if project is not None:
+        for begin in range(0, n, CHUNK):
+            project(data.rows, theta, begin, shift, slopes[begin : begin + CHUNK])
     for i in range(n):
-        z = dot(data.rows, theta, i) + shift
+        z = slopes[i] if project is not None else dot(data.rows, theta, i) + shift
         f = predict(parts.model, z, theta, data.width)
         c = data.weight[i * data.stride] * slope(parts.loss, f, data.y[i])
         slopes[i] = c
         total += c / n
-        axpy(data.rows, c / n, i, g)
+        if project is None:
+            axpy(data.rows, c / n, i, g)
         add_parameter_gradient(parts.model, z, theta, data.width, c / n, g)
+    if project is not None:
+        for begin in range(0, n, CHUNK):
+            spread(data.rows, slopes[begin : begin + CHUNK], begin, g)
+        for j in range(data.width):
+            g[j] /= n
     for j in range(data.centre.size):
         g[j] -= total * data.centre[j]
     state.gradients.n_seen[0] = n

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.accumulate_columns import accumulate_columns
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, bind, fuse
-from skgd.kernels.rows import prefetch
+from skgd.kernels.rows import DenseRows, FortranColumns, prefetch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn. Long ones are asked for chunk by chunk, several rows at a time, which keeps more
@@ -21,12 +22,18 @@ NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
 
 dot = dot_pair = axpy = prefetch_row = n_prefetch_chunks = entry = None
 predict = model_derivative = add_parameter_gradient = value = slope = None
-correct = add_to_gradient = keep_slope = None
+correct = add_to_gradient = keep_slope = gather = None
+
+COLUMN_SLOTS = ("project", "spread", "gather")  # of columns, whose batches are dense rows
 
 
 def row_slots(model, loss, rows):
     """Return the slots that the classes of a model, a loss and a row storage fill."""
-    return {
+    columns = dict.fromkeys(COLUMN_SLOTS)
+    if rows is FortranColumns:
+        columns = {name: fuse(getattr(rows, name)) for name in COLUMN_SLOTS}
+        rows = DenseRows
+    return columns | {
         "dot": fuse(rows.dot),
         "dot_pair": fuse(rows.dot_pair),
         "axpy": fuse(rows.axpy),
@@ -50,11 +57,12 @@ def fuse_all(slots, functions):
 
 @cache
 def build_accumulate(model, loss, rows, pair=False):
-    """Return `accumulate_full` for these classes, with one point or a pair of them."""
+    """Return what adds up all rows of a storage, with one point or a pair of them."""
     slots = row_slots(model, loss, rows)
-    slots["dot_pair"] = slots["dot_pair"] if pair else None
+    slots["pair"] = slots["dot_pair"] = slots["dot_pair"] if pair else None
     mode = "pair" if pair else "sum"
-    return Kernel(bind(accumulate_full, slots), (model, loss, rows), mode)
+    function = accumulate_columns if rows is FortranColumns else accumulate_full
+    return Kernel(bind(function, slots), (model, loss, rows), mode)
 
 
 def accumulate_full(block):
@@ -97,7 +105,8 @@ def accumulate_full(block):
 def accumulate_batch(parts, data, state, start, stop):
     """Add the gradient of some rows in the order ``state.order`` to ``state.g``.
 
-    Memory is asked for ahead of time.
+    Memory is asked for ahead of time. Rows of a matrix that lies column by column are gathered
+    first, as many as there is room for.
 
     Returns
     -------
@@ -107,24 +116,29 @@ def accumulate_batch(parts, data, state, start, stop):
         The sum of the derivatives in z.
     """
     rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
-    order = state.order
+    order, source = state.order, data.rows if gather is None else state.gathered
     theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
     scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
-    zoom, n_chunks = 1.0, n_prefetch_chunks(rows)
+    zoom, n_chunks = 1.0, n_prefetch_chunks(source)
     if keep_slope is not None:
         zoom = state.lazy_state.scale_and_threshold[0]
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
         shift_iterate -= centre[j] * iterate[j]
     for k in range(start, stop):
-        i = order[k]
+        i = place = order[k]
+        if gather is not None:
+            place = k % source.X.shape[0]
+            if place == 0:
+                gather(rows, order, k, source.X)
         if k + AHEAD < order.size:
-            for q in range(n_chunks):
-                prefetch_row(rows, order[k + AHEAD - APART * q], q, n_chunks)
-            prefetch_row(rows, order[k + SOON], 0, 1)
+            if gather is None:
+                for q in range(n_chunks):
+                    prefetch_row(rows, order[k + AHEAD - APART * q], q, n_chunks)
+                prefetch_row(rows, order[k + SOON], 0, 1)
             prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
             prefetch(weight, order[k + AHEAD] * stride, order[k + AHEAD] * stride + 1)
-        z, z_iterate = dot_pair(rows, theta, iterate, i)
+        z, z_iterate = dot_pair(source, theta, iterate, place)
         z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
         s = weight[i * stride]
         r = scale * s * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
@@ -133,7 +147,7 @@ def accumulate_batch(parts, data, state, start, stop):
         c = r * model_derivative(parts.model, z, theta, p)
         slope_sum += c
         if add_to_gradient is not None:
-            add_to_gradient(rows, c, i, g)
+            add_to_gradient(source, c, place, g)
         if keep_slope is not None:
             keep_slope(state, c, k - start)
         add_parameter_gradient(parts.model, z, theta, p, r, g)

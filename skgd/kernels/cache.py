@@ -6,9 +6,13 @@ not match, the code is compiled again and the file is replaced. Disk errors are 
 """
 
 import hashlib
+import logging
 import os
 import pickle
+import tempfile
 import uuid
+from contextlib import suppress
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -17,24 +21,37 @@ COVERED = (Path(__file__).parent,)  # folders any edit of which is compiled anew
 DIGEST = hashlib.sha256().digest_size
 
 
-class CheckedFiles:
-    """The files of one function, with the methods that numba's cache calls."""
+logger = logging.getLogger("skgd")
 
-    def __init__(self, folder, base, stamp, dumps):
-        self.folder, self.base, self.stamp, self.dumps = folder, base, stamp, dumps
+
+class CheckedFiles:
+    """The files of one function, with the methods that numba's cache calls.
+
+    They are read from all folders, so that one may be filled once and then be read-only, and
+    written to the first that can be written to.
+    """
+
+    def __init__(self, folders, base, stamp, dumps):
+        self.folders, self.base, self.stamp, self.dumps = folders, base, stamp, dumps
 
     def load(self, key):
         """Return the data of a key; None if there is no valid file."""
-        content = self._path(key).read_bytes()
-        digest, payload = content[:DIGEST], content[DIGEST:]
-        if digest != self._digest(payload):
-            return None
-        kept, data = pickle.loads(payload)
-        return data if kept == key else None
+        folders = filter(is_trusted, self.folders)
+        found = (self._load(folder / self._name(key), key) for folder in folders)
+        return next((data for data in found if data is not None), None)
+
+    def _load(self, path, key):
+        with suppress(Exception):
+            content = path.read_bytes()
+            digest, payload = content[:DIGEST], content[DIGEST:]
+            if digest == self._digest(payload):
+                kept, data = pickle.loads(payload)
+                return data if kept == key else None
 
     def save(self, key, data):
         """Write a file atomically."""
-        path, payload = self._path(key), self.dumps((key, data))
+        folder = next(filter(is_writable, self.folders))
+        path, payload = folder / self._name(key), self.dumps((key, data))
         written = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
         try:
             written.write_bytes(self._digest(payload) + payload)
@@ -45,12 +62,49 @@ class CheckedFiles:
     def flush(self):
         """Do nothing: there is no index, and files are replaced."""
 
-    def _path(self, key):
+    def _name(self, key):
         name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
-        return self.folder / f"{self.base}.{name}.nbc"
+        return f"{self.base}.{name}.nbc"
 
     def _digest(self, payload):
         return hashlib.sha256(repr(self.stamp).encode() + payload).digest()
+
+
+@cache
+def is_writable(folder):
+    """Whether files can be made in a folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        tempfile.TemporaryFile(dir=folder).close()
+        is_empty = not any(folder.iterdir())
+    except OSError:
+        return False
+    if folder == temporary_folder() and is_empty:
+        logger.warning(
+            "skgd keeps compiled code in the temporary folder %s, as no other can be written to. "
+            "Set the environment variable NUMBA_CACHE_DIR to a folder that lasts.",
+            folder,
+        )
+    return is_trusted(folder)
+
+
+def is_trusted(folder):
+    """Whether a folder is not a temporary one in which another user can put files for us to read.
+
+    They are pickles, which can run anything.
+    """
+    if folder != temporary_folder() or not hasattr(os, "getuid"):
+        return True
+    with suppress(OSError):
+        found = folder.lstat()
+        return found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return False
+
+
+def temporary_folder():
+    """Return the folder of this user among the temporary files."""
+    name = f"skgd-{os.getuid()}" if hasattr(os, "getuid") else "skgd"
+    return Path(tempfile.gettempdir(), name)
 
 
 def digest_of(function, classes):

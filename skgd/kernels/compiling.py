@@ -15,11 +15,12 @@ from types import FunctionType
 import numba
 import numpy as np
 from numba.core import event
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.serialize import dumps
+from numba.misc.appdirs import AppDirs
 
 from skgd.kernels import blocks, lowering
-from skgd.kernels.cache import CheckedFiles, combined_digest, digest_of
+from skgd.kernels.cache import CheckedFiles, combined_digest, digest_of, temporary_folder
 from skgd.kernels.inlining import FlatCompiler
 
 # Sums may be reordered and products fused. NaN and infinity keep their meaning; otherwise
@@ -73,24 +74,63 @@ compilation = CompilationTimer()
 event.register("numba:compiler_lock", compilation)
 
 
+class Places:
+    """Where the compiled code of a function is kept, in the order of numba and its methods.
+
+    The folder that the user has named, that beside the source, that of the user, and the first of
+    these in which nothing can be written, a temporary one.
+    """
+
+    def __init__(self, source, line):
+        self._line = line
+        folder = Path(source).parent
+        shared = [numba.config.CACHE_DIR, AppDirs("numba", False).user_cache_dir]
+        name = f"skgd_{combined_digest(str(folder))}"
+        named, own = (Path(place, name) if place else None for place in shared)
+        own = own if own.is_absolute() else None  # not so for a user without a home
+        places = [named, folder / "__pycache__", own, temporary_folder()]
+        self.folders = [place for place in places if place]
+
+    @classmethod
+    def from_function(cls, function, source):
+        """Return the places of a function."""
+        return cls(source, function.__code__.co_firstlineno)
+
+    def get_disambiguator(self):
+        """Return what distinguishes functions of one name."""
+        return str(self._line)
+
+    def ensure_cache_path(self):
+        """Do nothing: folders are made when they are written to."""
+
+    def get_cache_path(self):
+        """Return the first folder."""
+        return str(self.folders[0])
+
+    def get_source_stamp(self):
+        """Return nothing: the name of a function has a digest of all that it is made of."""
+
+
+class CheckedCacheImpl(CompileResultCacheImpl):
+    """How numba's cache stores compiled code, in our `Places`."""
+
+    _locator_classes = (Places,)
+
+
 class CheckedCache(FunctionCache):
     """numba's cache of one function, with one file for each combination of types.
 
     The types determine the name of the file, so processes that write at the same time need no
     common index. Files are replaced atomically.
-
-    Raises
-    ------
-    RuntimeError
-        If no directory is writable.
     """
+
+    _impl_class = CheckedCacheImpl
 
     def __init__(self, function):
         super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        stamp = numba.__version__, stamp
-        place = Path(self._cache_path), self._impl.filename_base
-        self._cache_file = CheckedFiles(*place, stamp, dumps)
+        implementation = self._impl
+        files = implementation.locator.folders, implementation.filename_base
+        self._cache_file = CheckedFiles(*files, numba.__version__, dumps)
 
     def load_overload(self, sig, target_context):
         """Return the compiled code for some types, or None."""
@@ -145,7 +185,7 @@ def compile_cached(function, classes, mode):
     classes, and of the text of the folders `COVERED`. So an edited optimizer is compiled again,
     and an edit of what is not compiled compiles nothing. Classes that the next process cannot
     identify (from a notebook, ``__main__`` or inside a function) are compiled in each process. So
-    is everything if no directory is writable.
+    is everything if no directory can be written to.
     """
     with compilation:
         return _compile_cached(function, digest_of(function, classes), classes, mode, OPTIONS)
@@ -158,7 +198,7 @@ def _compile_cached(function, sources, classes, mode, options):
     function.__qualname__ = "-".join([*(cls.__name__ for cls in classes), mode, sources])
     compiled = numba.njit(nogil=True, **options)(function)
     if compiled is not function:  # they are the same with NUMBA_DISABLE_JIT=1
-        with suppress(RuntimeError):
+        with suppress(Exception):
             compiled._cache = CheckedCache(function)
     return compiled
 

@@ -1,4 +1,4 @@
-"""How numba is to compile what stands in blocks, parts, calls by address, and prefetching."""
+"""How numba is to compile blocks, parts, calls by address, scratch arrays and prefetching."""
 
 import numpy as np
 from llvmlite import ir
@@ -180,6 +180,19 @@ def native_call(context, task):
         return builder.or_(raised, builder.icmp_signed("==", status, status.type(EXCEPTION)))
 
     return types.boolean(task), generate
+
+
+@type_callable(rows.scratch)
+def _type_scratch(context):
+    return lambda: types.Array(types.float64, 1, "C")
+
+
+@lower_builtin(rows.scratch)
+def _scratch(context, builder, signature, args):
+    made = context.make_array(signature.return_type)(context, builder)
+    data = cgutils.alloca_once(builder, ir.DoubleType(), size=rows.CHUNK)
+    populate_array(made, data, [WORD(rows.CHUNK)], [WORD(8)], WORD(8), None)
+    return made._getvalue()
 
 
 @type_callable(rows.prefetch)

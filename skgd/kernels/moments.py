@@ -151,7 +151,7 @@ def _first(X, weight):
     if not sparse.issparse(X):
         return X[i].astype(float)
     full = full_columns(X, weight)
-    return np.where(full, X[[i]].toarray()[0], 0.0) if full.any() else np.zeros(X.shape[1])
+    return np.where(full, X[[i]].toarray()[0], 0.0).astype(float)
 
 
 def _any_entry(X, columns):

@@ -77,6 +77,7 @@ class State(NamedTuple):
     memory: np.ndarray  # (n_memory, d)
     scalars: np.ndarray  # (n_scalars,)
     order: np.ndarray  # (n,), int32, the rows in their present order; absent on the full batch
+    gathered: tuple  # DenseRows, the next rows in their order, where X lies column by column
     lazy_state: tuple  # LazyState where the lazy step is taken
     gradients: tuple  # GradientTable where variance is reduced
 

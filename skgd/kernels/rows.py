@@ -11,7 +11,15 @@ import numpy as np
 from scipy import sparse
 
 LONG = 32  # entries of a row, above which it is prefetched in chunks
+GATHERED = 2**16  # entries of rows that are gathered at once
+CHUNK = 2**9  # rows of a column that are read at once
+AHEAD = 16  # rows, by which memory is asked for ahead of a gathering
 MAX_PREFETCH = 256  # entries of a row to prefetch; the hardware prefetches the rest
+
+
+def scratch():
+    """Return room for `CHUNK` numbers; in compiled code it lies on the stack."""
+    return np.empty(CHUNK)
 
 
 def prefetch(array, start, stop):
@@ -98,9 +106,68 @@ class CsrRows(NamedTuple):
 
 
 class FortranColumns(NamedTuple):
-    """The columns of an F-ordered array, float32 or float64."""
+    """The columns of an F-ordered array, float32 or float64, as the rows of its transpose.
 
-    X: np.ndarray
+    Products go over chunks of rows, column by column, for compiled code to take several numbers at
+    once. Batches gather their rows.
+    """
+
+    T: np.ndarray
+
+    def project(self, w, start, shift, z):
+        """Set z to ``w . x_i + shift`` for the rows from ``start`` on."""
+        (p, _), stop = self.T.shape, start + z.size
+        for i in range(z.size):
+            z[i] = shift
+        for j in range(0, p - p % 4, 4):
+            x, b = self.T[j, start:stop], self.T[j + 1, start:stop]
+            c, d = self.T[j + 2, start:stop], self.T[j + 3, start:stop]
+            q, r, s, t = w[j], w[j + 1], w[j + 2], w[j + 3]
+            for i in range(x.size):
+                z[i] += (q * x[i] + r * b[i]) + (s * c[i] + t * d[i])
+        for j in range(p - p % 4, p):
+            x, q = self.T[j, start:stop], w[j]
+            for i in range(x.size):
+                z[i] += q * x[i]
+
+    def spread(self, u, start, g):
+        """Add ``sum_i u_i x_i`` over the rows from ``start`` on to ``g``."""
+        (p, _), stop = self.T.shape, start + u.size
+        for j in range(0, p - p % 4, 4):
+            x, b = self.T[j, start:stop], self.T[j + 1, start:stop]
+            c, d = self.T[j + 2, start:stop], self.T[j + 3, start:stop]
+            q, r, s, t = 0.0, 0.0, 0.0, 0.0
+            for i in range(x.size):
+                q += u[i] * x[i]
+                r += u[i] * b[i]
+                s += u[i] * c[i]
+                t += u[i] * d[i]
+            g[j] += q
+            g[j + 1] += r
+            g[j + 2] += s
+            g[j + 3] += t
+        for j in range(p - p % 4, p):
+            x, q = self.T[j, start:stop], 0.0
+            for i in range(x.size):
+                q += u[i] * x[i]
+            g[j] += q
+
+    def gather(self, order, start, room):
+        """Copy the rows of ``order`` from ``start`` on, as many as there is room for.
+
+        Eight columns at a time, whose entries fill a line of the cache; memory is asked for ahead.
+        """
+        (p, n), m = self.T.shape, min(room.shape[0], order.size - start)
+        for first in range(0, p, 8):
+            last = min(first + 8, p)
+            for k in range(m):
+                if k + AHEAD < m:
+                    later = order[start + k + AHEAD]
+                    for j in range(first, last):
+                        prefetch(self.T, j * n + later, j * n + later + 1)
+                i = order[start + k]
+                for j in range(first, last):
+                    room[k, j] = self.T[j, i]
 
 
 class CscColumns(NamedTuple):
@@ -118,11 +185,17 @@ def rows_of(X):
     the same type for compiled code.
     """
     if not sparse.issparse(X):
-        return (DenseRows if X.flags.c_contiguous else FortranColumns)(_locked(X))
+        return DenseRows(_locked(X)) if X.flags.c_contiguous else FortranColumns(_locked(X.T))
     unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
     indptr = X.indptr.astype(np.int64, copy=False)
     kind = CsrRows if X.format == "csr" else CscColumns
     return kind(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
+
+
+def gathering_room(X):
+    """Return `DenseRows` to gather rows in: as many as fit into the cache, and are worth it."""
+    n, p = X.shape
+    return DenseRows(np.empty((min(n, max(256, GATHERED // p)), p), dtype=X.dtype))
 
 
 def row_weights(weight):

@@ -10,10 +10,9 @@ from functools import cache
 
 from skgd.kernels import sparse_kernels as sparse
 from skgd.kernels.compiling import compile_cached
-from skgd.kernels.rows import CscColumns, CsrRows, DenseRows, FortranColumns
+from skgd.kernels.rows import CHUNK, CscColumns, CsrRows, DenseRows, FortranColumns
 
 BLOCK = 2**14  # entries that fit into the cache of a core twice
-CHUNK = 2**10  # rows of a column that are read at once
 
 
 @cache
@@ -104,36 +103,36 @@ def dense_row_squares(X, shift, squares):
         squares[i] = total
 
 
-def fortran_matvec(X, v, shift, z):
+def fortran_matvec(T, v, shift, z):
     """Set ``z_i = (x_i - shift) . v``."""
-    n, p = X.shape
+    p, n = T.shape
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         found = z[start:stop]
         for i in range(found.size):
             found[i] = 0.0
         for j in range(p):
-            x, a, h = X[start:stop, j], v[j], shift[j]
+            x, a, h = T[j, start:stop], v[j], shift[j]
             for i in range(x.size):
                 found[i] += a * (x[i] - h)
 
 
-def fortran_rmatvec(X, u, shift, g):
+def fortran_rmatvec(T, u, shift, g):
     """Add ``sum_i u_i (x_i - shift)`` to ``g``."""
-    n, p = X.shape
+    p, n = T.shape
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         c = u[start:stop]
         for j in range(p):
-            x, total, h = X[start:stop, j], 0.0, shift[j]
+            x, total, h = T[j, start:stop], 0.0, shift[j]
             for i in range(x.size):
                 total += c[i] * (x[i] - h)
             g[j] += total
 
 
-def fortran_moments(X, weight, stride, first, mean, squares, sums):
+def fortran_moments(T, weight, stride, first, mean, squares, sums):
     """Do as `dense_moments` does, chunk by chunk of a column."""
-    n, p = X.shape
+    p, n = T.shape
     total = 0.0
     for start in range(0, n, CHUNK):
         stop, mass = min(start + CHUNK, n), 0.0
@@ -145,7 +144,7 @@ def fortran_moments(X, weight, stride, first, mean, squares, sums):
             mass = c[0] * (stop - start)
         share = mass / (total + mass) if mass > 0.0 else 1.0
         for j in range(p):
-            x, a, b, h = X[start:stop, j], 0.0, 0.0, first[j]
+            x, a, b, h = T[j, start:stop], 0.0, 0.0, first[j]
             if stride == 1:
                 for i in range(x.size):
                     a += c[i] * (x[i] - h)
@@ -170,16 +169,16 @@ def fortran_moments(X, weight, stride, first, mean, squares, sums):
         mean[j] += first[j]
 
 
-def fortran_row_squares(X, shift, squares):
+def fortran_row_squares(T, shift, squares):
     """Set ``squares_i = |x_i - shift|^2``."""
-    n, p = X.shape
+    p, n = T.shape
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         found = squares[start:stop]
         for i in range(found.size):
             found[i] = 0.0
         for j in range(p):
-            x, h = X[start:stop, j], shift[j]
+            x, h = T[j, start:stop], shift[j]
             for i in range(x.size):
                 found[i] += (x[i] - h) * (x[i] - h)
 

@@ -30,6 +30,8 @@ class DataTerm(abc.ABC):
         Whether the model is linear and its loss has a conjugate, so that there is a dual.
     sparse : bool
         Whether rows are sparse, so that a step may move the weights of some rows only.
+    by_columns : bool
+        Whether the entries of a row lie apart in memory, so that batches gather their rows.
     constant : ndarray of bool or ()
         The weights of constant columns, which stay zero.
     data : tuple or None
@@ -43,7 +45,7 @@ class DataTerm(abc.ABC):
     n_samples: int
     n_parameters: int
     penalized: np.ndarray
-    nonsmooth = linear = quadratic = has_conjugate = sparse = False
+    nonsmooth = linear = quadratic = has_conjugate = sparse = by_columns = False
     constant = ()
     kernel = data = None
     parts = (), ()

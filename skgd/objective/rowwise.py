@@ -51,13 +51,14 @@ class RowwiseTerm(DataTerm):
         self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
         self.parts, self.linear = (model, loss), model.linear
         self.quadratic, self.sparse = loss.quadratic and model.linear, sparse.issparse(X)
+        self.by_columns = not self.sparse and not X.flags.c_contiguous
         self.has_conjugate = loss.conjugate is not None and model.linear
 
     @cached_property
     def data(self):
         """What compiled code reads."""
         shift = np.zeros(0) if self.centre is None else self.centre
-        X = self.X.tocsr() if self.sparse else np.ascontiguousarray(self.X)
+        X = self.X.tocsr() if self.sparse else self.X
         return RowData(rows_of(X), self.y, *row_weights(self.weight), shift, self.p)
 
     @cached_property
