@@ -47,6 +47,21 @@ def test_the_path_of_the_elastic_net_is_scikit_learns(problem):
     assert not found.intercepts.any()
 
 
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_a_path_over_nearly_dependent_columns_is_scikit_learns(l1_ratio):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((300, 24)) + 10.0 * rng.standard_normal((300, 1))
+    X = np.column_stack([X, X[:, :6] + 0.3 * rng.standard_normal((300, 6)), np.full(300, 3.0)])
+    y = X[:, ::3] @ rng.standard_normal(11) + rng.standard_normal(300)
+    Z, t = X - X.mean(axis=0), y - y.mean()
+    alphas = np.geomspace(1.0, 1e-3, 20) * np.abs(Z.T @ t).max() / (300 * l1_ratio)
+    options = {"l1_ratio": l1_ratio, "alphas": alphas}
+    found = skgd.path(X, y, penalty="elasticnet", tol=1e-10, **options)
+    coefs = enet_path(Z, t, tol=1e-10, max_iter=1_000_000, **options)[1]
+    np.testing.assert_allclose(found.coefs, coefs, atol=1e-4 * np.abs(coefs).max())
+    assert (found.gaps <= 1e-10 * y.var()).all()
+
+
 def test_every_point_of_a_path_is_a_fit():
     X, y = make_wide()
     weight = np.random.default_rng(1).uniform(0.5, 2.0, 40)

@@ -18,6 +18,7 @@ from skgd.models import Linear
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
 from skgd.penalties import Penalty
+from skgd.solvers.gram_path import minima_on_gram
 
 MOST = 100_000  # alphas of a path
 
@@ -138,8 +139,13 @@ def path(
     solver = direct(objective, tol, for_path=True)
     alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
     coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
+    swept = minima_on_gram(solver, alphas)
     for k, alpha in enumerate(alphas):
-        solver.set_alpha(alpha)
+        if swept.reached[k]:
+            coefs[:, k], gaps[k] = swept.coefs[k], swept.gaps[k]
+            n_iters.append(1)
+            continue
+        solver.set_alpha(alpha, swept.coefs[k - 1] if k and swept.reached[k - 1] else None)
         solver.minimize(max_iter)
         coefs[:, k] = solver.theta
         gaps[k] = solver.objective.dual_gap(solver.theta, solver.certificate)

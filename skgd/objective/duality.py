@@ -88,10 +88,15 @@ class Slack(NamedTuple):
         return cost
 
 
+def stored_lengths(objective):
+    """Return the lengths of the columns, as they are stored."""
+    centre = 0.0 if objective.centre is None else objective.centre
+    return np.sqrt(objective.column_squares + centre**2)
+
+
 def slack_at(objective, w, value):
     """Return the slack at weights w, where F is ``value``."""
-    centre = 0.0 if objective.centre is None else objective.centre
-    lengths = np.sqrt(objective.column_squares + centre**2)  # of the columns, as they are stored
+    lengths = stored_lengths(objective)
     target_length = math.sqrt(objective.weight @ objective.y**2 / objective.n)
     return Slack(ROUNDING * lengths * (target_length + lengths @ np.abs(w)), w, value)
 

@@ -17,6 +17,11 @@ from skgd.objective.rowwise import RowwiseTerm
 NOTICED = 1e-18  # of the square of a column: an l2 part that changes it
 
 
+def resolved(l2_strength, column_squares):
+    """Return the strengths of l2 parts without those that no sum of squares would notice."""
+    return np.where(l2_strength < NOTICED * column_squares, 0.0, l2_strength)
+
+
 def _of_term(name):
     """Return a property that reads an attribute of the data term."""
     return property(lambda objective: getattr(objective.term, name))
@@ -122,7 +127,7 @@ class Objective:
         The minimum is then lower, by nothing that can be told; and no number is divided by them.
         """
         a, b = self.elastic_strengths
-        return a, np.where(b < NOTICED * self.column_squares, 0.0, b)
+        return a, resolved(b, self.column_squares)
 
     @property
     def curvature(self):

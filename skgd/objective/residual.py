@@ -43,7 +43,7 @@ def scale_from(curvature, squares, target_square, share, unit, constant):
     """
     curvature = np.where(curvature > ROUNDING**2 * squares, curvature, 1.0)
     scale = 1.0 / (np.sqrt(curvature * share) * unit)
-    scale[constant] = 0.0
+    scale[..., constant] = 0.0
     return 1.0 / curvature, scale, ROUNDING * np.sqrt(squares * target_square)
 
 

@@ -120,8 +120,10 @@ class AutoSolver(DirectSolver):
             self._certificate = Certificate(w, value, bound)
         return self._certificate
 
-    def set_alpha(self, alpha):
-        """Begin anew for another alpha, at the iterate; the working set is kept."""
+    def set_alpha(self, alpha, start=None):
+        """Begin anew for another alpha, at the iterate or a start, with the same working set."""
+        if start is not None:
+            self.iterate, self.slopes = start.copy(), None
         self.objective = self.objective.with_alpha(alpha)
         self.problem.set_penalty(self.objective)
         self.selected = None
@@ -150,10 +152,18 @@ class AutoSolver(DirectSolver):
         self.record_point(self.iterate, self.slopes, residual)
 
     def _solve_on_working_set(self):
+        self._begin_working_set()
+        self.working_set.minimize(self)
+
+    def _begin_working_set(self):
         if self.working_set is None:
             tuning = self.tuning.working_set
             self.working_set = WorkingSet(self.problem, self._for_path, tuning)
-        self.working_set.minimize(self)
+
+    def exact_gram(self):
+        """Return the Gram matrix of all columns, if it is cheap and exact enough; else None."""
+        self._begin_working_set()
+        return self.working_set.exact_gram(self.tol)
 
     def record_point(self, w, slopes, residual):
         """Record a point, its slopes and, where they are known, the residuals of the rows.

@@ -62,13 +62,18 @@ class Quadratic:
         if before is None:
             self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         if before is None or not np.array_equal(before, self.l2_strength):
-            self.tau, self.unit, self.rounding = self._scale()
+            self.tau, self.unit, self.rounding = self.scale(self.l2_strength)
         self.separable = Separable(self.l1_strength, self.l2_strength, self.floor, self.unit)
 
-    def _scale(self):
-        """Return the prox step, the unit and the rounding of the scaled residual."""
+    def scale(self, l2_strength):
+        """Return the prox step, the unit and the rounding of the scaled residual.
+
+        Parameters
+        ----------
+        l2_strength : ndarray of shape (..., p)
+        """
         objective, squares = self.objective, self.column_squares
-        curvature = squares + self.l2_strength
+        curvature = squares + l2_strength
         if objective.centre is not None:
             squares = squares + objective.centre**2
         share, unit = objective.term.spread_share, math.sqrt(2.0 * objective.null_objective)

@@ -68,6 +68,10 @@ class WorkingSet:
             kind = SparseColumns if problem.sparse else DenseColumns
             self.columns = kind(problem, tuning.columns)
 
+    def exact_gram(self, tol):
+        """Return the Gram matrix of all columns, if there is one that is exact to tol."""
+        return self._gram if self.columns is None and self._exactness <= tol else None
+
     def _takes_all(self, for_path):
         """Whether the Gram matrix of all columns is cheap."""
         problem, tuning, X = self.problem, self.tuning, self.problem.objective.X
