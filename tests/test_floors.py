@@ -29,7 +29,8 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
-    "skgd.objective": {"numpy", "scipy", "skgd.kernels"},
+    "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
+    "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.multistart": {"numpy", "scipy", "skgd.kernels", "skgd.table"},
     "skgd.descent": {"numpy", "pandas", "skgd.kernels", "skgd.objective"},
     "skgd.solvers": {

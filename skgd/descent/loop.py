@@ -171,7 +171,7 @@ def descend(objective, optimizer, variant, state, rule, cursor, epochs):
         parts = ((), ()) if full else term.parts
         arguments = Parts(*parts, optimizer, penalty), objective.problem, state, rule
         task = update(*arguments, cursor, epochs, clock, *(() if full else (data,)))
-        add_up, found = kernel.sums(term.parts, data, theta, state.iterate, g)
+        add_up, found = term.sums(theta, state.iterate, g)
         flags = full, epochs.rates.size > 0, cursor.sampling == REPLACEMENT
         main = build_run(kernel.fuse, kernel.classes and ())
         main(add_up, found, task, clock, rule, flags, epochs.record, ends)()

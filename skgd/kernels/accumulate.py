@@ -8,8 +8,6 @@ Nothing here allocates.
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-
 from skgd.kernels.accumulate_columns import accumulate_columns
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, bind, fuse
@@ -173,20 +171,6 @@ class RowKernel(NamedTuple):
     def classes(self):
         """The classes that compiled code is kept for."""
         return tuple(self)
-
-    def sums(self, parts, data, theta, iterate, g):
-        """Return what adds the mean loss at ``iterate`` and its gradient at ``theta``.
-
-        Returns
-        -------
-        task : Call
-            Adds the gradient to ``g``.
-        found : ndarray of shape (1,)
-            Where it writes the loss.
-        """
-        accumulate, found = build_accumulate(*self, theta is not iterate), np.zeros(1)
-        span = 0, data.y.size
-        return accumulate(*parts, data, theta, iterate, g, span, found), found
 
     @staticmethod
     def fuse(function):

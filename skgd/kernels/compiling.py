@@ -225,16 +225,30 @@ class Kernel:
         self._plain = classes is None or numba.config.DISABLE_JIT
 
     def __call__(self, *arguments):
+        (task,) = self.calls(arguments, [()])
+        return task
+
+    def calls(self, common, others):
+        """Return calls whose first arguments are the same, and whose others have one form."""
         if self._plain:
-            return blocks.PlainCall(self._function, arguments)
-        words, form = [], []
-        for value in arguments:
+            return [blocks.PlainCall(self._function, (*common, *rest)) for rest in others]
+        words, form, found = [], [], []
+        for value in common:
             blocks.pack(value, words, form)
-        key = tuple(form)
-        if key not in self._entries:
+        for rest in others:
+            own, whole = [], form.copy()
+            for value in rest:
+                blocks.pack(value, own, whole)
+            entry = self._entry(tuple(whole), len(common) + len(rest))
+            found.append(blocks.Call(entry, words + own, (common, rest)))
+        return found
+
+    def _entry(self, form, n):
+        """Return the entry of the function, compiled for the form of n arguments."""
+        if form not in self._entries:
             with compilation:
-                self._entries[key] = self._compile(key, len(arguments))
-        return blocks.Call(self._entries[key][0], words, arguments)
+                self._entries[form] = self._compile(form, n)
+        return self._entries[form][0]
 
     def _compile(self, form, n):
         """Return the entry of the function for a form of its arguments, and what keeps it."""

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.kernels.blocks import PlainCall
-
 
 class DataTerm(abc.ABC):
     """``1/W sum_i s_i loss(f(theta; x_i), y_i)``, as a function of theta and of a set of rows.
@@ -67,6 +65,32 @@ class DataTerm(abc.ABC):
         -------
         float
         """
+
+    def sums(self, theta, iterate, g):
+        """Return what adds up all rows.
+
+        Parameters
+        ----------
+        theta, iterate : ndarray of shape (n_parameters,)
+            Where the gradient is taken, and where the mean loss is.
+        g : ndarray of shape (n_parameters,)
+            What the gradient is added to.
+
+        Returns
+        -------
+        task : callable
+            Of no arguments; with a kernel, a `Call`.
+        found : ndarray of shape (1,)
+            Where the task writes the loss.
+        """
+        found, rows, buffers = np.zeros(1), np.arange(self.n_samples), {}
+
+        def add():
+            found[0] = self.accumulate(theta, rows, g, buffers)
+            if iterate is not theta:
+                found[0] = self.accumulate(iterate, rows, np.zeros(g.size), buffers)
+
+        return add, found
 
     def settings(self):
         """Return what a descent cannot change on its way, as plain values."""
@@ -146,23 +170,9 @@ class PythonKernel(NamedTuple):
         """Return the function as it is."""
         return function
 
-    def sums(self, parts, data, theta, iterate, g):
-        """Return what adds the mean loss and its gradient; see `RowKernel`."""
-        found = np.zeros(1)
-        return PlainCall(accumulate_all, (*data, theta, iterate, g, found)), found
-
     def slots(self, variant, correct):
         """Return what the loop calls on smaller batches."""
         return {"accumulate": accumulate_in_python}
-
-
-def accumulate_all(block):
-    """Add the gradient of all rows at ``theta`` to ``g``; write their loss at ``iterate``."""
-    term, buffers, theta, iterate, g, found = block
-    rows = np.arange(term.n_samples)
-    found[0] = term.accumulate(theta, rows, g, buffers)
-    if iterate is not theta:
-        found[0] = term.accumulate(iterate, rows, np.zeros(g.size), buffers)
 
 
 def accumulate_in_python(parts, data, state, start, stop):

@@ -1,11 +1,12 @@
 """The data term of models whose prediction is a function of one projection ``w . x``."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
 
-from skgd.kernels.accumulate import RowKernel
+from skgd.engines.threads import in_pieces
+from skgd.kernels.accumulate import RowKernel, build_accumulate
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import column_means, column_squares, in_range
 from skgd.kernels.problem import RowData
@@ -83,9 +84,15 @@ class RowwiseTerm(DataTerm):
         """Return the mean loss, and its gradient."""
         g = np.zeros(self.n_parameters)
         with compiled_code():
-            task, found = self.kernel.sums(self.parts, self.data, theta, theta, g)
+            task, found = self.sums(theta, theta, g)
             task()
         return float(found[0]), g
+
+    def sums(self, theta, iterate, g):
+        accumulate = build_accumulate(*self.kernel, theta is not iterate)
+        arguments = self.model, self.loss, self.data, theta, iterate
+        entries = self.X.nnz if self.sparse else self.X.size
+        return in_pieces(partial(accumulate.calls, arguments), self.n_samples, entries, g)
 
     def accumulate(self, theta, rows, g, buffers):
         z = self.matvec(theta[: self.p])[rows]

@@ -1,0 +1,118 @@
+"""Sums over pieces of rows, in threads.
+
+How rows are cut into pieces, and in which order what was found for these is added, depends on the
+shape of the data only. So the bits of a sum do not depend on the number of threads. That number
+is what OpenMP would use: the processors, unless ``OMP_NUM_THREADS``, threadpoolctl or a worker of
+joblib limits it.
+"""
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+
+import numpy as np
+from joblib import cpu_count
+from threadpoolctl import ThreadpoolController
+
+from skgd.kernels.blocks import PythonCall
+
+PIECE = 2**18  # entries in a piece: its pass takes 0.1 ms, a hundred times what starting it takes
+SHARE = 32  # times as many entries as sums in a piece, so that adding these takes little
+MOST = 64  # pieces
+LINES = 16  # numbers in two lines of the cache, which some processors fetch together
+
+
+def n_pieces(n, entries, d):
+    """Return into how many pieces n rows with some stored entries and d sums are cut."""
+    return max(1, min(entries // PIECE, entries // (SHARE * d), n, MOST))
+
+
+def n_threads():
+    """Return how many threads may run."""
+    most = cpu_count()
+    if "OMP_NUM_THREADS" not in os.environ:
+        most = cpu_count(only_physical_cores=True)
+    return max(1, min([most, *(pool["num_threads"] for pool in _openmp().info())]))
+
+
+@cache
+def _openmp():
+    return ThreadpoolController().select(user_api="openmp")
+
+
+def in_pieces(make, n, entries, g):
+    """Return what adds up all rows to ``g``, and where it writes their loss.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a `Call` that adds some rows, for each of some triples: an array to add to, the
+        first row and that after the last, and an array of shape (1,) to write to.
+    n, entries : int
+        Rows, and what they store.
+    g : ndarray of shape (d,)
+
+    Returns
+    -------
+    task : Call
+    found : ndarray of shape (1,)
+    """
+    pieces = n_pieces(n, entries, g.size)
+    if pieces == 1:
+        found = np.zeros(1)
+        return make([(g, (0, n), found)])[0], found
+    apart = -(-g.size // LINES) * LINES + LINES  # no two threads write to one line of the cache
+    sums = np.zeros((pieces, apart))[:, : g.size]
+    losses, threads = np.zeros((pieces, 1)), n_threads()
+    ends = [k * n // pieces for k in range(pieces + 1)]
+    tasks = make([(sums[k], (ends[k], ends[k + 1]), losses[k]) for k in range(pieces)])
+
+    def add():
+        sums[:] = 0.0
+        run_all(tasks, threads)
+        add_up(sums)
+        add_up(losses)
+        np.add(g, sums[0], out=g)
+
+    return PythonCall(add), losses[0]
+
+
+def add_up(pieces):
+    """Add all rows of an array to the first: the second half to the first, and so on."""
+    m = len(pieces)
+    while m > 1:
+        half = (m + 1) // 2
+        pieces[: m - half] += pieces[half:m]
+        m = half
+
+
+def run_all(tasks, threads):
+    """Run tasks, which hold no lock of the interpreter, in some threads, this one among them."""
+    left = deque(tasks)
+
+    def work():
+        while left:
+            try:
+                task = left.popleft()
+            except IndexError:  # another thread was faster
+                return
+            task()
+
+    if threads == 1:
+        return work()
+    futures = [_pool(os.getpid()).submit(work) for _ in range(min(threads, len(tasks)) - 1)]
+    try:
+        work()
+    finally:  # also after an interrupt, as the tasks write to arrays
+        left.clear()
+        started = [future for future in futures if not future.cancel()]
+        wait(started)
+    for future in started:
+        future.result()
+
+
+@cache
+def _pool(process):
+    """Return the pool of a process, as threads do not survive a fork."""
+    return ThreadPoolExecutor(max(1, cpu_count() - 1), thread_name_prefix="skgd")

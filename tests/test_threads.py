@@ -1,0 +1,131 @@
+"""Sums over pieces of rows in threads: their bits, their limits, and what goes wrong in them."""
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+from conftest import make_regression
+from joblib import Parallel, cpu_count, delayed
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from skgd import GDRegressor
+from skgd.engines import threads
+
+N, P = 600, 5
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(threads, "PIECE", 64)
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Let two threads run, whatever the machine has."""
+    monkeypatch.setattr(threads, "n_threads", lambda: 2)
+
+
+def problem(form=np.asarray, **settings):
+    X, y = make_regression(n=N, p=P, seed=0)
+    model = GDRegressor(learning_rate=0.1, max_iter=7, tol=None, **settings)
+    return model, form(X * (np.abs(X) > 0.3)), y
+
+
+def test_the_number_of_pieces_depends_on_the_shape_only_and_each_has_many_rows():
+    assert threads.n_pieces(N, N * P, P + 1) == N * P // (32 * (P + 1))
+    assert threads.n_pieces(12, 12 * P, P + 1) == 1
+    assert threads.n_pieces(320, 320 * 10**6, 10**6) == 10
+    assert threads.n_pieces(10**6, 10**6, 10**6) == 1
+    assert threads.n_pieces(10**9, 10**10, 10) == threads.MOST
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("optimizer", ["gd", "nesterov"])
+def test_the_bits_of_a_fit_do_not_depend_on_the_number_of_threads(form, optimizer, monkeypatch):
+    found = []
+    for count in (1, 2, 3):
+        monkeypatch.setattr(threads, "n_threads", lambda count=count: count)
+        model, X, y = problem(form, optimizer=optimizer, penalty="l1", alpha=0.01)
+        model.fit(X, y)
+        found.append((*model.coef_, model.intercept_, *model.loss_curve_))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_the_sum_of_the_pieces_is_that_of_linear_algebra(form, two):
+    model, X, y = problem(form)
+    theta = np.arange(1.0, P + 2.0)
+    value, g = model.objective(X, y).data_term(theta)
+    residual = X @ theta[:P] + theta[P] - y
+    np.testing.assert_allclose(value, residual @ residual / (2 * N), rtol=1e-12)
+    np.testing.assert_allclose(g[:P], X.T @ residual / N, rtol=1e-12)
+    np.testing.assert_allclose(g[P], residual.mean(), rtol=1e-12)
+
+
+def test_pieces_are_added_in_a_tree_that_their_number_fixes():
+    for m in range(1, 12):
+        pieces = np.arange(1.0, m + 1.0)[:, None] ** np.arange(3)
+        expected = pieces.sum(axis=0)
+        threads.add_up(pieces)
+        np.testing.assert_array_equal(pieces[0], expected)
+
+
+def test_the_number_of_threads_respects_the_limits_of_threadpoolctl_and_of_workers_of_joblib():
+    assert 1 <= threads.n_threads() <= cpu_count()
+    with threadpool_limits(1):
+        assert threads.n_threads() == 1
+    with threadpool_limits(1, user_api="blas"):
+        assert threads.n_threads() >= 1
+    counts = Parallel(n_jobs=2, backend="loky")(delayed(threads.n_threads)() for _ in range(2))
+    assert max(counts) <= max(1, cpu_count() // 2)
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_an_exception_in_a_piece_is_raised_after_all_threads_are_done(failing):
+    done, barrier = [], threading.Barrier(2, timeout=30)
+
+    def task(k):
+        if k < 2:
+            barrier.wait()  # so that both threads take part
+        if k == failing:
+            raise KeyboardInterrupt
+        done.append(k)
+
+    tasks = [lambda k=k: task(k) for k in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        threads.run_all(tasks, 2)
+    before = list(done)
+    assert failing not in done
+    threads.run_all([lambda: done.append(4)] * 3, 2)
+    assert done == [*before, 4, 4, 4]
+
+
+def test_sums_within_the_threads_of_sums_come_to_an_end():
+    done = []
+
+    def outer():
+        threads.run_all([lambda: done.append(1)] * 5, cpu_count() + 1)
+
+    threads.run_all([outer] * 5, cpu_count() + 1)
+    assert len(done) == 25
+
+
+def fit_in_child(queue):
+    model, X, y = problem(optimizer="gd")
+    queue.put(model.fit(X, y).coef_)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_makes_threads_of_its_own(two):
+    model, X, y = problem(optimizer="gd")
+    expected = model.fit(X, y).coef_
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=fit_in_child, args=(queue,))
+    child.start()
+    np.testing.assert_array_equal(queue.get(timeout=60), expected)
+    child.join(timeout=60)
+    assert child.exitcode == 0
