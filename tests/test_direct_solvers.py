@@ -6,8 +6,10 @@ from scipy import sparse
 from sklearn import linear_model
 from sklearn.linear_model import Lasso, Ridge
 
+from skgd.descent.outcome import Outcome
 from skgd.estimators.minimizers import direct
 from skgd.kernels.moments import column_means
+from skgd.kernels.rows import are_even, even_weights
 from skgd.losses import SquaredError
 from skgd.models import Linear
 from skgd.objective.objective import Objective
@@ -57,7 +59,8 @@ def make_rows(n, p, seed=0, zeros=0.3):
 
 def solve(X, y, weight, tuning, penalty, alpha, tol=1e-9, start=None, **options):
     """Return the direct solver at its end."""
-    weight, centre, level = weight / weight.mean(), None, 0.0
+    weight = weight if are_even(weight) else weight / weight.mean()
+    centre, level = None, 0.0
     if options.pop("intercept", True):
         centre, level = column_means(X, weight), weight @ y / len(y)
     objective = Objective.of_rows(
@@ -84,6 +87,23 @@ def test_every_solver_of_a_smooth_problem_finds_the_minimum_of_ridge(name, shape
     assert len(solver.record.curve) == solver.record.n_epochs + 1
     if name != "a descent":  # which is accelerated, and may rise
         assert (np.diff(solver.record.curve) <= 1e-12 * solver.record.curve[0]).all()
+
+
+@pytest.mark.parametrize("apart", [1.0, 2.0**-6], ids=["independent", "nearly dependent"])
+@pytest.mark.parametrize("penalty", [L1(), L2(), ElasticNet(0.5)], ids=["l1", "l2", "elasticnet"])
+def test_float32_rows_of_equal_weight_have_the_minimum_of_their_float64_copy(penalty, apart):
+    X, y, _ = make_rows(400, 30)
+    X[:, 15:] = X[:, :15] + apart * X[:, 15:]
+    solvers = [
+        solve(X.astype(dtype), y, even_weights(400), Tuning(), penalty, 0.01)
+        for dtype in (np.float32, np.float64)
+    ]
+    single, double = (solver.objective for solver in solvers)
+    assert all(solver.outcome is Outcome.CONVERGED for solver in solvers)
+    np.testing.assert_allclose(*(solver.theta for solver in solvers), atol=1e-6)
+    ends = double.value(solvers[0].theta), double.value(solvers[1].theta)
+    np.testing.assert_allclose(*ends, rtol=1e-12)
+    assert single.X.dtype == np.float32
 
 
 @pytest.mark.parametrize("centred", [0.0, 5.0])

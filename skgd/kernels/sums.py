@@ -17,6 +17,7 @@ from skgd.kernels.sum_kernels import kernel
 
 BLOCK = 2**18  # entries of a dense matrix that are converted to float64 at once
 FEWEST = 128  # smallest number of rows in a block of a matrix product
+NEAR = 10.0  # squared centre over variance, up to which float32 products keep their digits
 OFF = 1e3  # squared centre over variance, above which columns are shifted before products
 
 
@@ -116,6 +117,19 @@ def gram(X, weight, centre, squares):
     if centre is not None:
         G = blas.dger(-1.0, shift, shift, a=G.T, overwrite_a=1).T
     return G, rounding * (1.0 + off)
+
+
+def has_single_gram(X, weight, centre, squares):
+    """Whether `single_gram` serves: for float32 rows of even weights, with means near zero."""
+    if sparse.issparse(X) or X.dtype != np.float32 or not are_even(weight):
+        return False
+    return _off(np.zeros(X.shape[1]) if centre is None else centre, squares) < NEAR
+
+
+def single_gram(X, centre):
+    """Return ``X^T X / n`` for centred float32 columns, to the digits of float32 only."""
+    G = (X.T @ X).astype(float) / len(X)
+    return G if centre is None else G - np.outer(centre, centre)
 
 
 def _off(centre, squares):

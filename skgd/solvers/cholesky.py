@@ -37,9 +37,9 @@ class ColumnFactor:
         Whether the factor resolves all columns.
     """
 
-    def __init__(self, problem, min_pivot):
+    def __init__(self, problem, min_pivot, rough=None):
         self._b = b = problem.l2_strength
-        H, self.exactness = problem.gram()
+        H, self.exactness = problem.gram() if rough is None else (rough, np.inf)
         root = np.sqrt(H.diagonal() + b)
         empty = root == 0.0
         root[empty] = 1.0
@@ -98,7 +98,19 @@ def cholesky_with_refinement(solver, by_rows, tuning):
     tuning : Tuning
     """
     problem = solver.problem
-    factor = RowFactor(problem) if by_rows else ColumnFactor(problem, tuning.min_pivot)
+    if by_rows:
+        _refine(solver, RowFactor(problem), tuning)
+        return
+    rough = problem.rough_gram()
+    if rough is not None:
+        _refine(solver, ColumnFactor(problem, tuning.min_pivot, rough), tuning)
+    if solver.running:
+        _refine(solver, ColumnFactor(problem, tuning.min_pivot), tuning)
+
+
+def _refine(solver, factor, tuning):
+    """Step by a factor until the goals are met, or rounding leaves too much."""
+    problem = solver.problem
     if not factor.resolved:
         return
     w, slopes, residual = solver.iterate, solver.slopes, None

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.rows import are_even
 from skgd.solvers.active_set import active_set_cg
 from skgd.solvers.coordinate_descent import Tuning as CoordinateDescentTuning
 from skgd.solvers.coordinate_descent import coordinate_descent
@@ -119,28 +120,43 @@ class SparseColumns:
     def add(self, new, w):
         """Add columns; none is dropped, whatever its weight in w."""
         objective, self.index = self.problem.objective, np.concatenate([self.index, new])
-        self._columns = columns = self._csc[:, self.index].astype(float)
+        self._columns = columns = self._csc[:, self.index].astype(float, copy=False)
         n_stored, centre = np.diff(columns.indptr), np.zeros(self.index.size)
         if objective.centre is not None:
             centre = objective.centre[self.index]
         shift = np.where(n_stored == objective.n, centre, 0.0)
-        columns.data -= np.repeat(shift, n_stored)
+        if shift.any():
+            columns.data -= np.repeat(shift, n_stored)
         self._centre = centre - shift  # of columns with zeros, which are stored uncentred
-        self._weighted = columns.data * objective.weight[columns.indices] / objective.n
-        self._weighted_rows = sparse.csr_matrix(
-            (self._weighted, columns.indices, columns.indptr), columns.shape[::-1]
-        )
-        self.gram, counts = None, np.bincount(columns.indices, minlength=objective.n)
-        if self._are_few and self.tuning.gram_is_cheap(counts):
+        self._weighted = columns.data / objective.n
+        if not are_even(objective.weight):
+            self._weighted *= objective.weight[columns.indices]
+        self.gram, self._weighted_rows = None, None
+        if self._are_few and self._gram_is_cheap(columns):
             self.gram = self._gram()
+
+    def _gram_is_cheap(self, columns):
+        """Whether the Gram matrix is worth its time, of which the least is known at once."""
+        mean = np.array([columns.nnz / columns.shape[0]])
+        if not self.tuning.gram_is_cheap(mean):  # as even as entries of rows can be
+            return False
+        return self.tuning.gram_is_cheap(np.bincount(columns.indices))
 
     def _gram(self):
         """Return the Gram matrix of these columns."""
         centre = self._centre
-        G = (self._weighted_rows @ self._columns).tocsr()
+        G = (self._weighted_transpose() @ self._columns).tocsr()
         if G.nnz > self.tuning.dense_share * centre.size**2:
             return DenseGram(G.toarray() - np.outer(centre, centre))
         return SparseGram(G, centre)
+
+    def _weighted_transpose(self):
+        """Return the columns as rows, weighted."""
+        if self._weighted_rows is None:
+            (n, m), columns = self._columns.shape, self._columns
+            entries = self._weighted, columns.indices, columns.indptr
+            self._weighted_rows = sparse.csr_matrix(entries, (m, n))
+        return self._weighted_rows
 
     def matvec(self, v):
         """Return the predictions of these columns."""
@@ -149,7 +165,7 @@ class SparseColumns:
     def rmatvec(self, u):
         """Return the weighted mean of the products of a vector with these columns."""
         mean = self.problem.objective.weight @ u / u.size
-        return self._weighted_rows @ u - self._centre * mean
+        return self._weighted_transpose() @ u - self._centre * mean
 
     def product(self, v):
         """Return the product with the Gram matrix, which is not computed."""
@@ -171,7 +187,7 @@ class SparseColumns:
     def _sweep(self, v, residual, separable, tol):
         """Sweep over the columns, and step over the active set; return whether that ends."""
         columns, objective, tuning = self._columns, self.problem.objective, self.tuning
-        u, target = objective.weight * residual / objective.n, residual + self.matvec(v)
+        u, start, target = objective.weight * residual / objective.n, v.copy(), None
         indices, indptr = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
         entries = columns.data, indices, indptr, self._weighted
         self.diagonal = self.problem.column_squares[self.index]
@@ -182,6 +198,8 @@ class SparseColumns:
             for _ in range(tuning.gram_patience if self._are_few else tuning.patience):
                 if sweep(*known, tol, tuning.sweeps) < tuning.sweeps:
                     return True
+                if target is None:
+                    target = residual + self.matvec(start)
                 slopes = self.rmatvec(target - self.matvec(v))
                 active_set_cg(self, v, slopes, separable, tol, steps)
                 u[:] = objective.weight * (target - self.matvec(v)) / objective.n

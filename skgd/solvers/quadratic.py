@@ -9,10 +9,32 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 
-from skgd.kernels.sums import OFF, gram
+from skgd.kernels.sums import OFF, gram, has_single_gram, single_gram
 from skgd.objective.duality import DualPoint
 from skgd.objective.residual import scale_from
+
+MIN_PIVOT = 0.03  # of a Gram matrix with a diagonal of ones, whose square float32 resolves
+
+
+def without(G, constant):
+    """Return a matrix whose rows and columns for constant columns are set to zero, in place."""
+    constant = np.flatnonzero(constant)
+    if constant.size:
+        G[constant] = 0.0
+        G[:, constant] = 0.0
+    return G
+
+
+def smallest_pivot(G):
+    """Return the smallest pivot of a matrix scaled to a diagonal of ones; zero for none."""
+    root = np.sqrt(np.maximum(G.diagonal(), 0.0))
+    root[root == 0.0] = 1.0
+    H = G / root / root[:, None]
+    H[range(root.size), range(root.size)] = 1.0
+    factor, failed = lapack.dpotrf(H.T, lower=0, clean=0, overwrite_a=1)
+    return 0.0 if failed else float(factor.diagonal().min(initial=1.0))
 
 
 class Separable(NamedTuple):
@@ -107,11 +129,19 @@ class Quadratic:
         """Return G as a dense array, and how exact slopes from it are in the scaled residual."""
         objective, squares = self.objective, self.column_squares
         G, exactness = gram(objective.X, objective.weight, objective.centre, squares)
-        constant = np.flatnonzero(objective.constant)
-        if constant.size:
-            G[constant] = 0.0
-            G[:, constant] = 0.0
-        return G, exactness
+        return without(G, objective.constant), exactness
+
+    def rough_gram(self):
+        """Return G to the digits of float32, where they save time and are enough; else None.
+
+        Slopes from it are not exact, but steps are: they end where the data says.
+        """
+        objective = self.objective
+        known = objective.X, objective.weight, objective.centre, self.column_squares
+        if not has_single_gram(*known):
+            return None
+        G = without(single_gram(objective.X, objective.centre), objective.constant)
+        return G if smallest_pivot(G) > MIN_PIVOT else None
 
     def scaled_residual(self, w, slopes):
         """Return the scaled residual of every weight."""

@@ -54,7 +54,7 @@ class CostModel:
             entries = float(n) * p
             far = max(0.0, entries - tuning.cached_entries * speedup)
             reading = entries / tuning.dense_pass_speed + far / (tuning.memory_speed * speedup)
-            gram = entries * unknowns / tuning.dense_speed + reading
+            gram = entries * unknowns / (tuning.dense_speed * speedup) + reading
         vectors = 4.0 * (n + p) / tuning.vector_speed
         self.pass_seconds = 2.0 * reading + vectors + tuning.pass_overhead
         self.factor_seconds = np.inf

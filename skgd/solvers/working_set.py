@@ -62,7 +62,8 @@ class WorkingSet:
         self.problem, self.tuning = problem, tuning
         self.columns = self._gram = None
         if self._takes_all(for_path):
-            G, self._exactness = problem.gram()
+            rough = None if for_path else problem.rough_gram()
+            G, self._exactness = problem.gram() if rough is None else (rough, np.inf)
             self._gram = DenseGram(G)
         else:
             kind = SparseColumns if problem.sparse else DenseColumns
@@ -98,10 +99,10 @@ class WorkingSet:
 
     def _solve_all(self, solver):
         """Solve for all columns, and again with the data's slopes where G is inexact."""
-        problem, gram, w = self.problem, self._gram, solver.iterate.copy()
+        problem, w = self.problem, solver.iterate.copy()
         q, tol, worst = problem.q, self.tuning.full_tol * solver.goal, np.inf
         while solver.running:
-            tuning, residual = self.tuning.columns.coordinate_descent, None
+            gram, tuning, residual = self._gram, self.tuning.columns.coordinate_descent, None
             slopes = coordinate_descent(gram, q, w, problem.separable, tol, tuning)
             if self._exactness > solver.goal or np.isfinite(worst):
                 residual = problem.residual(w)
@@ -109,7 +110,10 @@ class WorkingSet:
             before = worst
             worst = float(solver.record_point(w, slopes, residual).max())
             if residual is not None and worst > self.tuning.stall_ratio * before:
-                return
+                if np.isfinite(self._exactness):
+                    return
+                G, self._exactness = problem.gram()
+                gram = self._gram = DenseGram(G)
             q, tol = slopes + gram.product(w), min(0.5 * tol, self.tuning.full_tol * solver.goal)
 
     def _solve(self, solver):
