@@ -31,6 +31,7 @@ class Tuning(NamedTuple):
     flops: float = 1e10  # multiply-adds of the curvatures of all steps: about a second
     max_columns: int = 2000  # active at once, beyond which there are no steps
     rounds: int = 12  # steps
+    slope_gap: float = 1e-7  # of the best constant's objective: no more than free columns move
     reuse: float = 0.05  # of the second derivatives, whose change is too small for a new curvature
     columns: int = 200  # that join at once; or as many as there are
     refinements: int = 4  # of the solution of each step
@@ -93,6 +94,8 @@ def newton_steps(objective, theta, tuning):
     for _ in range(tuning.rounds):
         active = _active(objective, point.w, u, tuning)
         h = point.terms[2]
+        if slope_gap(objective, point.w, u) <= tuning.slope_gap * objective.null_objective:
+            active &= (a == 0.0) & (b == 0.0)
         if known is None or not known.serves(objective, active, h, tuning.reuse):
             if _flops(objective, active, h) > flops:
                 active &= (a == 0.0) & (b == 0.0)
@@ -121,6 +124,28 @@ def point_at(objective, w, level):
     terms = loss_terms(objective.loss, f, objective.y)
     penalty = a @ np.abs(w) + 0.5 * b @ w**2
     return Point(w, level, f, terms, weighted_mean(objective, terms[0]) + penalty)
+
+
+def slope_gap(objective, w, u):
+    """Return the duality gap that slopes of the columns leave at weights.
+
+    It is Fenchel and Young's for each column, infinite where a slope exceeds its bound; free
+    columns and the intercept are left out.
+
+    Parameters
+    ----------
+    objective : Objective
+    w, u : ndarray of shape (p,)
+        The weights, and the negative slopes of the data term.
+    """
+    a, b = objective.resolved_strengths
+    excess = np.maximum((u if objective.positive else np.abs(u)) - a, 0.0)
+    hard, free = b == 0.0, (a == 0.0) & (b == 0.0)
+    if (hard & ~free & (excess > 0.0)).any():
+        return np.inf
+    gaps = a * np.abs(w) + 0.5 * b * w**2 - u * w
+    gaps[~hard] += excess[~hard] ** 2 / (2.0 * b[~hard])
+    return float(gaps[~free].sum())
 
 
 def _active(objective, w, u, tuning):
@@ -173,7 +198,9 @@ def _newton_step(objective, known, point, u, tuning):
     w[J] = z[: J.size]
     end = point_at(objective, w, float(z[J.size :].sum()))
     v = slopes + h * (end.f - point.f)
-    if objective.loss.conjugate is not None:  # outside of its domain, the slopes themselves
+    if (
+        objective.loss.conjugate is not None and tuning.refinements
+    ):  # outside of its domain, the slopes themselves
         outside = np.isinf(conjugates(objective.loss, v, objective.y))
         if outside.any():
             less = curvature(objective, J, np.where(outside, h, 0.0))

@@ -11,10 +11,12 @@ from skgd.objective.conjugates import Tuning as StepTuning
 from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
 from skgd.objective.newton_steps import Tuning as NewtonTuning
-from skgd.objective.newton_steps import newton_steps, point_at
+from skgd.objective.newton_steps import point_at, slope_gap
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.residual import residual_scale
 from skgd.solvers.direct import DirectSolver
+from skgd.solvers.quasi_newton import Tuning as SampleTuning
+from skgd.solvers.quasi_newton import minimum_of_sample, quasi_newton, sample_of
 
 
 class Tuning(NamedTuple):
@@ -23,10 +25,10 @@ class Tuning(NamedTuple):
     gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
     finest_tol: float = 1e-7  # below which the gap is left to rounding
     columns: int = 2000  # or rows, if slopes jump, up to which factors are cheaper than a descent
-    sample: int = 80  # rows for each parameter, of a sample whose minimum is a first start
-    least_sample: int = 2000  # rows of it
-    share: float = 0.25  # of all rows, up to which a sample is worth it
-    sample_gain: float = 1e-4  # of the best constant's objective: a gain that ends its steps
+    gain: float = 1e-3  # of the best constant's objective: of a quasi-Newton step worth another
+    more: float = 4.0  # such steps to the goal, and
+    columns_per_step: float = 15.0  # of the curvature over all rows, which take as long as it
+    sample: SampleTuning = SampleTuning()
     steps: StepTuning = StepTuning(
         newton=NewtonTuning(flops=np.inf, rounds=1000), piecewise=PiecewiseTuning(flops=1e12)
     )
@@ -58,7 +60,7 @@ class ConvexSolver(DirectSolver):
 
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING):
         super().__init__(objective, tol, fallback, start)
-        self.tuning, self.certificate = tuning, None
+        self.tuning, self.certificate, self._slope_gap = tuning, None, math.inf
         self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
         self._scale = None if objective.loss.nonsmooth else residual_scale(objective)
 
@@ -70,12 +72,28 @@ class ConvexSolver(DirectSolver):
         objective = self.objective
         w, level, _, terms, value = point_at(objective, *split(objective, self.iterate))
         u, mean = -objective.rmatvec(terms[1]), weighted_mean(objective, terms[1])
-        bound = trivial_bound(objective) if objective.term.has_conjugate else -math.inf
+        is_rough = objective.loss.nonsmooth and objective.term.has_conjugate
+        bound = trivial_bound(objective) if is_rough else -math.inf
         self._record(Step(terms[1], w, level, value, u, mean), bound)
 
     def solve(self):
-        objective = self.objective
-        for step in dual_vectors(objective, self._first_point(), self.tuning.steps):
+        objective, theta = self.objective, self.iterate
+        rows = None if objective.loss.nonsmooth else sample_of(objective, self.tuning.sample)
+        if rows is not None:
+            sample = objective.take(rows)
+            if not theta[: objective.p].any():
+                theta = minimum_of_sample(sample, theta, self.tuning.sample)
+            if not objective.elastic_strengths[0].any() and not objective.positive:
+                quasi_newton(objective, sample, theta, self._goes_on, self.tuning.sample)
+                theta = self.iterate
+        if self.running:
+            self._take_steps(theta)
+
+    def _take_steps(self, theta):
+        """Take steps from here until the gap is small enough."""
+        objective, steps = self.objective, self.tuning.steps
+        newton = steps.newton._replace(slope_gap=self.tuning.gap * self.tol)
+        for step in dual_vectors(objective, theta, steps._replace(newton=newton)):
             least, bound = min(step.value, self.record.curve[-1]), -math.inf
             if objective.term.has_conjugate:
                 bound = bound_of_step(objective, step, least)
@@ -83,25 +101,26 @@ class ConvexSolver(DirectSolver):
             if not self.running:
                 return
 
-    def _first_point(self):
-        """Return where to start: at the iterate, or the minimum over a sample of the rows."""
-        objective, tuning, theta = self.objective, self.tuning, self.iterate
-        live = np.flatnonzero(objective.weight > 0.0)
-        size = max(tuning.least_sample, tuning.sample * objective.d)
-        if (
-            objective.loss.nonsmooth
-            or theta[: objective.p].any()
-            or size > tuning.share * live.size
-        ):
-            return theta
-        some = np.sort(np.random.default_rng(0).choice(live, size, replace=False))
-        sample, last = objective.take(some), math.inf
-        for step in newton_steps(sample, theta, tuning.steps.newton._replace(refinements=0)):
-            theta = as_vector(objective, step.w, step.level)
-            if not last - step.value > tuning.sample_gain * objective.null_objective:
-                break
-            last = step.value
-        return theta
+    def _goes_on(self, step):
+        """Record a step of the quasi-Newton method, and return whether another is worth it.
+
+        The gap that the slopes leave falls by the same share in every step. The curvature over
+        all rows takes as long as some steps, and then a few steps go to the minimum.
+        """
+        objective, before = self.objective, self._slope_gap
+        gain = self.record.curve[-1] - step.value
+        self._record(step, -math.inf)
+        if not self.running:
+            return False
+        goal = 0.5 * self.gap_goal
+        self._slope_gap = gap = slope_gap(objective, step.w, step.slopes)
+        if gap <= goal:
+            return self.record.residual > self.tol
+        left = math.inf
+        if gap < before < math.inf and objective.elastic_strengths[1].all():
+            left = math.log(gap / goal) / math.log(before / gap)
+        most = self.tuning.more + objective.d / self.tuning.columns_per_step
+        return left <= most or gain > self.tuning.gain * objective.null_objective
 
     def _record(self, step, bound):
         """Record a step, and stop where its gap meets the goal."""
