@@ -23,6 +23,7 @@ from skgd.objective.duality import EPS
 
 REGULAR = 1e-4  # of the diagonal of a factor: the matrix is not singular
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
+NOISE = 1e-13  # of the objective, below which its differences are rounding
 
 
 class Tuning(NamedTuple):
@@ -88,13 +89,14 @@ def newton_steps(objective, theta, tuning):
     ------
     Step
     """
-    a, b = objective.resolved_strengths
+    (a, b), unit = objective.resolved_strengths, objective.null_objective
     point, flops, known = point_at(objective, *split(objective, theta)), tuning.flops, None
     u = -objective.rmatvec(point.terms[1])
-    for _ in range(tuning.rounds):
+    for k in range(tuning.rounds):
         active = _active(objective, point.w, u, tuning)
         h = point.terms[2]
-        if slope_gap(objective, point.w, u) <= tuning.slope_gap * objective.null_objective:
+        serve = not k and slope_gap(objective, point.w, u) <= tuning.slope_gap * unit
+        if serve:  # the slopes at hand, where free columns have none
             active &= (a == 0.0) & (b == 0.0)
         if known is None or not known.serves(objective, active, h, tuning.reuse):
             if _flops(objective, active, h) > flops:
@@ -108,13 +110,12 @@ def newton_steps(objective, theta, tuning):
         end, v = _newton_step(objective, known, point, u, tuning)
         if not (np.isfinite(v).all() and np.isfinite(end.value)):
             return
-        before, point = point, _lower(objective, point, end)
-        u = u if point is before else -objective.rmatvec(point.terms[1])
+        before, (point, u) = point, _lower(objective, point, u, end)
         mean_slope = weighted_mean(objective, point.terms[1])
         yield Step(v, point.w, point.level, point.value, u, mean_slope)
-        if point is before and known.h is h:
+        if point is before and known.h is h and not serve:
             return
-        known = known if point is end else None
+        known = known if point is end and not serve else None
 
 
 def point_at(objective, w, level):
@@ -282,16 +283,36 @@ def inverse_of(M):
     return lambda r: vectors @ ((vectors.T @ r) / values[told])
 
 
-def _lower(objective, begin, end):
-    """Return the end of the part of a step that lowers the objective; the begin if none does."""
-    if end.value < begin.value:
-        return end
-    for part in PARTS[1:]:
-        w, level = (
-            begin.w + part * (end.w - begin.w),
-            begin.level + part * (end.level - begin.level),
-        )
-        point = point_at(objective, w, level)
-        if point.value < begin.value:
-            return point
-    return begin
+def _lower(objective, begin, u, end):
+    """Return the end of the part of a step that lowers the objective, and the slopes there.
+
+    Where its rounding hides that, the violation of the conditions of a minimum decides. The begin
+    is returned where no part serves.
+    """
+    noise = NOISE * abs(begin.value)
+    for part in PARTS:
+        point = end
+        if part < 1.0:
+            level = begin.level + part * (end.level - begin.level)
+            point = point_at(objective, begin.w + part * (end.w - begin.w), level)
+        if point.value < begin.value + noise:
+            there = -objective.rmatvec(point.terms[1])
+            if point.value < begin.value - noise:
+                return point, there
+            if _violation(objective, point, there) < _violation(objective, begin, u):
+                return point, there
+            return begin, u
+    return begin, u
+
+
+def _violation(objective, point, u):
+    """Return by how much the conditions of a minimum are not met, in units of the columns."""
+    a, b = objective.resolved_strengths
+    g = u - b * point.w
+    g = np.where(point.w != 0.0, g - a * np.sign(point.w), np.maximum(np.abs(g) - a, 0.0))
+    if objective.positive:
+        g = np.where((point.w == 0.0) & (u < 0.0), 0.0, g)
+    lengths = np.sqrt(objective.column_squares)
+    g = np.divide(np.abs(g), lengths, np.zeros(g.size), where=lengths > 0.0)
+    level = abs(weighted_mean(objective, point.terms[1])) * (objective.d > objective.p)
+    return max(g.max(initial=0.0), level)

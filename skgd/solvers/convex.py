@@ -60,7 +60,7 @@ class ConvexSolver(DirectSolver):
 
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING):
         super().__init__(objective, tol, fallback, start)
-        self.tuning, self.certificate, self._slope_gap = tuning, None, math.inf
+        self.tuning, self.certificate, self._slope_gaps = tuning, None, []
         self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
         self._scale = None if objective.loss.nonsmooth else residual_scale(objective)
 
@@ -100,6 +100,8 @@ class ConvexSolver(DirectSolver):
             self._record(step, bound)
             if not self.running:
                 return
+        if self.certificate is not None and self.certificate.gap <= self.gap_goal:
+            self.stop(Outcome.CONVERGED)  # and rounding keeps the residual from its goal
 
     def _goes_on(self, step):
         """Record a step of the quasi-Newton method, and return whether another is worth it.
@@ -107,18 +109,17 @@ class ConvexSolver(DirectSolver):
         The gap that the slopes leave falls by the same share in every step. The curvature over
         all rows takes as long as some steps, and then a few steps go to the minimum.
         """
-        objective, before = self.objective, self._slope_gap
-        gain = self.record.curve[-1] - step.value
+        objective, gain = self.objective, self.record.curve[-1] - step.value
         self._record(step, -math.inf)
         if not self.running:
             return False
-        goal = 0.5 * self.gap_goal
-        self._slope_gap = gap = slope_gap(objective, step.w, step.slopes)
+        goal, gap = 0.5 * self.gap_goal, slope_gap(objective, step.w, step.slopes)
         if gap <= goal:
             return self.record.residual > self.tol
-        left = math.inf
-        if gap < before < math.inf and objective.elastic_strengths[1].all():
-            left = math.log(gap / goal) / math.log(before / gap)
+        self._slope_gaps.append(gap)
+        fall, left = math.log(self._slope_gaps[0] / gap), math.inf
+        if 0.0 < fall < math.inf and objective.elastic_strengths[1].all():
+            left = math.log(gap / goal) / fall * (len(self._slope_gaps) - 1)
         most = self.tuning.more + objective.d / self.tuning.columns_per_step
         return left <= most or gain > self.tuning.gain * objective.null_objective
 

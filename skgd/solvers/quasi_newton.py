@@ -25,9 +25,9 @@ class Tuning(NamedTuple):
     least_rows: int = 250
     share: float = 0.4  # of all rows, at most
     flops: float = 3e6  # multiply-adds of the curvature over all rows, which take less than a step
-    gain: float = 1e-2  # of the best constant's objective: a gain that ends steps on the sample
+    gain: float = 0.1  # of the best constant's objective: a gain that ends steps on the sample
     regular: float = 1e-10  # of the diagonal of the curvature, added to it
-    newton: NewtonTuning = NewtonTuning(refinements=0)
+    newton: NewtonTuning = NewtonTuning(refinements=0, reuse=0.3)
 
 
 TUNING = Tuning()
