@@ -129,13 +129,12 @@ class ConvexSolver(DirectSolver):
         known = -math.inf if self.certificate is None else self.certificate.lower_bound
         certificate = Certificate(theta, step.value, max(bound, known))
         residual, norm = self._residual(step, theta, certificate.gap)
-        small = residual <= self.tol
         if math.isfinite(certificate.gap):
-            small = small and certificate.gap <= self.gap_goal
             self.certificate = certificate
+        certified = certificate.gap <= self.gap_goal or not objective.term.has_conjugate
         if not math.isfinite(step.value):
             self.outcome = Outcome.NONFINITE
-        elif small and (self.record.last is not None or math.isfinite(certificate.gap)):
+        elif residual <= self.tol and certified:
             self.stop(Outcome.CONVERGED)
         move = theta - self.iterate
         penalty = objective.penalty_term(theta)
