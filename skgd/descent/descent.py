@@ -131,7 +131,7 @@ class Descent(Minimizer):
 
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
-        self.objective, self.state = None, self.state._replace(order=(), gathered=())
+        self.objective = None
 
     def resume(self, objective, optimizer, schedule, options, *, stream=False):
         """Continue the run on new data, or the same.

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from skgd.descent.lazy import LAZY_FUNCTIONS
+from skgd.descent.new_state import in_order
 from skgd.descent.step import step_functions
 from skgd.descent.update import update_batches, update_full, update_functions
 from skgd.descent.variance_reduction import CORRECTIONS
@@ -163,6 +164,7 @@ def descend(objective, optimizer, variant, state, rule, cursor, epochs):
         As in `Cursor`, for the next call.
     """
     term, penalty, full = objective.term, objective.penalty, variant.batch == "full"
+    state = state if full else in_order(state, objective, epochs.rates.size > 0)
     kernel, data = term.kernel or PythonKernel(), term.data or PythonData(term, {})
     clock, ends = array("q", [0, 0]), array("d", [RUNNING, 0, *cursor[3:6]])
     theta, g = (state.theta, state.g) if full else (state.iterate, np.zeros(objective.d))

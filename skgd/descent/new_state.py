@@ -48,16 +48,19 @@ def carried_over(state, objective, rule, batch):
     full = batch is None
     return state._replace(
         iterate=iterate_of(state, rule, full),
-        order=() if full else np.arange(objective.n, dtype=index_type(objective.n)),
-        gathered=() if full or not objective.term.by_columns else gathering_room(objective.X),
         lazy_state=_new_lazy_state(objective, rule, batch),
         gradients=new_gradient_table(rule, objective, full, state.gradients),
     )
 
 
-def index_type(n):
-    """Return the smallest type of integers that number n rows, for compiled code."""
-    return np.int32 if n < 2**31 else np.int64
+def in_order(state, objective, moves):
+    """Return the state of a call of the loop over batches: with the rows in order, if it moves.
+
+    They are dropped after the call, as they take four bytes a row.
+    """
+    n, kind = objective.n if moves else 0, np.int32 if objective.n < 2**31 else np.int64
+    gathered = gathering_room(objective.X[:n]) if objective.term.by_columns else ()
+    return state._replace(order=np.arange(n, dtype=kind), gathered=gathered)
 
 
 def iterate_of(state, rule, full):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.new_state import identity
+from skgd.kernels.vectors import mean_square
 from skgd.objective.best_constant import fit_constant
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
@@ -103,7 +104,7 @@ def statistics_of(rows, columns, loss, level, stream=None):
 def _means_of(targets, weight, level):
     """Return the means of targets over some rows, zero without a level, and half their squares."""
     means = targets @ weight / len(weight) if level else np.zeros(len(targets))
-    return means, 0.5 * ((targets - means[:, None]) ** 2 @ weight / len(weight))
+    return means, 0.5 * np.array([mean_square(weight, y, m) for y, m in zip(targets, means)])
 
 
 def link_name(loss):

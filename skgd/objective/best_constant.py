@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from skgd.kernels.row_kernels import loss_terms
+from skgd.kernels.row_kernels import mean_loss_terms
+from skgd.kernels.rows import are_even
+from skgd.kernels.vectors import mean_square
 
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
 NEGLIGIBLE = 1e-9  # of the level: a Newton step, after which the error is of its square
@@ -46,28 +48,23 @@ def fit_constant(loss, y, weight, fitted=True):
     ConstantFit
     """
     mean = weight @ y / y.size
-    square, spread = weight @ y**2 / y.size, weight @ (y - mean) ** 2 / y.size
+    square, spread = mean_square(weight, y), mean_square(weight, y, mean)
     constant = fitted and not spread > ROUNDING**2 * square
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
         return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank))
-    start, slope, _ = _mean_terms(loss, 0.0, y, weight)
+    start, slope, *_ = mean_loss_terms(loss, 0.0, y, weight)
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0))
-    targets = y[weight > 0.0]
-    level = _by_newton(lambda c: _mean_terms(loss, c, y, weight)[1:], loss, mean)
+    targets = y if are_even(weight) else y[weight > 0.0]
+    level = _by_newton(lambda c: mean_loss_terms(loss, c, y, weight)[1:3], loss, mean)
     if level is None:
-        level = _lowest(lambda c: _mean_terms(loss, c, y, weight)[1], loss.linked(targets))
-    left = _mean_terms(loss, level, y, weight)[0]
+        level = _lowest(lambda c: mean_loss_terms(loss, c, y, weight)[1], loss.linked(targets))
+    left = mean_loss_terms(loss, level, y, weight)[0]
     estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
     promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
-
-
-def _mean_terms(loss, constant, y, weight):
-    """Return the mean loss of a constant prediction, and its first and second derivative."""
-    return tuple(terms @ weight / y.size for terms in loss_terms(loss, constant, y))
 
 
 def _by_newton(derivatives, loss, mean):

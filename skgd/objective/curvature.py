@@ -4,8 +4,11 @@ from functools import cached_property
 
 import numpy as np
 
+from skgd.kernels.rows import are_even
 from skgd.kernels.sums import row_squares
 from skgd.objective.matrix import lanczos_bound
+
+MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
 
 
 class Curvature:
@@ -61,18 +64,41 @@ class Curvature:
         if term.columns is not None:
             centre = np.where(term.constant, term.columns.mean, centre)
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = term.model.projection_scale**2 * row_squares(term.X, centre)
-        return float((term.weight * self._of_predictions * (squares + extra)).max())
+            squares = row_squares(term.X, centre)
+            squares *= term.model.projection_scale**2
+            squares += extra
+        squares = squares if are_even(term.weight) else term.weight * squares
+        return float(self._of_predictions * squares.max())
 
     def product(self, v):
         """Return ``H v``, with H a bound of the second derivative."""
-        term, scale, extra = self.term, self.term.model.projection_scale, v[self.term.p :]
-        rows = term.weight * self._of_predictions
-        z = scale * term.matvec(v[: term.p]) + (extra[0] if extra.size else 0.0)
-        u = rows * z
-        rest = rows.mean() * extra
-        rest[:1] = u.mean()
-        return np.append(scale * term.unweighted_rmatvec(u), rest)
+        term, extra = self.term, v[self.term.p :]
+        scale, level = term.model.projection_scale, extra[0] if extra.size else 0.0
+        if self._products is None:
+            z = term.matvec(v[: term.p])
+            z *= scale
+            z += level
+            slopes, mean = term.rmatvec(z), term.weight @ z / z.size
+        else:
+            G, means = self._products
+            slopes = scale * (G @ v[: term.p]) + level * means
+            mean = scale * (means @ v[: term.p]) + level
+        rest = term.weight.mean() * extra
+        rest[:1] = mean
+        return self._of_predictions * np.append(scale * slopes, rest)
+
+    @cached_property
+    def _products(self):
+        """The products of the columns with each other, and with one; None where they cost more.
+
+        They take one reading of the data, where products with vectors take two each.
+        """
+        term = self.term
+        if term.sparse or not term.p <= min(MAX_GRAM_COLUMNS, term.n_samples):
+            return None
+        moves = ~term.constant
+        means = term.column_means - (0.0 if term.centre is None else term.centre)
+        return term.gram() * np.outer(moves, moves), means * moves
 
     @cached_property
     def _of_predictions(self):
@@ -82,4 +108,5 @@ class Curvature:
     @property
     def _targets(self):
         """The targets of rows that have a weight."""
-        return self.term.y[self.term.weight > 0.0]
+        y, weight = self.term.y, self.term.weight
+        return y if are_even(weight) else y[weight > 0.0]

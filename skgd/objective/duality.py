@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsmr
 
+from skgd.kernels.vectors import mean_product, mean_square
 from skgd.objective.least_squares import newton_step, triangle
 
 EPS, TINY = np.finfo(float).eps, np.finfo(float).tiny
@@ -97,7 +98,7 @@ def stored_lengths(objective):
 def slack_at(objective, w, value):
     """Return the slack at weights w, where F is ``value``."""
     lengths = stored_lengths(objective)
-    target_length = math.sqrt(objective.weight @ objective.y**2 / objective.n)
+    target_length = math.sqrt(mean_square(objective.weight, objective.y))
     return Slack(ROUNDING * lengths * (target_length + lengths @ np.abs(w)), w, value)
 
 
@@ -119,23 +120,24 @@ def certify(objective, theta, known=None, tuning=TUNING):
     """
     if known is not None and np.array_equal(theta, known.theta):
         return known
-    y, weight, n = objective.y, objective.weight, objective.n
+    y, weight, level = objective.y, objective.weight, 0.0
     bound = 0.0 if known is None else known.lower_bound
     negligible = tuning.negligible_gap * objective.null_objective
-    residual = y - objective.predict(theta)
-    square = weight @ residual**2 / n
+    residual = objective.predict(theta)
+    np.subtract(y, residual, out=residual)
+    square = mean_square(weight, residual)
     value = 0.5 * square + objective.penalty_term(theta)
     if value - bound <= negligible:
         return Certificate(theta, value, bound)
     if objective.d > objective.p:
-        residual -= weight @ residual / n
-        y = y - weight @ y / n
-        square = weight @ residual**2 / n
-    point = DualPoint(weight @ (residual * y) / n, square, objective.rmatvec(residual))
+        residual -= weight @ residual / y.size
+        level, square = weight @ y / y.size, mean_square(weight, residual)
+    target = mean_product(weight, residual, y, level)
+    point = DualPoint(target, square, objective.rmatvec(residual))
     slack = slack_at(objective, theta[: objective.p], value)
     bound = max(bound, dual_value(objective, point, slack))
     if value - bound > negligible:
-        improved = improved_bound(objective, residual, y, point.slopes, slack, tuning)
+        improved = improved_bound(objective, residual, level, point.slopes, slack, tuning)
         bound = max(bound, improved)
     return Certificate(theta, value, bound)
 
@@ -157,7 +159,8 @@ def dual_value(objective, point, slack):
     slopes = np.maximum(slopes, 0.0) if positive else slopes
     sizes, soft = np.abs(slopes), b > 0.0
     steepest = np.maximum(np.maximum(sizes, slack.rounding), TINY)
-    reach = np.where(sizes > 0.0, (a + slack.rounding) / steepest, np.inf)
+    with np.errstate(over="ignore"):
+        reach = np.where(sizes > 0.0, (a + slack.rounding) / steepest, np.inf)
     inside = feasible = float(reach.min(initial=np.inf))
     if soft.any():
         feasible = float(np.where(soft, np.inf, reach).min(initial=np.inf))
@@ -171,7 +174,7 @@ def dual_value(objective, point, slack):
     return float((values - slack.cost(slopes, (a, b))).max())
 
 
-def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
+def improved_bound(objective, residual, level, slopes, slack, tuning=TUNING):
     """Return a lower bound from what is left of a residual when some columns explain their part.
 
     These are first the unpenalised columns, then the active columns, by a Newton step: those with
@@ -181,8 +184,10 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     Parameters
     ----------
     objective : Objective
-    residual, y : ndarray of shape (n,)
+    residual : ndarray of shape (n,)
         With mean zero where there is an intercept.
+    level : float
+        The mean of y where there is an intercept, else zero.
     slopes : ndarray of shape (p,)
     slack : Slack
     tuning : Tuning
@@ -192,7 +197,7 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
     float
         At least zero.
     """
-    (a, b), weight, n, best = objective.resolved_strengths, objective.weight, objective.n, 0.0
+    (a, b), weight, best = objective.resolved_strengths, objective.weight, 0.0
     w = slack.weights
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
     active = (w != 0.0) | (_size(slopes, objective.positive) > a)
@@ -203,7 +208,8 @@ def improved_bound(objective, residual, y, slopes, slack, tuning=TUNING):
         if v is None:
             break
         g = objective.rmatvec(v)
-        point = DualPoint(weight @ (v * y) / n, weight @ (v * v) / n, g)
+        target = mean_product(weight, v, objective.y, level)
+        point = DualPoint(target, mean_square(weight, v), g)
         best = max(best, dual_value(objective, point, slack))
         joining = (_size(g, objective.positive) > a + slack.rounding) & ~active
         if columns is active and not joining.any():
@@ -230,8 +236,10 @@ def _unexplained(objective, columns, w, residual, signs, tuning):
         move[columns] = _explained(objective, columns, residual, constant, tuning.products)
     else:
         return None
-    v = residual - objective.matvec(move)
-    return v - objective.weight @ v / v.size if constant else v
+    v = objective.matvec(move)
+    np.subtract(residual, v, out=v)
+    v -= objective.weight @ v / v.size if constant else 0.0
+    return v
 
 
 def _explained(objective, columns, residual, constant, products):

@@ -10,8 +10,13 @@ from skgd.kernels.accumulate import RowKernel, build_accumulate
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import column_means, column_squares, in_range
 from skgd.kernels.problem import RowData
-from skgd.kernels.row_kernels import loss_terms, model_predictions, prediction_gradients
-from skgd.kernels.rows import row_weights, rows_of
+from skgd.kernels.row_kernels import (
+    loss_terms,
+    mean_loss_terms,
+    model_predictions,
+    prediction_gradients,
+)
+from skgd.kernels.rows import are_even, row_weights, rows_of
 from skgd.kernels.sums import gram, matvec, rmatvec
 from skgd.objective.curvature import Curvature
 from skgd.objective.data_term import DataTerm
@@ -111,11 +116,11 @@ class RowwiseTerm(DataTerm):
 
     def rmatvec(self, u):
         """Return the weighted mean of ``u_i (x_i - centre)`` over the rows."""
-        return self.unweighted_rmatvec(self.weight * u)
+        return self.unweighted_rmatvec(u if are_even(self.weight) else self.weight * u)
 
     def unweighted_rmatvec(self, u):
         """Return the mean of ``u_i (x_i - centre)``; zero for constant columns."""
-        g = rmatvec(self.X, u / self.n_samples, self.centre, self.far)
+        g = rmatvec(self.X, u, self.centre, self.far) / self.n_samples
         g[self.constant] = 0.0
         return g
 
@@ -144,8 +149,8 @@ class RowwiseTerm(DataTerm):
         unit = np.sqrt(2.0 * null_objective)
         if self.loss.quadratic:
             return unit
-        slopes = loss_terms(self.loss, 0.0, self.y)[1]
-        steepness = np.sqrt(self.weight @ slopes**2 / (self.n_samples * self.bounds.loss))
+        square = mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]
+        steepness = np.sqrt(square / self.bounds.loss)
         return min(unit, steepness) if steepness > 0.0 else unit
 
     def variance_share(self):

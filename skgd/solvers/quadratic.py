@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 
 from skgd.kernels.sums import OFF, gram, has_single_gram, single_gram
+from skgd.kernels.vectors import mean_product, mean_square
 from skgd.objective.duality import DualPoint
 from skgd.objective.residual import scale_from
 
@@ -71,7 +72,7 @@ class Quadratic:
     """
 
     def __init__(self, objective):
-        self.target_square = float(objective.weight @ objective.y**2 / objective.n)
+        self.target_square = float(mean_square(objective.weight, objective.y))
         self.column_squares, self.q = objective.column_squares, objective.rmatvec(objective.y)
         self.l2_strength = None
         self.set_penalty(objective)
@@ -123,7 +124,8 @@ class Quadratic:
 
     def residual(self, w):
         """Return ``y_i - (x_i - centre) . w`` for every row."""
-        return self.objective.y - self.objective.matvec(w)
+        z = self.objective.matvec(w)
+        return np.subtract(self.objective.y, z, out=z)
 
     def gram(self):
         """Return G as a dense array, and how exact slopes from it are in the scaled residual."""
@@ -160,8 +162,8 @@ class Quadratic:
         if residual is None:
             target = self.target_square - self.q @ w
             return DualPoint(target, max(0.0, target - slopes @ w), slopes)
-        weighted = self.objective.weight * residual / self.objective.n
-        return DualPoint(weighted @ self.objective.y, weighted @ residual, slopes)
+        weight, y = self.objective.weight, self.objective.y
+        return DualPoint(mean_product(weight, residual, y), mean_square(weight, residual), slopes)
 
     def mean_square(self, residual):
         """Return the weighted mean square of a number for each row."""
