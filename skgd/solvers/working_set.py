@@ -9,6 +9,7 @@ Massias, Gramfort and Salmon, "Celer: a fast solver for the lasso with dual extr
 Johnson and Guestrin, "Blitz: a principled meta-algorithm for scaling sparse optimization" (2015).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Tuning(NamedTuple):
     """
 
     first_columns: tuple[int, int] = (128, 512)  # that a set begins with, at most
-    first_share: float = 0.125  # the same, of all columns
+    first_roots: tuple[float, float] = (1.25, 6.0)  # the same, times the root of all columns
     min_columns: int = 20  # the same, at least; and up to which all columns are taken at once
     growth: tuple[float, float] = (0.4, 2.0)  # columns added, at most, over weights not zero
     max_columns: int = 4000  # of a dense set, beyond which a descent takes over
@@ -149,7 +150,7 @@ class WorkingSet:
         violators = np.flatnonzero(outside > goal)
         if not columns.index.size:
             violators = np.union1d(violators, np.flatnonzero(w)) if w.any() else violators
-        first = max(tuning.min_columns, int(tuning.first_share * w.size))
+        first = max(tuning.min_columns, int(tuning.first_roots[is_sparse] * math.sqrt(w.size)))
         first = min(tuning.first_columns[is_sparse], first)
         most = max(first, int(tuning.growth[is_sparse] * np.count_nonzero(w)))
         if violators.size > most:
