@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import blas
 
 
 class Tuning(NamedTuple):
@@ -20,7 +21,7 @@ class Tuning(NamedTuple):
     forecast_every: int = 4  # passes between two forecasts
     forecast_share: float = 0.15  # of the seconds of a factor, before which there is no forecast
     forecast_doubt: float = 4.0  # over the passes so far: by how much a forecast may be too long
-    most_factors: float = 1.5  # seconds of a factor, that passes done and left may take together
+    most_factors: float = 1.2  # seconds of a factor, that passes done and left may take together
     trusted_tol: float = 1e-7  # from which recursive residuals need not be computed anew
     unpenalised_residual: float = 1e-14  # that rounding leaves, without an l2 part; worked out
     margin: float = 0.9  # of the goals, as slopes are recursive; worked out
@@ -84,7 +85,7 @@ class SmoothedPoint:
         self.gradient += change
         for mean, latest in ((self.w, w), (self.residual, residual)):
             mean *= 1.0 - share
-            mean += share * latest
+            blas.daxpy(latest, mean, a=share)
 
 
 class Forecast:
@@ -100,7 +101,8 @@ class Forecast:
         self.pass_seconds, self.factor_seconds = pass_seconds, factor_seconds
         self.goal, self.gap = tuning.margin * solver.goal, tuning.margin * solver.gap_goal
         self.arrived, self.factor_is_cheaper = False, False
-        self.penalised = solver.problem.l2_strength.all()
+        b = solver.problem.l2_strength
+        self.penalised, self.even = b.all(), b[0] if b.size and b.min() == b.max() else 0.0
 
     def ends(self, point):
         """Take note of a point, and record it; return whether the run ends there."""
@@ -110,7 +112,8 @@ class Forecast:
         value, square = problem.mean_square(point.residual) / 2.0 + penalty, gradient @ gradient
         bound = residual / self.tuning.unpenalised_residual
         if self.penalised:
-            bound = math.sqrt(0.5 * (gradient @ (gradient / problem.l2_strength)) / self.gap)
+            over = square / self.even if self.even else gradient @ (gradient / problem.l2_strength)
+            bound = math.sqrt(0.5 * over / self.gap)
         last = residual / self.goal, math.sqrt(value / self.gap), bound
         self.history.append(last)
         self.arrived = last[0] <= 1.0 and min(last[1:]) <= 1.0

@@ -171,4 +171,6 @@ class Quadratic:
 
     def penalty(self, w):
         """Return the penalty."""
+        if self.smooth:
+            return float(0.5 * (self.l2_strength @ (w * w)))
         return float(self.l1_strength @ np.abs(w) + 0.5 * (self.l2_strength @ (w * w)))
