@@ -90,7 +90,8 @@ def decoupled_decay(w, rate, move, decay):
 
 def nonnegative(problem, j, z):
     """Turn the prox of a penalty into that of the penalty which is infinite below zero."""
-    return z if z > 0.0 or not problem.penalized[j] else 0.0
+    penalized = problem.penalized[j]  # in any case, so that the loop needs no branch
+    return 0.0 if penalized and not z > 0.0 else z
 
 
 def extrapolate_iterates(optimizer, state, criterion):

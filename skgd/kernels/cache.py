@@ -27,8 +27,8 @@ logger = logging.getLogger("skgd")
 class CheckedFiles:
     """The files of one function, with the methods that numba's cache calls.
 
-    They are read from all folders, so that one may be filled once and then be read-only, and
-    written to the first that can be written to.
+    They are written to the first folder that can be written to, and read from this and those before
+    it; so one may be filled once, and then be read-only.
     """
 
     def __init__(self, folders, base, stamp, dumps):
@@ -36,9 +36,10 @@ class CheckedFiles:
 
     def load(self, key):
         """Return the data of a key; None if there is no valid file."""
-        folders = filter(is_trusted, self.folders)
-        found = (self._load(folder / self._name(key), key) for folder in folders)
-        return next((data for data in found if data is not None), None)
+        for folder in self.folders:
+            data = self._load(folder / self._name(key), key) if is_trusted(folder) else None
+            if data is not None or is_writable(folder):
+                return data
 
     def _load(self, path, key):
         with suppress(Exception):
