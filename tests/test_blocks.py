@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import make_regression
+from scipy import sparse
 
 from skgd import GDRegressor
 from skgd.kernels.blocks import PythonCall, call, pack, read
@@ -78,6 +79,20 @@ def test_read_only_and_memory_mapped_rows_compile_nothing_new(batch, tmp_path):
             found = model(batch_size=batch, random_state=0).fit(rows, Y).coef_
         assert compiled.buffer == []
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [None, 1, 7])
+def test_wide_indices_of_sparse_rows_compile_nothing_new(batch):
+    event = pytest.importorskip("numba.core.event")
+    rows = sparse.csr_matrix(X * (np.abs(X) > 0.5))
+    expected = model(batch_size=batch, random_state=0).fit(rows, Y).coef_
+    wide = rows.copy()
+    wide.indices, wide.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+    with event.install_recorder("numba:compile") as compiled:
+        found = model(batch_size=batch, random_state=0).fit(wide, Y).coef_
+    assert compiled.buffer == []
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_arrays_that_are_not_in_c_order_are_refused():

@@ -196,7 +196,7 @@ def plain(function):
 def test_an_update_touches_the_weights_of_its_row_and_the_intercept_only(p, entries):
     rng = np.random.default_rng(0)
     indices = rng.permutation(p)[:entries]
-    rows = CsrRows(rng.standard_normal(entries), indices, np.array([0, entries]))
+    rows = CsrRows(rng.standard_normal(entries), indices[:, None], np.array([0, entries]))
     penalty_strength = np.append(np.full(p, 0.1), 0.0)
     penalized, none = np.arange(p + 1) < p, np.zeros(0, dtype=int)
     data = RowData(rows, np.ones(1), np.ones(1), 1, np.zeros(0), p)

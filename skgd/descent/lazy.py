@@ -35,7 +35,7 @@ def refresh_rows(rows, state, start, stop):
         for k in range(start, stop):
             i = state.order[k]
             for place in range(rows.indptr[i], rows.indptr[i + 1]):
-                apply_pending(state.theta, state.lazy_state, rows.indices[place])
+                apply_pending(state.theta, state.lazy_state, rows.indices[place, 0])
 
 
 def lazy_step(parts, problem, data, state, start, stop, rate):

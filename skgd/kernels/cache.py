@@ -27,7 +27,7 @@ logger = logging.getLogger("skgd")
 class CheckedFiles:
     """The files of one function, with the methods that numba's cache calls.
 
-    They are written to the first folder that can be written to, and read from this and those before
+    They are written to the first folder that can be written to, and read from it and those before
     it; so one may be filled once, and then be read-only.
     """
 

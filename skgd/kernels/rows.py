@@ -5,6 +5,7 @@
 `prefetch_row` loads one of several chunks of a row into the cache ahead of its use.
 """
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ class DenseRows(NamedTuple):
 class CsrRows(NamedTuple):
     """The rows of a CSR matrix without duplicate entries, float32 or float64.
 
-    The indices are unsigned, so that compiled code need not test whether they are negative.
+    The indices are as `index_words` gives them.
     """
 
     data: np.ndarray
@@ -77,30 +78,31 @@ class CsrRows(NamedTuple):
     def dot(self, w, i):
         z = 0.0
         for k in range(self.indptr[i], self.indptr[i + 1]):
-            z += self.data[k] * w[self.indices[k]]
+            z += self.data[k] * w[self.indices[k, 0]]
         return z
 
     def dot_pair(self, w, v, i):
         z, y = 0.0, 0.0
         for k in range(self.indptr[i], self.indptr[i + 1]):
-            z += self.data[k] * w[self.indices[k]]
-            y += self.data[k] * v[self.indices[k]]
+            z += self.data[k] * w[self.indices[k, 0]]
+            y += self.data[k] * v[self.indices[k, 0]]
         return z, y
 
     def axpy(self, c, i, g):
         for k in range(self.indptr[i], self.indptr[i + 1]):
-            g[self.indices[k]] += c * self.data[k]
+            g[self.indices[k, 0]] += c * self.data[k]
 
     def n_prefetch_chunks(self):
         return 1
 
     def prefetch_row(self, i, k, n_prefetch_chunks):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])
-        prefetch(self.indices, self.indptr[i], self.indptr[i + 1])
+        width = self.indices.shape[1]
+        prefetch(self.indices, self.indptr[i] * width, self.indptr[i + 1] * width)
 
     def entry(self, i, j):
         for k in range(self.indptr[i], self.indptr[i + 1]):
-            if self.indices[k] == j:
+            if self.indices[k, 0] == j:
                 return self.data[k]
         return 0.0
 
@@ -171,7 +173,7 @@ class FortranColumns(NamedTuple):
 
 
 class CscColumns(NamedTuple):
-    """The columns of a CSC matrix without duplicate entries; the indices are unsigned."""
+    """The columns of a CSC matrix without duplicate entries; indices as in `CsrRows`."""
 
     data: np.ndarray
     indices: np.ndarray
@@ -186,10 +188,21 @@ def rows_of(X):
     """
     if not sparse.issparse(X):
         return DenseRows(_locked(X)) if X.flags.c_contiguous else FortranColumns(_locked(X.T))
-    unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
     indptr = X.indptr.astype(np.int64, copy=False)
     kind = CsrRows if X.format == "csr" else CscColumns
-    return kind(_locked(X.data), _locked(X.indices.view(unsigned)), _locked(indptr))
+    return kind(_locked(X.data), _locked(index_words(X.indices)), _locked(indptr))
+
+
+def index_words(indices):
+    """Return indices of four or eight bytes, at least 0, as a column or two of unsigned words.
+
+    The first is the index, which is below 2^32, so compiled code is the same for both widths; and
+    it need not test whether an index is negative. Nothing is copied, where the low word is first.
+    """
+    if sys.byteorder == "big":
+        return indices.astype(np.uint32)[:, None]
+    width = indices.dtype.itemsize // 4
+    return np.ascontiguousarray(indices).view(np.uint32).reshape(-1, width)
 
 
 def gathering_room(X):

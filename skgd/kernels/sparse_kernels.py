@@ -6,7 +6,7 @@ def csr_matvec(data, indices, indptr, v, shift, z):
     for i in range(z.size):
         total = 0.0
         for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+            j = indices[k, 0]
             total += (data[k] - shift[j]) * v[j]
         z[i] = total
 
@@ -16,7 +16,7 @@ def csr_rmatvec(data, indices, indptr, u, shift, g):
     for i in range(u.size):
         a = u[i]
         for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+            j = indices[k, 0]
             g[j] += a * (data[k] - shift[j])
 
 
@@ -25,7 +25,7 @@ def csr_column_squares(data, indices, indptr, u, shift, squares, stored):
     for i in range(u.size):
         a = u[i]
         for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+            j = indices[k, 0]
             x = data[k] - shift[j]
             squares[j] += a * (x * x)
             stored[j] += a
@@ -36,7 +36,7 @@ def csr_row_squares(data, indices, indptr, shift, centre, squares):
     for i in range(squares.size):
         total = 0.0
         for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+            j = indices[k, 0]
             x = data[k] - shift[j]
             total += x * (x - 2.0 * centre[j])
         squares[i] = total
@@ -49,10 +49,10 @@ def csr_gram(data, indices, indptr, u, shift, G):
     """
     for i in range(u.size):
         for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+            j = indices[k, 0]
             a = u[i] * (data[k] - shift[j])
             for m in range(indptr[i], k + 1):
-                h = indices[m]
+                h = indices[m, 0]
                 G[j, h] += a * (data[m] - shift[h])
 
 
@@ -64,7 +64,7 @@ def csc_matvec(data, indices, indptr, v, shift, z):
         a, q = v[j], shift[j]
         if a != 0.0:
             for k in range(indptr[j], indptr[j + 1]):
-                z[indices[k]] += a * (data[k] - q)
+                z[indices[k, 0]] += a * (data[k] - q)
 
 
 def csc_rmatvec(data, indices, indptr, u, shift, g):
@@ -72,7 +72,7 @@ def csc_rmatvec(data, indices, indptr, u, shift, g):
     for j in range(g.size):
         a, q = 0.0, shift[j]
         for k in range(indptr[j], indptr[j + 1]):
-            a += u[indices[k]] * (data[k] - q)
+            a += u[indices[k, 0]] * (data[k] - q)
         g[j] += a
 
 
@@ -82,8 +82,8 @@ def csc_column_squares(data, indices, indptr, u, shift, squares, stored):
         a, b, q = 0.0, 0.0, shift[j]
         for k in range(indptr[j], indptr[j + 1]):
             x = data[k] - q
-            a += u[indices[k]] * (x * x)
-            b += u[indices[k]]
+            a += u[indices[k, 0]] * (x * x)
+            b += u[indices[k, 0]]
         squares[j] += a
         stored[j] += b
 
@@ -95,7 +95,7 @@ def csc_row_squares(data, indices, indptr, shift, centre, squares):
     for j in range(shift.size):
         for k in range(indptr[j], indptr[j + 1]):
             x = data[k] - shift[j]
-            squares[indices[k]] += x * (x - 2.0 * centre[j])
+            squares[indices[k, 0]] += x * (x - 2.0 * centre[j])
 
 
 def csc_gram(data, indices, indptr, u, shift, room, G):
@@ -105,11 +105,11 @@ def csc_gram(data, indices, indptr, u, shift, room, G):
     """
     for j in range(shift.size):
         for k in range(indptr[j], indptr[j + 1]):
-            room[indices[k]] = u[indices[k]] * (data[k] - shift[j])
+            room[indices[k, 0]] = u[indices[k, 0]] * (data[k] - shift[j])
         for h in range(j + 1):
             a, q = 0.0, shift[h]
             for k in range(indptr[h], indptr[h + 1]):
-                a += room[indices[k]] * (data[k] - q)
+                a += room[indices[k, 0]] * (data[k] - q)
             G[j, h] += a
         for k in range(indptr[j], indptr[j + 1]):
-            room[indices[k]] = 0.0
+            room[indices[k, 0]] = 0.0

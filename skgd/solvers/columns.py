@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.kernels.compiling import compiled_code
-from skgd.kernels.rows import are_even
+from skgd.kernels.rows import are_even, index_words
 from skgd.solvers.active_set import active_set_cg
 from skgd.solvers.coordinate_descent import Tuning as CoordinateDescentTuning
 from skgd.solvers.coordinate_descent import coordinate_descent
@@ -188,7 +188,7 @@ class SparseColumns:
         """Sweep over the columns, and step over the active set; return whether that ends."""
         columns, objective, tuning = self._columns, self.problem.objective, self.tuning
         u, start, target = objective.weight * residual / objective.n, v.copy(), None
-        indices, indptr = columns.indices.view(np.uint32), columns.indptr.astype(np.int64)
+        indices, indptr = index_words(columns.indices), columns.indptr.astype(np.int64)
         entries = columns.data, indices, indptr, self._weighted
         self.diagonal = self.problem.column_squares[self.index]
         known = entries, self._centre, self.diagonal, u, v, separable

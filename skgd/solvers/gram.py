@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.rows import index_words
 from skgd.solvers.sweeps import build_sweep
 
 
@@ -54,7 +55,7 @@ class SparseGram:
     def sweep(self, w, slopes, separable, tol, n_sweeps):
         """Minimise along one coordinate after the other, and return the sweeps done."""
         G = self.G
-        rows = G.data, G.indices.view(np.uint32), G.indptr.astype(np.int64)
+        rows = G.data, index_words(G.indices), G.indptr.astype(np.int64)
         with compiled_code():
             sweep = build_sweep("sparse")
             return sweep(rows, self.centre, self.diagonal, w, slopes, separable, tol, n_sweeps)

@@ -71,7 +71,7 @@ def sweep_sparse(rows, centre, diagonal, w, slopes, separable, tol, n_sweeps):
                 w[j] = new
                 level += move * centre[j]
                 for k in range(indptr[j], indptr[j + 1]):
-                    slopes[indices[k]] -= move * data[k]
+                    slopes[indices[k, 0]] -= move * data[k]
                 size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol:
@@ -102,14 +102,14 @@ def sweep_columns(columns, centre, diagonal, u, w, separable, tol, n_sweeps):
                 continue
             z = diagonal[j] * w[j] - centre[j] * total
             for k in range(indptr[j], indptr[j + 1]):
-                z += data[k] * u[indices[k]]
+                z += data[k] * u[indices[k, 0]]
             new = argmin(z, curvature, a[j], lower[j])
             move = new - w[j]
             if move != 0.0:
                 w[j] = new
                 total -= move * centre[j]
                 for k in range(indptr[j], indptr[j + 1]):
-                    u[indices[k]] -= move * scaled[k]
+                    u[indices[k, 0]] -= move * scaled[k]
                 size = unit[j] * curvature * abs(move)
                 worst = size if size > worst else worst
         if worst <= tol and whole:
