@@ -53,7 +53,7 @@ class LinearProblem(Problem):
 
     def _seen_from_offsets(self, targets):
         """Return the targets less their offsets; themselves where these are nothing."""
-        if not self.offsets.any():
+        if not np.count_nonzero(self.offsets):
             return targets
         return targets - self.offsets[:, None]
 
@@ -67,7 +67,7 @@ class LinearProblem(Problem):
         constant = columns.constant
         if means.columns is not columns.mean:  # which rows of earlier calls have changed
             constant = are_constant(means.columns, means.variances, self.dtype)
-        single = not means.variances.any() and np.count_nonzero(weight) == 1
+        single = not np.count_nonzero(means.variances) and np.count_nonzero(weight) == 1
         if (single and self.centre is None) or not means.complete:
             return np.zeros_like(constant)
         return constant

@@ -75,16 +75,16 @@ class Slack(NamedTuple):
         """Return what the excess of slopes over their bounds costs, for each row of slopes."""
         (a, b), cost = strengths, 0.0
         hard = b == 0.0
-        if not hard.any():
+        if not np.count_nonzero(hard):  # in a tenth of the time of hard.any()
             return cost
         largest = np.abs(self.weights).max(initial=0.0) or 1.0
         resolved = (a > 0.0) & (a * largest >= EPS * self.objective)  # a weight changes F
         bounded, free = hard & resolved, hard & ~resolved
-        if bounded.any():
+        if np.count_nonzero(bounded):
             with np.errstate(over="ignore"):
                 excess = np.abs(slopes[..., bounded]) / a[bounded] - 1.0
             cost = np.minimum(np.maximum(excess.max(axis=-1), 0.0), MAX_MULTIPLE) * self.objective
-        if free.any():
+        if np.count_nonzero(free):
             cost = cost + np.abs(slopes[..., free] @ self.weights[free])
         return cost
 
@@ -162,13 +162,14 @@ def dual_value(objective, point, slack):
     with np.errstate(over="ignore"):
         reach = np.where(sizes > 0.0, (a + slack.rounding) / steepest, np.inf)
     inside = feasible = float(reach.min(initial=np.inf))
-    if soft.any():
+    is_soft = np.count_nonzero(soft) > 0
+    if is_soft:
         feasible = float(np.where(soft, np.inf, reach).min(initial=np.inf))
     ends = [(0.0 if positive else -end, end) for end in (inside, feasible)]
     multiples = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
     c = np.array([*multiples])
     values, slopes = c * target - 0.5 * c**2 * square, c[:, None] * slopes
-    if soft.any():
+    if is_soft:
         excess = np.maximum(np.abs(slopes) - a, 0.0)
         values -= 0.5 * (excess * excess / np.where(soft, b, np.inf)).sum(axis=1)
     return float((values - slack.cost(slopes, (a, b))).max())

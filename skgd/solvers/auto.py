@@ -13,6 +13,8 @@ meet the tolerance, a descent goes on.
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from skgd.descent.outcome import Outcome
 from skgd.objective.duality import Certificate, dual_value, slack_at
 from skgd.solvers.convex import is_too_large
@@ -144,7 +146,7 @@ class AutoSolver(DirectSolver):
     def record_start(self):
         """Record the start, with the slopes there."""
         problem, residual = self.problem, None
-        if not self.iterate.any():
+        if not np.count_nonzero(self.iterate):
             self.slopes = problem.q
         elif self.slopes is None:
             residual = problem.residual(self.iterate)

@@ -54,7 +54,7 @@ def coordinate_descent(gram, q, w, separable, tol, tuning=TUNING):
     ndarray of shape (m,)
         The slopes ``q - G w`` at the end.
     """
-    slopes = q - gram.product(w) if w.any() else q.copy()
+    slopes = q - gram.product(w) if np.count_nonzero(w) else q.copy()
     sweeps = tuning.max_sweeps if w.size <= tuning.few_columns else tuning.sweeps
     for _ in range(tuning.max_rounds):
         if gram.sweep(w, slopes, separable, tol, sweeps) < sweeps:

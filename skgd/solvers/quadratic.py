@@ -81,7 +81,7 @@ class Quadratic:
         """Take over the penalty of another objective on the same data."""
         before, self.objective = self.l2_strength, objective
         self.l1_strength, self.l2_strength = objective.resolved_strengths
-        self.smooth = not self.l1_strength.any() and not objective.positive
+        self.smooth = not (np.count_nonzero(self.l1_strength) or objective.positive)
         if before is None:
             self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         if before is None or not np.array_equal(before, self.l2_strength):
