@@ -17,6 +17,7 @@ from skgd.kernels.sum_kernels import kernel
 SMALL = 2**15  # entries, up to which numpy with temporary arrays replaces compiled loops
 SMALLEST, LARGEST = 1e-290, 1e290  # sums of squares in which no square under- or overflowed
 CONSTANT = 8.0  # a column is constant up to this spread, in roundings of its mean
+COUNTED = 2**20  # indices
 WITNESSES = 8  # rows that are tested first when looking for full sparse columns
 
 
@@ -120,7 +121,7 @@ def entries_of_rows(X):
     """Return how many entries each row of a sparse matrix has."""
     if X.format == "csr":
         return np.diff(X.indptr)
-    return np.bincount(X.indices, minlength=X.shape[0])
+    return _counts(X.indices, X.shape[0])
 
 
 def full_columns(X, weight=None):
@@ -138,7 +139,15 @@ def full_columns(X, weight=None):
         return left
     if count < n:
         indices = indices[np.repeat(weight > 0.0, np.diff(X.indptr))]
-    return left & (np.bincount(indices, minlength=p) == count)
+    return left & (_counts(indices, p) == count)
+
+
+def _counts(indices, length):
+    """Return how often each index occurs; some of them at a time, as numpy copies them."""
+    counts = np.zeros(length, dtype=np.intp)
+    for start in range(0, indices.size, COUNTED):
+        counts += np.bincount(indices[start : start + COUNTED], minlength=length)
+    return counts
 
 
 def _indices(X, i):

@@ -120,26 +120,53 @@ def certify(objective, theta, known=None, tuning=TUNING):
     """
     if known is not None and np.array_equal(theta, known.theta):
         return known
-    y, weight, level = objective.y, objective.weight, 0.0
     bound = 0.0 if known is None else known.lower_bound
     negligible = tuning.negligible_gap * objective.null_objective
-    residual = objective.predict(theta)
-    np.subtract(y, residual, out=residual)
-    square = mean_square(weight, residual)
-    value = 0.5 * square + objective.penalty_term(theta)
+    residual = level = None
+    if objective.term.far:
+        residual, level = _centred_residual(objective, theta)
+        value = objective.value(theta)
+        point = _dual_point(objective, residual, level)
+    else:
+        value, point = _in_one_reading(objective, theta)
     if value - bound <= negligible:
         return Certificate(theta, value, bound)
-    if objective.d > objective.p:
-        residual -= weight @ residual / y.size
-        level, square = weight @ y / y.size, mean_square(weight, residual)
-    target = mean_product(weight, residual, y, level)
-    point = DualPoint(target, square, objective.rmatvec(residual))
     slack = slack_at(objective, theta[: objective.p], value)
     bound = max(bound, dual_value(objective, point, slack))
-    if value - bound > negligible:
+    if value - bound > negligible and _may_be_improved(objective, slack.weights, point, tuning):
+        if residual is None:
+            residual, level = _centred_residual(objective, theta)
         improved = improved_bound(objective, residual, level, point.slopes, slack, tuning)
         bound = max(bound, improved)
     return Certificate(theta, value, bound)
+
+
+def _in_one_reading(objective, theta):
+    """Return F, and the dual point of the residual less its mean where there is an intercept."""
+    p, (loss, g) = objective.p, objective.data_term(theta)
+    square, slopes = 2.0 * loss, -g[:p]
+    if objective.d > p:
+        square, slopes = square - g[p] ** 2, slopes + g[p] * objective.column_means
+    slopes[objective.constant] = 0.0
+    point = DualPoint(square + slopes @ theta[:p], square, slopes)
+    return loss + objective.penalty_term(theta), point
+
+
+def _centred_residual(objective, theta):
+    """Return the residual, less its mean where there is an intercept, and the mean of y there."""
+    y, residual = objective.y, objective.predict(theta)
+    np.subtract(y, residual, out=residual)
+    if objective.d == objective.p:
+        return residual, 0.0
+    residual -= objective.weight @ residual / y.size
+    return residual, objective.weight @ y / y.size
+
+
+def _dual_point(objective, v, level):
+    """Return the dual point of a vector over the rows, with y seen from a level."""
+    weight = objective.weight
+    target = mean_product(weight, v, objective.y, level)
+    return DualPoint(target, mean_square(weight, v), objective.rmatvec(v))
 
 
 def dual_value(objective, point, slack):
@@ -198,26 +225,37 @@ def improved_bound(objective, residual, level, slopes, slack, tuning=TUNING):
     float
         At least zero.
     """
-    (a, b), weight, best = objective.resolved_strengths, objective.weight, 0.0
-    w = slack.weights
+    a, best, w = objective.resolved_strengths[0], 0.0, slack.weights
     signs = np.where(w != 0.0, np.sign(w), np.sign(slopes))
-    active = (w != 0.0) | (_size(slopes, objective.positive) > a)
-    unpenalised = active & (a == 0.0) & (b == 0.0)
-    first = [unpenalised] if unpenalised.any() and (unpenalised != active).any() else []
+    *first, active = _explaining(objective, w, slopes)
     for columns in (*first, *[active] * tuning.rounds):
         v = _unexplained(objective, np.flatnonzero(columns), w, residual, signs, tuning)
         if v is None:
             break
-        g = objective.rmatvec(v)
-        target = mean_product(weight, v, objective.y, level)
-        point = DualPoint(target, mean_square(weight, v), g)
-        best = max(best, dual_value(objective, point, slack))
+        point = _dual_point(objective, v, level)
+        best, g = max(best, dual_value(objective, point, slack)), point.slopes
         joining = (_size(g, objective.positive) > a + slack.rounding) & ~active
         if columns is active and not joining.any():
             break
         active |= joining & (columns is active)
         signs = np.where(joining, np.sign(g), signs)
     return best
+
+
+def _explaining(objective, w, slopes):
+    """Return which columns explain their part of a residual: some at first, and then all."""
+    a, b = objective.resolved_strengths
+    active = (w != 0.0) | (_size(slopes, objective.positive) > a)
+    unpenalised = active & (a == 0.0) & (b == 0.0)
+    some = unpenalised.any() and (unpenalised != active).any()
+    return [unpenalised, active] if some else [active]
+
+
+def _may_be_improved(objective, w, point, tuning):
+    """Whether the columns that explain their part first are not too many."""
+    (a, b), columns = objective.resolved_strengths, _explaining(objective, w, point.slopes)[0]
+    few = objective.n * np.count_nonzero(columns) ** 2 <= tuning.flops
+    return few or not (a[columns].any() or b[columns].any())
 
 
 def _size(slopes, positive):
