@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from skgd import GDRegressor
 from skgd.engines import threads
+from skgd.kernels import sums
 
 N, P = 600, 5
 
@@ -19,6 +20,7 @@ N, P = 600, 5
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(threads, "PIECE", 64)
+    monkeypatch.setattr(sums, "SMALL", 64)
 
 
 @pytest.fixture
@@ -62,6 +64,24 @@ def test_the_sum_of_the_pieces_is_that_of_linear_algebra(form, two):
     np.testing.assert_allclose(value, residual @ residual / (2 * N), rtol=1e-12)
     np.testing.assert_allclose(g[:P], X.T @ residual / N, rtol=1e-12)
     np.testing.assert_allclose(g[P], residual.mean(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array]
+)
+def test_products_of_pieces_are_those_of_the_whole_with_the_same_bits_in_any_threads(
+    form, monkeypatch
+):
+    X, y = make_regression(n=N, p=P, seed=0)
+    X, v, found = form((X * (np.abs(X) > 0.3)).astype(np.float32)), np.arange(1.0, P + 1.0), []
+    for count in (1, 2):
+        monkeypatch.setattr(sums, "n_threads", lambda count=count: count)
+        found.append((sums.matvec(X, v), sums.rmatvec(X, y)))
+    for one, two in zip(*found):
+        np.testing.assert_array_equal(one, two)
+    dense = X.astype(float) if isinstance(X, np.ndarray) else X.toarray().astype(float)
+    np.testing.assert_allclose(found[0][0], dense @ v, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(found[0][1], dense.T @ y, rtol=1e-12)
 
 
 def test_pieces_are_added_in_a_tree_that_their_number_fixes():

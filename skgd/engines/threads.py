@@ -10,6 +10,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from joblib import cpu_count
@@ -30,15 +31,32 @@ def n_pieces(n, entries, d):
 
 def n_threads():
     """Return how many threads may run."""
-    most = cpu_count()
-    if "OMP_NUM_THREADS" not in os.environ:
-        most = cpu_count(only_physical_cores=True)
-    return max(1, min([most, *(pool["num_threads"] for pool in _openmp().info())]))
+    limits = [library.num_threads for library in _openmp().lib_controllers]
+    return max(1, min([_n_processors("OMP_NUM_THREADS" in os.environ), *limits]))
+
+
+@cache
+def _n_processors(all_of_them):
+    """Return how many processors this process may use; as OpenMP, of one core only one."""
+    return cpu_count(only_physical_cores=not all_of_them)
 
 
 @cache
 def _openmp():
     return ThreadpoolController().select(user_api="openmp")
+
+
+def row_spans(n, entries, d):
+    """Return the first row of each piece, and that after its last."""
+    pieces = n_pieces(n, entries, d)
+    ends = [k * n // pieces for k in range(pieces + 1)]
+    return [*pairwise(ends)]
+
+
+def sums_apart(pieces, d):
+    """Return zeros for the sums of each piece; no two share a line of the cache."""
+    apart = -(-d // LINES) * LINES + LINES
+    return np.zeros((pieces, apart))[:, :d]
 
 
 def in_pieces(make, n, entries, g):
@@ -58,15 +76,12 @@ def in_pieces(make, n, entries, g):
     task : Call
     found : ndarray of shape (1,)
     """
-    pieces = n_pieces(n, entries, g.size)
-    if pieces == 1:
+    spans = row_spans(n, entries, g.size)
+    if len(spans) == 1:
         found = np.zeros(1)
-        return make([(g, (0, n), found)])[0], found
-    apart = -(-g.size // LINES) * LINES + LINES  # no two threads write to one line of the cache
-    sums = np.zeros((pieces, apart))[:, : g.size]
-    losses, threads = np.zeros((pieces, 1)), n_threads()
-    ends = [k * n // pieces for k in range(pieces + 1)]
-    tasks = make([(sums[k], (ends[k], ends[k + 1]), losses[k]) for k in range(pieces)])
+        return make([(g, spans[0], found)])[0], found
+    sums, losses, threads = sums_apart(len(spans), g.size), np.zeros((len(spans), 1)), n_threads()
+    tasks = make([*zip(sums, spans, losses)])
 
     def add():
         sums[:] = 0.0

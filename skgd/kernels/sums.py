@@ -6,13 +6,16 @@ are stored. In a sparse matrix only full columns are shifted by their centre; th
 zeros.
 """
 
+from functools import partial
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from skgd.engines.threads import add_up, n_threads, row_spans, run_all, sums_apart
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import SMALL, full_columns
-from skgd.kernels.rows import are_even, rows_of
+from skgd.kernels.rows import CsrRows, DenseRows, are_even, rows_of
 from skgd.kernels.sum_kernels import kernel
 
 BLOCK = 2**18  # entries of a dense matrix that are converted to float64 at once
@@ -166,9 +169,43 @@ def row_gram(X, centre, far):
 def _filled(name, X, *arrays):
     """Run a compiled sum, and return the last of the arrays; all results are filled."""
     rows = rows_of(X)
+    *given, found = map(np.ascontiguousarray, arrays)
+    spans = row_spans(X.shape[0], X.nnz if sparse.issparse(X) else X.size, found.size)
     with compiled_code():
-        kernel(name, type(rows))(*rows, *map(np.ascontiguousarray, arrays))
+        run = kernel(name, type(rows))
+        if name not in SPLIT or type(rows) not in PARTS or len(spans) == 1:
+            run(*rows, *given, found)
+        else:
+            compiled, *parts = [PARTS[type(rows)](rows, *span) for span in [(0, 0), *spans]]
+            SPLIT[name](run, [compiled], [(0, 0)], given, found)  # in this thread
+            SPLIT[name](run, parts, spans, given, found)
     return arrays[-1]
+
+
+PARTS = {  # of storages by rows: those from one to another
+    DenseRows: lambda rows, start, stop: DenseRows(rows.X[start:stop]),
+    CsrRows: lambda rows, start, stop: rows._replace(indptr=rows.indptr[start : stop + 1]),
+}
+
+
+def _matvec_in_parts(run, parts, spans, given, z):
+    """Fill the products of each part of the rows."""
+    places = [z[start:stop] for start, stop in spans]
+    tasks = [partial(run, *rows, *given, place) for rows, place in zip(parts, places)]
+    run_all(tasks, n_threads())
+
+
+def _rmatvec_in_parts(run, parts, spans, given, g):
+    """Add the sums of all parts of the rows, in a tree."""
+    (u, shift), sums = given, sums_apart(len(parts), g.size)
+    weights = [u[start:stop] for start, stop in spans]
+    tasks = [partial(run, *rows, w, shift, t) for rows, w, t in zip(parts, weights, sums)]
+    run_all(tasks, n_threads())
+    add_up(sums)
+    g += sums[0]
+
+
+SPLIT = {"matvec": _matvec_in_parts, "rmatvec": _rmatvec_in_parts}
 
 
 def _blocks_gram(X, weight, shift):
