@@ -210,10 +210,13 @@ class Descent(Minimizer):
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
         updates = self.updates_per_epoch
-        times = np.arange(epochs * updates)
         done = self.earlier + self.record.n_epochs
-        times = done + times // updates if self.schedule.per == "epoch" else self.t + times
-        rates = self.learning_rate * self.factor * self.schedule.multiplier(times)
+        if self.schedule.per == "epoch":
+            factors = np.repeat(self.schedule.multiplier(done + np.arange(epochs)), updates)
+        else:
+            factors = self.schedule.multiplier(self.t + np.arange(epochs * updates))
+        rates = self.learning_rate * self.factor * factors
+        del factors  # of as many numbers
         step_norm = None if self.full else self.record.withdraw()
         done, outcome = self._call(rates, epochs, step_norm)
         self.t += done * updates
