@@ -8,6 +8,7 @@ from scipy import optimize
 from skgd.kernels.row_kernels import mean_loss_terms
 from skgd.kernels.rows import are_even
 from skgd.kernels.vectors import mean_square
+from skgd.objective.pieces import Pieces
 
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
 NEGLIGIBLE = 1e-9  # of the level: a Newton step, after which the error is of its square
@@ -57,7 +58,9 @@ def fit_constant(loss, y, weight, fitted=True):
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0))
     targets = y if are_even(weight) else y[weight > 0.0]
-    level = _by_newton(lambda c: mean_loss_terms(loss, c, y, weight)[1:3], loss, mean)
+    level = _at_kink(loss, y, weight)
+    if level is None:
+        level = _by_newton(lambda c: mean_loss_terms(loss, c, y, weight)[1:3], loss, mean)
     if level is None:
         level = _lowest(lambda c: mean_loss_terms(loss, c, y, weight)[1], loss.linked(targets))
     left = mean_loss_terms(loss, level, y, weight)[0]
@@ -65,6 +68,20 @@ def fit_constant(loss, y, weight, fitted=True):
     promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
+
+
+def _at_kink(loss, y, weight):
+    """Return where the slope of a piecewise linear loss changes its sign; None for others."""
+    if loss.kinks is None:
+        return None
+    pieces = Pieces(loss, y)
+    kinks, jumps = pieces.kinks.ravel(), (weight * np.diff(pieces.slopes, axis=0)).ravel()
+    order = np.argsort(kinks)
+    slopes = weight @ pieces.slopes[0] + np.cumsum(jumps[order])
+    rounding = ROUNDING * np.abs(jumps).sum()
+    first, last = np.searchsorted(slopes, [-rounding, rounding], side="right")
+    ends = kinks[order[[min(first, kinks.size - 1), min(last, kinks.size - 1)]]]
+    return float(ends.mean())
 
 
 def _by_newton(derivatives, loss, mean):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.kernels.row_kernels import loss_terms
 from skgd.objective.affine import Step, as_vector, dense_rows, split, weighted_mean
 from skgd.objective.interior_point import Hinges, interior_point
+from skgd.objective.pieces import Pieces
 
 ROUNDS = 25  # of interior points, mostly
 
@@ -32,34 +32,7 @@ class Tuning(NamedTuple):
     rounds: int = 20
     sample_tol: float = 1e-4  # of the best constant's objective: the gap of a sample's minimum
     tol: float = 1e-9  # the same, of each other minimum
-    flops: float = 3e10  # multiply-adds of the factors of one minimum: one or two seconds
-
-
-class Pieces:
-    """The losses of all rows as pieces of lines.
-
-    Attributes
-    ----------
-    kinks : ndarray of shape (K, n)
-    slopes : ndarray of shape (K + 1, n)
-        Of the pieces.
-    """
-
-    def __init__(self, objective):
-        loss, y = objective.loss, objective.y
-        self.kinks = kinks = loss.kinks(y)
-        size = np.ptp(kinks) + np.abs(kinks).max(axis=0) + 1.0
-        within = 0.5 * (kinks[1:] + kinks[:-1])
-        places = np.vstack([kinks[:1] - size, within, kinks[-1:] + size])
-        self.slopes = loss_terms(loss, places, y)[1]
-
-    def piece(self, f):
-        """Return the number of the piece that each prediction lies on."""
-        return (f > self.kinks).sum(axis=0)
-
-    def distance(self, f):
-        """Return how far each prediction is from the nearest kink."""
-        return np.abs(f - self.kinks).min(axis=0)
+    flops: float = 3e10  # multiply-adds of all factors: two or three seconds
 
 
 def piecewise_steps(objective, theta, tuning):
@@ -78,7 +51,7 @@ def piecewise_steps(objective, theta, tuning):
     """
     search = Search(objective, theta, tuning)
     for _ in range(tuning.rounds):
-        if not search.is_cheap:
+        if not search.affords():
             return
         v = search.minimum()
         if v is not None:
@@ -108,7 +81,8 @@ class Search:
     """
 
     def __init__(self, objective, theta, tuning):
-        self.objective, self.tuning, self.pieces = objective, tuning, Pieces(objective)
+        self.objective, self.tuning, self.flops = objective, tuning, tuning.flops
+        self.pieces = Pieces(objective.loss, objective.y)
         self.w, self.level = split(objective, theta)
         self.f, self.sampled = objective.predict(theta), False
         self.live = np.flatnonzero(objective.weight > 0.0)
@@ -129,11 +103,11 @@ class Search:
         most = max(self.tuning.rows, self.tuning.rows_per_column * self.k)
         return most if most * self.tuning.all_rows < self.live.size else self.live.size
 
-    @property
-    def is_cheap(self):
-        """Whether the factors of the interior points are."""
+    def affords(self):
+        """Spend the multiply-adds of the factors of the next minimum, if so many are left."""
         few, many = sorted((self.rows.size, self.k))
-        return float(few) ** 2 * many <= self.tuning.flops / ROUNDS
+        self.flops -= ROUNDS * float(few) ** 2 * many
+        return self.flops >= 0.0
 
     def minimum(self):
         """Go to the minimum where only these rows may change their slopes; return all slopes.
