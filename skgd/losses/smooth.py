@@ -123,7 +123,7 @@ class Poisson(Loss):
             return math.exp(f) - y * f
         d = f - math.log(y)
         # y (exp(d) - 1 - d), without cancellation for small d
-        return y * (math.expm1(d) - d) if abs(d) < 0.1 else math.exp(f) - y * (1.0 + d)
+        return y * (math.expm1(d) - d) if abs(d) < 0.5 else math.exp(f) - y * (1.0 + d)
 
     def slope(self, f, y):
         return math.exp(f if f < 700.0 else 700.0) - y

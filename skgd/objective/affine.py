@@ -8,6 +8,7 @@ from scipy import sparse
 
 from skgd.objective.duality import EPS
 
+MOST_ROUNDINGS = 100_000  # of a sum
 BLOCK = 50_000  # numbers that are made dense at a time, as many as a fast cache holds
 
 
@@ -60,8 +61,11 @@ def dense_rows(objective, rows, columns):
 
 
 def rounding(objective, v):
-    """Return how far a sum over the rows of a vector may be from what it is without rounding."""
-    terms = 8.0 + np.sqrt(objective.n)
+    """Return how far a mean over the rows of a vector may be from what it is without rounding.
+
+    The worst case is one rounding for each row; so many are rare.
+    """
+    terms = 8.0 + min(objective.n, MOST_ROUNDINGS)
     return EPS * terms * np.sqrt(weighted_mean(objective, v**2))
 
 

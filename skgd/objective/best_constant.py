@@ -58,7 +58,7 @@ def fit_constant(loss, y, weight, fitted=True):
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0))
     targets = y if are_even(weight) else y[weight > 0.0]
-    level = _at_kink(loss, y, weight)
+    level = _at_kink(loss, y, weight, mean)
     if level is None:
         level = _by_newton(lambda c: mean_loss_terms(loss, c, y, weight)[1:3], loss, mean)
     if level is None:
@@ -70,8 +70,16 @@ def fit_constant(loss, y, weight, fitted=True):
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
 
 
-def _at_kink(loss, y, weight):
-    """Return where the slope of a piecewise linear loss changes its sign; None for others."""
+def _mean_terms(loss, constant, y, weight):
+    """Return the mean loss of a constant prediction, and its first and second derivative."""
+    return tuple(terms @ weight / y.size for terms in loss_terms(loss, constant, y))
+
+
+def _at_kink(loss, y, weight, mean):
+    """Return where the slope of a piecewise linear loss changes its sign; None for others.
+
+    If it is zero between two kinks, the number nearest to the mean is returned.
+    """
     if loss.kinks is None:
         return None
     pieces = Pieces(loss, y)
@@ -80,8 +88,8 @@ def _at_kink(loss, y, weight):
     slopes = weight @ pieces.slopes[0] + np.cumsum(jumps[order])
     rounding = ROUNDING * np.abs(jumps).sum()
     first, last = np.searchsorted(slopes, [-rounding, rounding], side="right")
-    ends = kinks[order[[min(first, kinks.size - 1), min(last, kinks.size - 1)]]]
-    return float(ends.mean())
+    low, high = kinks[order[[min(first, kinks.size - 1), min(last, kinks.size - 1)]]]
+    return float(min(max(mean, low), high))
 
 
 def _by_newton(derivatives, loss, mean):
