@@ -13,6 +13,7 @@ from skgd.objective.pieces import Pieces
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
 NEGLIGIBLE = 1e-9  # of the level: a Newton step, after which the error is of its square
 NEWTON_STEPS = 10
+MOST_SORTED = 100_000  # targets
 DOUBLINGS = 60  # of the range that the best constant is sought in
 
 
@@ -70,17 +71,12 @@ def fit_constant(loss, y, weight, fitted=True):
     return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
 
 
-def _mean_terms(loss, constant, y, weight):
-    """Return the mean loss of a constant prediction, and its first and second derivative."""
-    return tuple(terms @ weight / y.size for terms in loss_terms(loss, constant, y))
-
-
 def _at_kink(loss, y, weight, mean):
     """Return where the slope of a piecewise linear loss changes its sign; None for others.
 
-    If it is zero between two kinks, the number nearest to the mean is returned.
+    So many targets are sorted that their vectors take little memory. If the slope is zero between two kinks, the number nearest to the mean is returned.
     """
-    if loss.kinks is None:
+    if loss.kinks is None or y.size > MOST_SORTED:
         return None
     pieces = Pieces(loss, y)
     kinks, jumps = pieces.kinks.ravel(), (weight * np.diff(pieces.slopes, axis=0)).ravel()
