@@ -74,7 +74,8 @@ def fit_constant(loss, y, weight, fitted=True):
 def _at_kink(loss, y, weight, mean):
     """Return where the slope of a piecewise linear loss changes its sign; None for others.
 
-    So many targets are sorted that their vectors take little memory. If the slope is zero between two kinks, the number nearest to the mean is returned.
+    Of more targets the sorted vectors would take much memory. If the slope is zero between two
+    kinks, the number nearest to the mean is returned.
     """
     if loss.kinks is None or y.size > MOST_SORTED:
         return None
