@@ -25,7 +25,10 @@ from skgd.losses import (
     SquaredEpsilonInsensitive,
     SquaredError,
 )
+from skgd.models import Linear
+from skgd.objective import Objective
 from skgd.objective.conjugates import dual_vectors
+from skgd.penalties import L2
 from skgd.testing import check_loss
 
 pytestmark = pytest.mark.slow  # many Newton steps
@@ -336,6 +339,39 @@ def test_the_gap_is_little_more_than_the_least_that_the_vectors_prove(loss, form
         again = max(problem.dual(c * v) for v in vectors for c in multiples)
         goal = 1.5 * (problem.value(start) - again) + 2e-7 * objective.null_objective
         assert objective.dual_gap(start) <= goal  # where the search ends
+
+
+def test_a_linear_model_of_another_slope_has_no_dual_of_this_kind():
+    class Doubled(Linear):
+        """``2 w . x + b``."""
+
+        __slots__ = ()
+        projection_scale = 2.0
+
+        def value(self, z, theta, p):
+            return 2.0 * z + theta[p]
+
+        def slope(self, z, theta, p):
+            return 2.0
+
+    X, y, _ = make_rows(Huber())
+    for loss in (Huber(), SquaredError(), AbsoluteError()):
+        options = {"loss": loss, "penalty": L2(), "alpha": 0.1}
+        plain = Objective.of_rows(X, y, np.ones(40), model=Linear(True), **options)
+        other = Objective.of_rows(X, y, np.ones(40), model=Doubled(True), **options)
+        assert np.isfinite(plain.dual_gap(np.zeros(6)))
+        assert not other.quadratic
+        assert other.dual_gap(np.zeros(6)) == np.inf
+
+
+@pytest.mark.parametrize("loss", SMOOTH + ROUGH, ids=repr)
+def test_a_stream_knows_a_gap_that_bounds_the_suboptimality_on_its_rows(loss):
+    problem, minimum = solved(loss, "l1", "plain", False)
+    model = problem.model.set_params(optimizer="gd", learning_rate=0.01)
+    for _ in range(3):
+        model.partial_fit(problem.X, problem.y)
+        left = problem.value(model.parameters()) - problem.value(minimum)
+        assert left <= model.dual_gap_ <= 1.6 * left
 
 
 def test_a_target_far_from_zero_costs_no_more_than_its_rounding():

@@ -22,10 +22,12 @@ class DataTerm(abc.ABC):
         descent ends when the objective stops improving.
     linear : bool
         Whether the gradient of a row is one number times the row, which can be remembered.
+    affine : bool
+        Whether the prediction is ``w . x``, plus an intercept if there is another parameter.
     quadratic : bool
-        Whether the term is a quadratic function, with closed forms and a dual.
+        Whether besides the loss is the squared error, with closed forms and a dual.
     has_conjugate : bool
-        Whether the model is linear and its loss has a conjugate, so that there is a dual.
+        Whether besides the loss has a conjugate, so that there is a dual.
     sparse : bool
         Whether rows are sparse, so that a step may move the weights of some rows only.
     by_columns : bool
@@ -43,7 +45,7 @@ class DataTerm(abc.ABC):
     n_samples: int
     n_parameters: int
     penalized: np.ndarray
-    nonsmooth = linear = quadratic = has_conjugate = sparse = by_columns = False
+    nonsmooth = linear = affine = quadratic = has_conjugate = sparse = by_columns = False
     constant = ()
     kernel = data = None
     parts = (), ()

@@ -25,6 +25,15 @@ ROUNDING = 8.0 * np.finfo(float).eps  # of the length of a column
 FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
 
+def is_affine(model):
+    """Whether a model predicts ``w . x``, plus an intercept if it has another parameter."""
+    n_extra, extra = model.n_extra_parameters(), np.ones(1)
+    if not model.linear or n_extra > 1:
+        return False
+    values = model.value(0.0, extra[:n_extra], 0), model.slope(0.0, extra[:n_extra], 0)
+    return values == (n_extra, 1.0)
+
+
 class RowwiseTerm(DataTerm):
     """The mean loss of a model that sees a row by its projection.
 
@@ -56,9 +65,10 @@ class RowwiseTerm(DataTerm):
         self.penalized = np.arange(self.n_parameters) < self.p
         self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
         self.parts, self.linear = (model, loss), model.linear
-        self.quadratic, self.sparse = loss.quadratic and model.linear, sparse.issparse(X)
+        self.affine, self.sparse = is_affine(model), sparse.issparse(X)
+        self.quadratic = loss.quadratic and self.affine
         self.by_columns = not self.sparse and not X.flags.c_contiguous
-        self.has_conjugate = loss.conjugate is not None and model.linear
+        self.has_conjugate = loss.conjugate is not None and self.affine
 
     @cached_property
     def data(self):

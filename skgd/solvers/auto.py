@@ -68,10 +68,10 @@ def reason_against(objective, asked):
         The keys of `REASONS` whose options are set.
     """
     unmet = set(asked)
-    loss, linear = objective.loss, objective.model.linear
+    term = objective.term
     if objective.elastic_strengths is None:
         unmet.add("penalty")
-    elif not linear or (loss.nonsmooth and loss.kinks is None):
+    elif not term.affine or (term.nonsmooth and term.loss.kinks is None):
         unmet.add("loss")
     elif objective.quadratic and objective.d > objective.p:
         unmet.add("center")
