@@ -54,13 +54,11 @@ def fuse_all(slots, functions):
 
 
 @cache
-def build_accumulate(model, loss, rows, pair=False):
-    """Return what adds up all rows of a storage, with one point or a pair of them."""
-    slots = row_slots(model, loss, rows)
-    slots["pair"] = slots["dot_pair"] = slots["dot_pair"] if pair else None
-    mode = "pair" if pair else "sum"
+def build_accumulate(model, loss, rows):
+    """Return what adds up all rows of a storage."""
     function = accumulate_columns if rows is FortranColumns else accumulate_full
-    return Kernel(bind(function, slots), (model, loss, rows), mode)
+    classes = model, loss, rows
+    return Kernel(bind(function, row_slots(*classes)), classes, "sum")
 
 
 def accumulate_full(block):
@@ -68,23 +66,21 @@ def accumulate_full(block):
 
     The block holds the model, the loss, `RowData`, ``theta``, ``iterate``, ``g``, the first row
     and that after the last, and where the loss of these rows at ``iterate`` is written, as a share
-    of the mean over all. Where `dot_pair` is left out, the two points are one.
+    of the mean over all. An empty ``iterate`` is ``theta``.
     """
     model, loss, data, theta, iterate, g, span, found = read(block)
     rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
     scale, total, slope_sum, shift, shift_iterate = 1.0 / y.size, 0.0, 0.0, 0.0, 0.0
     centre, (start, stop) = data.centre, span
+    apart = iterate.size > 0
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
-        shift_iterate -= centre[j] * iterate[j]
+        if apart:
+            shift_iterate -= centre[j] * iterate[j]
     for i in range(start, stop):
         if i + NEXT < stop:
             prefetch_row(rows, i + NEXT, 0, 1)
-        if dot_pair is None:
-            z, z_iterate = dot(rows, theta, i), 0.0
-        else:
-            z, z_iterate = dot_pair(rows, theta, iterate, i)
-        z = z + shift
+        z = dot(rows, theta, i) + shift
         f = predict(model, z, theta, p)
         s = weight[i * stride]
         r = scale * s * slope(loss, f, y[i])
@@ -92,8 +88,8 @@ def accumulate_full(block):
         slope_sum += c
         axpy(rows, c, i, g)
         add_parameter_gradient(model, z, theta, p, r, g)
-        if dot_pair is not None:
-            f = predict(model, z_iterate + shift_iterate, iterate, p)
+        if apart:
+            f = predict(model, dot(rows, iterate, i) + shift_iterate, iterate, p)
         total += s * value(loss, f, y[i])
     for j in range(centre.size):
         g[j] -= slope_sum * centre[j]

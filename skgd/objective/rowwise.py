@@ -104,8 +104,9 @@ class RowwiseTerm(DataTerm):
         return float(found[0]), g
 
     def sums(self, theta, iterate, g):
-        accumulate = build_accumulate(*self.kernel, theta is not iterate)
-        arguments = self.model, self.loss, self.data, theta, iterate
+        accumulate = build_accumulate(*self.kernel)
+        other = np.zeros(0) if iterate is theta else iterate
+        arguments = self.model, self.loss, self.data, theta, other
         entries = self.X.nnz if self.sparse else self.X.size
         return in_pieces(partial(accumulate.calls, arguments), self.n_samples, entries, g)
 
