@@ -89,7 +89,7 @@ def main():
     parser.add_argument("--columns", type=int, default=20)
     arguments = parser.parse_args()
     n, p = arguments.rows, arguments.columns
-    print(heading("skgd", "numpy", "scipy", "scikit-learn", "numba"))
+    print(heading("Memory of a fit"))
     print(f"\nExtra memory of a fit of {n:,} x {p} in percent of X: numpy's (the process's)\n")
     rows = []
     for name, options in FITS.items():

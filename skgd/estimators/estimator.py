@@ -96,8 +96,9 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            C-ordered float64 or float32 arrays and CSR matrices are read as they are, all
-            else is converted once. Sparse data is never made dense.
+            float64 and float32 arrays in C or F order, DataFrames of one such type and CSR
+            matrices are read as they are, as are CSC matrices by direct solvers; all else is
+            converted once. Sparse data is never made dense.
         y : array-like of shape (n_samples,) or, for a linear model, (n_samples, n_targets)
             Each target has a descent of its own, in the same order of rows.
         sample_weight : array-like of shape (n_samples,) or float, default=None
