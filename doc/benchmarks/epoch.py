@@ -25,6 +25,13 @@ DENSE = {
 }
 SPARSE = {"batch 1": (dict(batch_size=1, optimizer="gd"), 10, {"l2": 1.0, "l1": 1.0})}
 GOAL_OF_SUM = 0.8
+SINGLE = {  # in float32, beside float64
+    "batch 32": (dict(batch_size=32, optimizer="gd"), 20),
+    "batch 32, adam": (dict(batch_size=32, optimizer="adam"), 20),
+    "full batch": (dict(optimizer="gd"), 30),
+    "full batch, adam": (dict(optimizer="adam"), 30),
+}
+GOAL_OF_SINGLE = 1.6
 
 
 def dense_problem(n=100_000, p=100):
@@ -119,6 +126,22 @@ def bandwidth_table(X, found):
     return table(("", "penalty", "GB/s", "of X.sum()", "goal"), lines)
 
 
+def single_table(X, y):
+    """Race float32 against float64, and return the table."""
+    forms = {"float64": X, "float32": X.astype(np.float32)}
+    fits = {
+        (name, dtype): (ours(rows, y, "l2", settings), epochs)
+        for name, (settings, epochs) in SINGLE.items()
+        for dtype, rows in forms.items()
+    }
+    found, lines = per_epoch(fits, ROUNDS), []
+    for name in SINGLE:
+        double, single = (found[name, dtype][0] for dtype in forms)
+        times = f"{1e3 * double:.2f}", f"{1e3 * single:.2f}"
+        lines.append((name, *times, f"{double / single:.2f}", f">= {GOAL_OF_SINGLE}"))
+    return table(("", *(f"ms in {dtype}" for dtype in forms), "times as fast", "goal"), lines)
+
+
 def main():
     """Run both races and print their tables."""
     stay_in_one_thread()
@@ -127,6 +150,7 @@ def main():
     found = race(X, y, DENSE, peer_epochs=5)
     print(f"Dense, {X.shape[0]:,} x {X.shape[1]}, float64\n\n{race_table(found, DENSE)}\n")
     print(f"Speed of reading X, {X.nbytes / 1e6:.0f} MB\n\n{bandwidth_table(X, found)}\n")
+    print(f"The same in float32\n\n{single_table(X, y)}\n")
     X, y = sparse_problem()
     found = race(X, y, SPARSE, peer_epochs=10)
     print(f"CSR, {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} entries, float64\n")
