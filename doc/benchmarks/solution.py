@@ -10,14 +10,14 @@ the run to those, and numbers to those gaps.
 """
 
 import sys
+import time
 import warnings
-from bisect import bisect_left
 from functools import partial
 
 import celer
 import numpy as np
 import skglm
-from clock import take_turns
+from clock import seconds, take_turns
 from machine import heading, stay_in_one_thread, table
 from scipy import sparse
 from sklearn.datasets import load_diabetes
@@ -32,6 +32,7 @@ LADDER = [step * 10.0**-k for k in range(1, 15) for step in (1.0, 0.3)]
 SINGLE = 14  # of the ladder's steps, to 3e-8, which make sense in float32
 RESOLVED = 1e-8  # gap that float32 coefficients do not resolve
 ROUNDS = 5
+GIVEN_UP = 10.0  # times our time, beyond which a looser tolerance need not take
 LONG = 1.0  # seconds, beyond which one more round must do
 
 
@@ -180,33 +181,39 @@ class Judge:
         return (primal - max(duals)) / self.null_objective
 
 
-def loosest(make, check_outcome, data, share, alpha, target):
-    """Return the loosest tolerance with which an estimator reaches a gap; None for none."""
+def loosest(make, check_outcome, data, share, alpha, target, limit=np.inf):
+    """Return the loosest tolerance with which an estimator reaches a gap; None for none.
+
+    One that takes more than a limit, in seconds, for a looser gap is not asked again.
+    """
     X, y, *weights = data
-
-    def reaches(tol):
-        model = make(tol=tol).fit(X, y, *weights)
-        return check_outcome.gap(model.coef_, model.intercept_, share, alpha) <= target
-
-    ladder = LADDER[:SINGLE] if X.dtype == np.float32 else LADDER
-    try:
-        place = bisect_left(ladder, True, key=reaches)
-    except (ValueError, TypeError, NotImplementedError):
-        return None
-    return ladder[place] if place < len(ladder) else None
+    for tol in LADDER[:SINGLE] if X.dtype == np.float32 else LADDER:
+        model, begin = make(tol=tol), time.process_time()
+        try:
+            model.fit(X, y, *weights)
+        except (ValueError, TypeError, NotImplementedError):
+            return None
+        spent = time.process_time() - begin
+        if check_outcome.gap(model.coef_, model.intercept_, share, alpha) <= target:
+            return tol
+        if spent > limit:
+            return None
+    return None
 
 
 def race(data, check_outcome, share, part, target):
     """Return the seconds of everyone who reaches the target, by the order of X and the name."""
     X, y, *weights = data
     alpha = check_outcome.alpha(share, part)
-    fits, ordered = {}, {order: in_order(X, order) for order in "CF"}
+    fits, limit, ordered = {}, np.inf, {order: in_order(X, order) for order in "CF"}
     total = weights[0].sum() if weights else len(y)  # what Ridge multiplies alpha by
     for name, make in contestants(share, alpha, total, weights, X.dtype == np.float32).items():
         many = sparse.issparse(X) or X.shape[1] > X.shape[0]
         if many and name in ("Lasso, Gram", "ElasticNet, Gram", "Ridge cholesky"):
             continue
-        tol = loosest(make, check_outcome, data, share, alpha, target)
+        tol = loosest(make, check_outcome, data, share, alpha, target, limit)
+        if name == "skgd" and tol is not None:
+            limit = GIVEN_UP * seconds(partial(make(tol=tol).fit, X, y, *weights))
         if tol is not None:
             for order, rows in ordered.items():
                 fits[order, name] = partial(make(tol=tol).fit, rows, y, *weights)
