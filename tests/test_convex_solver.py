@@ -13,7 +13,7 @@ from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
 from skgd import GDRegressor
-from skgd.losses import Loss
+from skgd.losses import LOSSES, Loss
 
 pytestmark = pytest.mark.slow  # many Newton steps
 
@@ -165,6 +165,30 @@ def test_more_columns_than_rows_are_fitted_with_a_small_gap(loss):
         model = GDRegressor(loss, penalty=penalty, alpha=0.1).fit(X, y)
         assert model.converged_
         assert model.dual_gap_ <= 1e-4 * model.objective(X, y).null_objective
+
+
+SHAPES = {
+    "large columns": lambda X, y: (X * 1e6, y),
+    "columns of six scales": lambda X, y: (X * 10.0 ** np.arange(-6, 6, 2), y),
+    "columns far from zero": lambda X, y: (X + 1e4, y),
+    "repeated columns": lambda X, y: (np.hstack([X, X]), y),
+    "a constant column": lambda X, y: (np.column_stack([X, np.ones(300)]), y),
+    "an outlier": lambda X, y: (X, np.append(y[1:], 1e6)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("loss", [*LOSSES][1:])
+def test_columns_and_targets_of_any_scale_are_fitted_without_a_descent(loss, shape):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 6))
+    y = np.abs(X @ [1.0, 0.0, -2.0, 0.0, 0.5, 0.0] + rng.standard_t(2, 300)).round()
+    X, y = SHAPES[shape](X, y)
+    for penalty in ("l1", "l2", None):
+        model = GDRegressor(loss, penalty=penalty, alpha=0.01).fit(X, y)
+        assert model.converged_
+        assert np.isnan(model.learning_rate_)
+        assert model.dual_gap_ <= 1e-6 * model.objective(X, y).null_objective
 
 
 def test_too_few_epochs_are_warned_of_and_the_record_has_every_step():

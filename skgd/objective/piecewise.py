@@ -86,6 +86,10 @@ class Search:
         self.w, self.level = split(objective, theta)
         self.f, self.sampled = objective.predict(theta), False
         self.live = np.flatnonzero(objective.weight > 0.0)
+        self.shift = np.zeros(objective.p)  # of columns, which an intercept makes up for
+        if objective.d > objective.p:
+            centre = 0.0 if objective.centre is None else objective.centre
+            self.shift = objective.column_means - centre
         self.piece = self.pieces.piece(self.f)
         self.columns = self._first_columns()
         self.rows = self._nearest(self.most)
@@ -180,8 +184,8 @@ class Search:
         if v is None:
             v = np.take_along_axis(self.pieces.slopes, self.piece[None], axis=0)[0]
         u = -objective.rmatvec(v)
-        u = u if objective.positive else np.abs(u)
-        return u / np.maximum(objective.resolved_strengths[0], np.finfo(float).tiny)
+        u, a = u if objective.positive else np.abs(u), objective.resolved_strengths[0]
+        return np.divide(u, a, np.zeros(u.size), where=a > 0.0)
 
     def _steep_columns(self, v):
         """Return columns that have to join, the steepest of them where they are many."""
@@ -224,9 +228,9 @@ class Search:
             The slopes of all rows where those that are sought are least.
         """
         objective, columns = self.objective, self.columns
-        constant = [self.level] * (objective.d - objective.p)
+        shift, level = self.shift[columns], self.level + self.shift @ self.w
         problem, scale = self._hinges(rows, weight, v)
-        start = np.append(self.w[columns], constant) * scale
+        start = np.append(self.w[columns], [level] * (objective.d - objective.p)) * scale
         z, u, arrived = interior_point(problem, start, tol * objective.null_objective)
         if not arrived:
             return None
@@ -234,7 +238,7 @@ class Search:
         self.w = np.zeros(objective.p)
         self.w[columns] = z[: columns.size]
         self.w = np.maximum(self.w, 0.0) if objective.positive else self.w
-        self.level = float(z[columns.size :].sum())
+        self.level = float(z[columns.size :].sum() - shift @ self.w[columns])
         self.f = objective.predict(as_vector(objective, self.w, self.level))
         return u
 
@@ -242,10 +246,13 @@ class Search:
         """Return the problem of these rows, and what its parameters are multiplied by."""
         objective, columns = self.objective, self.columns
         constant, A = np.zeros(objective.d - objective.p), dense_rows(objective, rows, columns)
-        scale = np.sqrt(np.append(objective.column_squares[columns], constant + 1.0))
+        shift, mean = self.shift[columns], weighted_mean(objective, v)
+        A[:, : columns.size] -= shift
+        squares = np.maximum(objective.column_squares[columns] - shift**2, 0.0)
+        scale = np.sqrt(np.append(squares, constant + 1.0))
         scale[scale == 0.0] = 1.0
         A /= scale
-        c = np.append(objective.rmatvec(v)[columns], constant + weighted_mean(objective, v))
+        c = np.append(objective.rmatvec(v)[columns] - shift * mean, constant + mean)
         a, b = (np.append(s[columns], constant) for s in objective.resolved_strengths)
         a, b = a / scale, b / scale**2
         low = a

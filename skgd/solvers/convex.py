@@ -86,8 +86,9 @@ class ConvexSolver(DirectSolver):
             if not objective.elastic_strengths[0].any() and not objective.positive:
                 quasi_newton(objective, sample, theta, self._goes_on, self.tuning.sample)
                 theta = self.iterate
-        if self.running:
-            self._take_steps(theta)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.running:
+                self._take_steps(theta)
 
     def _take_steps(self, theta):
         """Take steps from here until the gap is small enough."""
