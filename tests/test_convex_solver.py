@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, sparse
+from sklearn.base import clone
 from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
@@ -26,7 +27,7 @@ STORAGE = {
 
 
 def fit(problem, storage=np.asarray, **options):
-    model = problem.model.set_params(tol=1e-6, **options)
+    model = clone(problem.model).set_params(tol=1e-6, **options)
     return model.fit(storage(problem.X), problem.y, problem.weight)
 
 

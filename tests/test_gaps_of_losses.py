@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, sparse, special
+from sklearn.base import clone
 
 from skgd import GDRegressor
 from skgd.losses import (
@@ -367,7 +368,7 @@ def test_a_linear_model_of_another_slope_has_no_dual_of_this_kind():
 @pytest.mark.parametrize("loss", SMOOTH + ROUGH, ids=repr)
 def test_a_stream_knows_a_gap_that_bounds_the_suboptimality_on_its_rows(loss):
     problem, minimum = solved(loss, "l1", "plain", False)
-    model = problem.model.set_params(optimizer="gd", learning_rate=0.01)
+    model = clone(problem.model).set_params(optimizer="gd", learning_rate=0.01)
     for _ in range(3):
         model.partial_fit(problem.X, problem.y)
         left = problem.value(model.parameters()) - problem.value(minimum)
