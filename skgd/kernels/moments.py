@@ -17,7 +17,7 @@ from skgd.kernels.sum_kernels import kernel
 SMALL = 2**15  # entries, up to which numpy with temporary arrays replaces compiled loops
 SMALLEST, LARGEST = 1e-290, 1e290  # sums of squares in which no square under- or overflowed
 CONSTANT = 8.0  # a column is constant up to this spread, in roundings of its mean
-COUNTED = 2**20  # indices
+COUNTED = 2**16  # indices, at least, that are counted at once
 WITNESSES = 8  # rows that are tested first when looking for full sparse columns
 
 
@@ -144,9 +144,9 @@ def full_columns(X, weight=None):
 
 def _counts(indices, length):
     """Return how often each index occurs; some of them at a time, as numpy copies them."""
-    counts = np.zeros(length, dtype=np.intp)
-    for start in range(0, indices.size, COUNTED):
-        counts += np.bincount(indices[start : start + COUNTED], minlength=length)
+    counts, some = np.zeros(length, dtype=np.intp), max(COUNTED, length // 2)
+    for start in range(0, indices.size, some):
+        counts += np.bincount(indices[start : start + some], minlength=length)
     return counts
 
 
