@@ -32,7 +32,7 @@ LADDER = [step * 10.0**-k for k in range(1, 15) for step in (1.0, 0.3)]
 SINGLE = 14  # of the ladder's steps, to 3e-8, which make sense in float32
 RESOLVED = 1e-8  # gap that float32 coefficients do not resolve
 ROUNDS = 5
-GIVEN_UP = 10.0  # times our time, beyond which a looser tolerance need not take
+GIVEN_UP = 10.0  # times our time: who takes longer for a looser gap is not asked again
 LONG = 1.0  # seconds, beyond which one more round must do
 
 
