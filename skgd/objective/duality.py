@@ -3,8 +3,7 @@
 With the penalty ``a |w| + b w^2 / 2`` every vector v over the rows gives the lower bound
 ``mean(v y) - mean(v^2) / 2 - sum (|X^T S v / n| - a)_+^2 / (2 b)``, where b = 0 asks that no slope
 ``X^T S v / n`` exceeds a, and an intercept that v has mean zero. `dual_value` tries multiples of a
-residual; `improved_bound` first projects it, so that the slopes of unpenalised columns vanish and
-those of the active columns are what they are at the minimum.
+residual; `improved_bound` first projects it, so that slopes are what they are at the minimum.
 
 References
 ----------
