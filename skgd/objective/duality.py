@@ -188,8 +188,7 @@ def dual_value(objective, point, slack):
     with np.errstate(over="ignore"):
         reach = np.where(sizes > 0.0, (a + slack.rounding) / steepest, np.inf)
     inside = feasible = float(reach.min(initial=np.inf))
-    is_soft = np.count_nonzero(soft) > 0
-    if is_soft:
+    if is_soft := np.count_nonzero(soft) > 0:
         feasible = float(np.where(soft, np.inf, reach).min(initial=np.inf))
     ends = [(0.0 if positive else -end, end) for end in {inside, feasible}]
     tried = (target / square, 1.0) if is_soft else (target / square,)  # else the best of all
