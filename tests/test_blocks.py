@@ -31,6 +31,21 @@ class Refusing(Optimizer):
         return g, 1.0
 
 
+class Halving(Optimizer):
+    """Plain descent of half the length, by a function within a method."""
+
+    __slots__ = ()
+
+    def step(self, g, memory, j, shared):
+        half = lambda s: 0.5 * s  # noqa: E731
+        return g, half(1.0)
+
+
+def test_methods_of_parts_may_define_functions():
+    half = model().set_params(optimizer=Halving(), learning_rate=0.02).fit(X, Y)
+    np.testing.assert_allclose(half.coef_, model().fit(X, Y).coef_, rtol=1e-12)
+
+
 @pytest.mark.parametrize("batch", [None, 7])
 def test_an_exception_of_a_part_is_raised_by_the_fit(batch):
     fitted = model(batch_size=batch).set_params(optimizer=Refusing())

@@ -52,7 +52,8 @@ def update_batches(block):
         if begin_correction is not None:
             begin_correction(parts, data, state)
         for start in range(0, n, cursor.batch):
-            stop, rate = min(start + cursor.batch, n), epochs.rates[t - cursor.t]
+            stop, rate = start + cursor.batch, epochs.rates[t - cursor.t]
+            stop = stop if stop < n else n
             if lazy_step is not None:
                 refresh_rows(data.rows, state, start, stop)
             loss, c = accumulate(parts, data, state, start, stop)
@@ -133,16 +134,20 @@ def measure_full(parts, problem, state, rule, j):
 
 def shuffle(order, generator, sampling):
     """Put the rows of an epoch in order."""
-    n = order.size
+    n, replaced, count = order.size, sampling == REPLACEMENT, 0
     if sampling == SHUFFLE:
+        count = n - 1
         for k in range(n):
             order[k] = k
-        for k in range(n - 1, 0, -1):
-            i = draw_below(generator, k + 1)
+    elif replaced:
+        count = n
+    for drawn in range(count):
+        k = drawn if replaced else n - 1 - drawn
+        i = draw_below(generator, n if replaced else k + 1)
+        if replaced:
+            order[k] = i
+        else:
             order[k], order[i] = order[i], order[k]
-    elif sampling == REPLACEMENT:
-        for k in range(n):
-            order[k] = draw_below(generator, n)
 
 
 def average(mean, iterate, count):

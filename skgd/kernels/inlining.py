@@ -9,10 +9,32 @@ from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.typed_passes import IRLegalization, NopythonRewrites
-from numba.core.untyped_passes import FixupArgs, InlineInlinables, IRProcessing, TranslateByteCode
+from numba.core.untyped_passes import (
+    FixupArgs,
+    InlineClosureLikes,
+    InlineInlinables,
+    IRProcessing,
+    TranslateByteCode,
+)
 
-FRONT = TranslateByteCode, FixupArgs, IRProcessing
-LEFT_OUT = *FRONT, InlineInlinables, NopythonRewrites  # these rewrite expressions of arrays
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class InlineClosures(InlineClosureLikes):
+    """Inline functions that are defined within others, where there are."""
+
+    _name = "inline_closures"
+
+    def run_pass(self, state):
+        blocks = state.func_ir.blocks.values()
+        found = any(any(block.find_exprs(op="make_function")) for block in blocks)
+        return found and super().run_pass(state)
+
+
+FRONT = TranslateByteCode, FixupArgs, IRProcessing, InlineClosures
+LEFT_OUT = (
+    *(*FRONT, InlineClosureLikes, InlineInlinables),
+    NopythonRewrites,  # of expressions of arrays, which parts may not make
+)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -72,7 +94,7 @@ def translation(state, last=MarkTemporary):
 
 
 class FlatCompiler(CompilerBase):
-    """numba's compiler with `FlatInlining`, before all passes but the translation."""
+    """numba's compiler with `FlatInlining`, after the translation and before other passes."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
