@@ -191,8 +191,7 @@ def dual_value(objective, point, slack):
     if is_soft := np.count_nonzero(soft) > 0:
         feasible = float(np.where(soft, np.inf, reach).min(initial=np.inf))
     ends = [(0.0 if positive else -end, end) for end in {inside, feasible}]
-    tried = (target / square, 1.0) if is_soft else (target / square,)  # else the best of all
-    multiples = {max(low, min(c, end)) for c in tried for low, end in ends}
+    multiples = {max(low, min(c, end)) for c in (target / square, 1.0) for low, end in ends}
     c = np.array([*multiples])
     values, slopes = c * target - 0.5 * c**2 * square, c[:, None] * slopes
     if is_soft:
