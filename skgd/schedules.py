@@ -21,10 +21,13 @@ class Schedule(Part):
     ----------
     per : {"epoch", "update"}
         The unit of time; a field of the schedules that depend on it.
+    controls : bool
+        Whether the rate also follows what the descent has reached, as in `Auto`.
     """
 
     __slots__ = ()
     per = "epoch"
+    controls = False
 
     def multiplier(self, k: np.ndarray) -> np.ndarray:
         """Return the multipliers at times ``k``.
@@ -57,8 +60,29 @@ class Schedule(Part):
         return factor
 
 
+class Auto(Schedule):
+    """The rate that lets every rule arrive at the minimum.
+
+    With a tolerance, an automatic rate and a known bound of the minimum, it falls when the
+    objective stops improving, and rises where the way is straight; batches whose noise no rate
+    gets rid of grow. Otherwise, and for rules that arrive so, it is constant. See the guide.
+
+    References
+    ----------
+    Lang, Xiao and Zhang, "Using statistics to automate stochastic optimization" (2019); Pesme,
+    Dieuleveut and Flammarion, "On convergence-diagnostic based step sizes for stochastic gradient
+    descent" (2020); Smith et al., "Don't decay the learning rate, increase the batch size" (2018).
+    """
+
+    __slots__ = ()
+    controls = True
+
+    def multiplier(self, k: np.ndarray) -> np.ndarray:
+        return np.ones(np.shape(k))
+
+
 class Constant(Schedule):
-    """A constant rate. Try it first."""
+    """A constant rate."""
 
     __slots__ = ()
 
@@ -242,6 +266,10 @@ class WarmUp(Schedule):
     def per(self) -> str:
         return self.then.per
 
+    @property
+    def controls(self) -> bool:
+        return self.then.controls
+
     def for_horizon(self, max_iter: int) -> "Schedule":
         return self.replace(then=self.then.for_horizon(max(max_iter - self.length, 1.0)))
 
@@ -258,6 +286,7 @@ class WarmUp(Schedule):
 
 
 SCHEDULES = Schedule.named = {
+    "auto": Auto,
     "constant": Constant,
     "step": Step,
     "exponential": Exponential,

@@ -233,7 +233,7 @@ ASKED = {  # by its name in `REASONS`: parameters that only a descent can honour
     "clip_value": {"clip_value": 1e3},
     "early_stopping": {"early_stopping": True},
     "tol": {"tol": None, "max_iter": 3},
-    "loss": {"loss": WithoutKinks()},
+    "loss": {"loss": WithoutKinks(), "tol": 0.5},
     "center": {"center": False},
 }
 

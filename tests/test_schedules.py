@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from conftest import make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDRegressor
 
 from skgd import GDRegressor
@@ -34,6 +35,7 @@ FORMULAS = {
     "cosine": lambda k: 1e-3 + 0.999 * math.cos(math.pi * min(k, EPOCHS) / EPOCHS / 2.0) ** 2,
     "warmup": lambda k: min((k + 1) / 10.0, 1.0),
     "adaptive": lambda k: 1.0,
+    "auto": lambda k: 1.0,
 }
 OTHER_FORMULAS = {
     Step(7.0, 0.1): lambda k: 10.0 ** -(k // 7),
@@ -236,14 +238,15 @@ def adaptive_descent(X, y, rate, gain, schedule, batch=None):
 
 def test_adaptive_cuts_the_rate_when_the_objective_stops_improving(problem):
     schedule = Adaptive(factor=0.3, wait=3, floor=0.01)
-    path, epochs = adaptive_descent(*problem, 0.1, 1e-3, schedule, batch=8)
+    path, epochs = adaptive_descent(*problem, 0.02, 1e-3, schedule, batch=8)
     options = {"batch_size": 8, "sampling": "cyclic", "tol": 1e-3, "max_iter": 500}
-    model = fitted(schedule, *problem, 0.1, **options)
+    with pytest.warns(ConvergenceWarning, match="stopped improving"):
+        model = fitted(schedule, *problem, 0.02, **options)
     assert len(epochs) == 4
     assert model.n_iter_ == sum(epochs)
     np.testing.assert_allclose(model.path_, path, rtol=1e-10, atol=1e-11)
     assert model.stop_reason_ == "plateau"
-    assert model.learning_rate_ == 0.1
+    assert model.learning_rate_ == 0.02
 
 
 def test_on_the_full_batch_adaptive_counts_by_the_square_of_tol(problem):

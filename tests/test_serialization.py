@@ -101,6 +101,8 @@ def test_targets_sparse_rows_averages_and_parts_are_stored(way, tmp_path):
         batch_size=7,
         random_state=0,
         record_path=True,
+        max_iter=30,
+        tol=None,
     )
     rows, targets = sparse.csr_array(X), np.column_stack([Y, -Y])
     chain = make_pipeline(StandardScaler(with_mean=False), model).fit(rows, targets)

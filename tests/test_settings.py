@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import make_regression
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.datasets import load_gabor
@@ -38,6 +39,7 @@ LINEAR = {
     "max_iter": (50, "on"),
     "tol": (None, "on"),
     "n_iter_no_change": (2, "on"),
+    "polish": (True, "on"),
     "early_stopping": (True, "early_stopping should be False with partial_fit"),
     "validation_fraction": (0.3, "on"),
     "scoring": ("r2", "on"),
@@ -60,7 +62,6 @@ GABOR |= {
     "n_init": (3, "on"),
     "n_screen": (50, "on"),
     "bounds": (np.array([[-1.0, 1.0], [5.0, 9.0]]), "on"),
-    "polish": (True, "on"),
     "n_jobs": (1, "on"),
 }
 PLAIN = {"optimizer": "gd", "learning_rate": 0.02, "random_state": 0}
@@ -177,5 +178,7 @@ def test_a_warm_start_starts_with_full_patience(changes):
     options = {"optimizer": "gd", "batch_size": 8, "n_iter_no_change": 4, "random_state": 0}
     model = GDRegressor(**options | changes, learning_rate=1e-7, tol=0.1, warm_start=True)
     for _ in range(3):
-        assert model.fit(X, Y).stop_reason_ == "plateau"
+        with pytest.warns(ConvergenceWarning, match="stopped improving"):
+            model.fit(X, Y)
+        assert (model.stop_reason_, model.converged_) == ("plateau", False)
         assert model.n_iter_ >= 4

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from skgd.descent.arrival import TUNING, control_of
+from skgd.descent.convergence import after_a_call, restart
 from skgd.descent.growth import Growth
 from skgd.descent.loop import descend
 from skgd.descent.loop_variant import loop_variant
@@ -14,6 +16,7 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, is_told
 from skgd.descent.record import Record
 from skgd.descent.stopping import stopping_rule
+from skgd.descent.units import units_of
 from skgd.kernels.draws import new_generator
 from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs
 from skgd.objective.residual import gradient_unit, thresholded_average
@@ -51,17 +54,21 @@ class Descent(Minimizer):
         self.schedule, self.setup, self.options = schedule, setup, options
         batching = setup.batch_size, setup.sampling, setup.average
         self.settings = fixed_settings(objective, optimizer, *batching)
-        self.full = True
-        self._bind_data(objective)
-        self.unit = gradient_unit(objective) if options.learning_rate == "auto" else 1.0
+        self.full, self.grown, self.met = True, 1, None
+        self.bind_data(objective)
+        self.units = units_of(objective, optimizer.resolved(self.full), setup, options)
+        self.unit = (
+            gradient_unit(objective, self.units) if options.learning_rate == "auto" else 1.0
+        )
         self.optimizer = optimizer.in_unit(self.unit).resolved(self.full)
         self.names = identity(schedule), identity(self.optimizer)
-        self.generator = new_generator(setup.seed)
-        self.earlier, self.t = 0, 0
+        self.generator, self.earlier, self.t = new_generator(setup.seed), 0, 0
         self.factor, self.growth = 1.0, Growth()
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
         start = objective.admissible(objective.as_parameters(start, "start"))
-        self.state = new_state(objective, self.optimizer, start, self._size, setup.average)
+        batching = self._size, setup.average
+        self.state = new_state(objective, self.optimizer, start, *batching, self.units)
+        self.control = self._new_control()
         self._begin_record()
         if self.full:
             self._evaluate()
@@ -74,6 +81,11 @@ class Descent(Minimizer):
         if not self.setup.average or self.t < self.setup.average:
             return self.state.iterate
         return thresholded_average(self.objective, self.state.mean)
+
+    @property
+    def is_centred(self):
+        """Whether rows are seen from a centre."""
+        return self.settings[-1] is True
 
     @property
     def tol(self):
@@ -110,12 +122,9 @@ class Descent(Minimizer):
         while self.running:
             left = self.last - record.n_epochs
             self.outcome = self._advance(min(left, self._stride(monitor is not None)))
-            if self.outcome is Outcome.CONVERGED and self.optimizer.extrapolates:
-                self.outcome = self._confirm()
-            if self.outcome is Outcome.PLATEAU:
-                self.outcome = self._reduce_rate()
+            self.outcome = after_a_call(self)
             if not self.full and (monitor is not None or not self.running):
-                found = self._evaluate_in_place()  # what the last epoch has reached
+                found = self.evaluate_in_place()  # what the last epoch has reached
                 self.outcome = found if found.failed else self.outcome
             if monitor is not None:
                 monitor(self)
@@ -151,10 +160,11 @@ class Descent(Minimizer):
         before, kept, n = self.record.last, (self.best, self.stale), self.n
         self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
         self.schedule, self.options, self.selected = schedule, options, None
-        self._bind_data(objective)
+        self.certificate = None
+        self.bind_data(objective)
         is_automatic = options.learning_rate == "auto"
         if is_automatic and self.basis is None:
-            self.unit = gradient_unit(objective)
+            self.unit = gradient_unit(objective, self.units)
         self._carry_over(optimizer)
         self.earlier += self.record.n_epochs
         self._begin_record()
@@ -162,12 +172,14 @@ class Descent(Minimizer):
         self._evaluate()
         same = n == self.n and are_same(before, self.record.last)
         new = stream and not same
+        if not same or self.control is None:
+            self.control = self._new_control()
         if stream and same:
             self.best, self.stale = kept
         elif not self.full:
             self.best = math.inf  # until the epoch's beginning is recorded
         if new and self.optimizer.extrapolates:
-            self._confirm()
+            restart(self)
         self.growth = self.growth if stream else Growth()
         if not is_automatic or self.basis is None or not stream or new:
             self._set_rate(new)
@@ -176,7 +188,8 @@ class Descent(Minimizer):
         """Adapt the state to the data, or begin it anew where these resolve to another rule."""
         rule, average = optimizer.in_unit(self.unit).resolved(self.full), self.setup.average
         if identity(rule) != self.names[1]:
-            begun = new_state(self.objective, rule, self.state.iterate, self._size, average)
+            known = self._size, average, self.units
+            begun = new_state(self.objective, rule, self.state.iterate, *known)
             self.state = begun._replace(mean=self.state.mean, last=self.state.last)
         self.optimizer, self.names = rule, (identity(self.schedule), identity(rule))
         self.state = carried_over(self.state, self.objective, rule, self._size)
@@ -189,23 +202,28 @@ class Descent(Minimizer):
         batch = None if self.full and not stream else self.batch
         objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
         sampling = batch, stream or self._is_drawn
-        basis = extended(self.basis, objective, rule, sampling, self.state.iterate, g)
+        known = self.state.iterate, g, self.units
+        basis = extended(self.basis, objective, rule, sampling, *known)
         self.learning_rate = self.setup.rate_share * basis.rate(objective, rule)
+        if self.control is not None and self.control.rises:
+            self.learning_rate *= TUNING.first_rate
         self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
-    def _bind_data(self, objective):
+    def bind_data(self, objective):
         """Set the batch size for these rows. A descent on small batches remains one."""
         size = self.setup.batch_size
         self.objective, self.n = objective, objective.n
-        self.batch = min(size or self.n, self.n)
+        self.batch = min(self.grown * size if size else self.n, self.n)
         self.full = self.full and self.batch == self.n and not (size and self._is_drawn)
 
     def _begin_record(self):
         """Begin a record, and take over what stops the run."""
         self.record, self.t_before = Record(self.state.iterate, self.options.record_path), self.t
-        patience = self.options.n_iter_no_change, self.schedule.patience()
-        clips = self.options.clip_norm, self.options.clip_value
-        self.limits = stopping_rule(self.objective, self.full, self.tol, patience, clips)
+        waits = self.schedule.controls and self.options.learning_rate == "auto"
+        patience = self.schedule.patience()
+        patience = math.inf if waits and self.options.certifies else patience
+        known = self.objective, self.full, self.options, patience, self.certificate
+        self.limits = stopping_rule(*known, self.control is not None)
 
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
@@ -220,9 +238,11 @@ class Descent(Minimizer):
         step_norm = None if self.full else self.record.withdraw()
         done, outcome = self._call(rates, epochs, step_norm)
         self.t += done * updates
+        if self.control:
+            self.control.note(self.record.latest(done))
         return outcome
 
-    def _evaluate_in_place(self):
+    def evaluate_in_place(self):
         """Evaluate the iterate, without counting it as an epoch."""
         kept = self.best, self.stale
         outcome = self._evaluate(self.record.withdraw())
@@ -234,38 +254,31 @@ class Descent(Minimizer):
         self.state.g[:] = 0.0
         return self._call(np.empty(0), 1, step_norm)[1]
 
-    def _confirm(self):
-        """The extrapolated point meets tol; test the iterate that will be returned."""
-        self.state.theta[:] = self.state.iterate
-        self.state.scalars[:] = 0.0
-        return self._evaluate_in_place()
-
-    def _reduce_rate(self):
-        """Cut the rate, if the schedule reacts to a plateau."""
-        if self.schedule.patience() is None:
-            return Outcome.PLATEAU
-        factor = self.schedule.next_factor(self.factor)
-        if factor == 0.0:
-            return Outcome.PLATEAU
-        self.factor, self.stale = factor, 0.0
-        return Outcome.RUNNING
+    def _new_control(self):
+        """Return the control of the rate, where the schedule has one and the rule needs it."""
+        if not self.schedule.controls:
+            return None
+        return control_of(self.objective, self.optimizer, self.full, self.options, self.iterate)
 
     def _call(self, rates, epochs, step_norm):
         """Call the loop, and record what it reports; the first step's length may be known."""
         objective, updates, record = self.objective, self.updates_per_epoch, self.record
         sampling, average = SAMPLINGS[self.setup.sampling], self.setup.average
-        bests, every = (self.best, self.stale, self.ceiling), max(1, record.every)
+        ceiling = min(self.ceiling, self.control.ceiling) if self.control else self.ceiling
+        bests, every = (self.best, self.stale, ceiling), max(1, record.every)
         cursor = Cursor(self.batch, sampling, self.t + 1, *bests, average, every)
         path = np.empty((record.n_kept(self.t, rates.size), objective.d))
         generator = () if self.full else self.generator
         call, began = Epochs(generator, rates, np.empty((6, epochs)), path), record.read()
         variant = self._loop_variant(rates)
         ends = descend(objective, self.optimizer, variant, self.state, self.limits, cursor, call)
-        code, done, self.best, self.stale, self.ceiling = ends
+        self.ceiling = self.ceiling if self.best < math.inf else ends[-1]
+        code, done, self.best, self.stale, _ = ends
         if step_norm is not None:
             call.record[STEP_NORM, 0] = step_norm
         last = rates[updates - 1 :: updates][:done]
-        record.extend(call.record[:, :done].T, last, began, self.full and rates.size > 0)
+        at_ends = self.full and rates.size > 0
+        record.extend(call.record[:, :done].T, last, updates, began, at_ends)
         record.extend_path(path[: record.n_kept(self.t, rates.size and done * updates)])
         return done, Outcome(code)
 
@@ -273,6 +286,7 @@ class Descent(Minimizer):
         """Return the variant of the loop."""
         clips = min(self.options.clip_norm, self.options.clip_value) < math.inf
         wanted = {"averages": self.setup.average > 0, "clips": clips}
+        wanted["in_units"] = self.units is not None
         recorded = self.record.every > 0
         return loop_variant(self.objective, self.optimizer, self._size, wanted, rates, recorded)
 
@@ -281,4 +295,6 @@ class Descent(Minimizer):
         if monitored or self.schedule.patience():
             return 1
         most = ENTRIES_AT_ONCE // max(1, self.objective.n * self.objective.d)
+        most = min(most, self.options.stride(self.objective, self.certificate))
+        most = min(most, self.control.left) if self.control else most
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))

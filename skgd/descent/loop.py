@@ -91,7 +91,7 @@ def judge_epoch(total, residual, stale, ceiling, rule):
         return NONFINITE
     if total > ceiling:
         return DIVERGED
-    if residual <= rule.tol:
+    if total <= rule.target and residual <= rule.tol:
         return CONVERGED
     return PLATEAU if stale >= rule.patience else RUNNING
 

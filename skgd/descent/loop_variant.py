@@ -14,7 +14,7 @@ def loop_variant(objective, rule, batch, options, rates, recorded):
     batch : int or None
         Rows in an update; None for all.
     options : dict
-        Whether it ``averages`` and ``clips``.
+        Whether it ``averages``, ``clips``, and takes steps ``in_units``.
     rates : ndarray of shape (updates,)
         Learning rates.
     recorded : bool
@@ -29,9 +29,9 @@ def loop_variant(objective, rule, batch, options, rates, recorded):
     sparse, plain = objective.term.sparse, variant == LoopVariant("batch")
     if sparse and plain and not recorded and _may_wait(objective, rule, rates):
         return variant._replace(batch="lazy")
-    together = not (sparse or objective.term.by_columns)
-    dense = together and batch == 1 and objective.centre is None
-    single = dense and correction == "none" and not variant.clips and not rule.needs_norm
+    together = not (sparse or objective.term.by_columns) and batch == 1
+    plain = correction == "none" and not variant.clips and not rule.needs_norm
+    single = plain and together
     return variant._replace(batch="single") if single else variant
 
 

@@ -3,8 +3,6 @@
 import abc
 from typing import NamedTuple
 
-import numpy as np
-
 from skgd.descent.outcome import Outcome
 
 
@@ -60,10 +58,7 @@ class Minimizer(abc.ABC):
 
     def history(self):
         """Return the `History` of the record, with the number of updates done at each entry."""
-        history, n_epochs = self.record.history(), self.record.n_epochs
-        updates_per_epoch = self.n_updates // max(1, n_epochs)
-        history["updates"] = self.t_before + updates_per_epoch * np.arange(n_epochs + 1)
-        return history
+        return self.record.history(self.t_before)
 
     @abc.abstractmethod
     def minimize(self, n_epochs, monitor=None):
@@ -88,6 +83,14 @@ class Minimizer(abc.ABC):
         """End the run for this reason, unless it has ended; a failure also counts afterwards."""
         if self.outcome is Outcome.RUNNING or outcome.failed:
             self.outcome = outcome
+
+    def take_over(self, other):
+        """End as another run has ended that began at these parameters; it cannot be resumed."""
+        self.record.join(other.record, begin=1)
+        self.select(other.theta)
+        self.certificate, self.resumable = other.certificate, False
+        arrived = other.outcome is Outcome.CONVERGED
+        self.outcome = Outcome.POLISHED if arrived else other.outcome
 
     def select(self, theta):
         """Report these parameters, whatever follows."""

@@ -11,7 +11,7 @@ from skgd.kernels.rows import gathering_room
 SAME = 1e-9  # relative difference of objectives, and of slopes, that are one
 
 
-def new_state(objective, rule, start, batch, average):
+def new_state(objective, rule, start, batch, average, units=None):
     """Return the arrays that the loop rewrites, from a start.
 
     Parameters
@@ -23,6 +23,8 @@ def new_state(objective, rule, start, batch, average):
         Rows in an update; None for all.
     average : int
         Whether a mean of the iterates is kept.
+    units : ndarray of shape (d,) or None
+        Of the parameters, where steps are taken in them.
     """
     d = objective.d
     theta = start.astype(float)
@@ -38,6 +40,7 @@ def new_state(objective, rule, start, batch, average):
         gathered=(),
         lazy_state=(),
         gradients=(),
+        units=() if units is None else units,
     )
     return carried_over(state, objective, rule, batch)
 

@@ -14,12 +14,13 @@ class Outcome(Enum):
     """
 
     RUNNING = (state.RUNNING, "The run has not ended.")
-    CONVERGED = (state.CONVERGED, "The scaled residual has fallen to tol.")
+    CONVERGED = (state.CONVERGED, "The gap, or where it is not known the residual, meets tol.")
     PLATEAU = (state.PLATEAU, "The objective has stopped improving.")
     MAX_ITER = (state.MAX_ITER, "The descent has done max_iter epochs.")
     DIVERGED = (state.DIVERGED, "The objective has grown.")
     NONFINITE = (state.NONFINITE, "The objective is no longer a finite number.")
     OVERFITTING = (state.OVERFITTING, "The validation score has stopped improving.")
+    POLISHED = (state.POLISHED, "Steps on the full batch have ended the run at the minimum.")
     STOPPED = (state.STOPPED, "A callback has stopped the descent.")
 
     def __new__(cls, code, sentence):
@@ -30,9 +31,12 @@ class Outcome(Enum):
     @property
     def settled(self):
         """Whether the run has reached what it was asked for."""
-        return self in (Outcome.CONVERGED, Outcome.PLATEAU, Outcome.OVERFITTING)
+        return self in SETTLED
 
     @property
     def failed(self):
         """Whether the objective has grown, or is not a finite number."""
         return self in (Outcome.DIVERGED, Outcome.NONFINITE)
+
+
+SETTLED = Outcome.CONVERGED, Outcome.POLISHED, Outcome.PLATEAU, Outcome.OVERFITTING

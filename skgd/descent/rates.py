@@ -11,13 +11,14 @@ MAX_PREDICTION_CHANGE = 3.0  # largest change of predictions in a step, in sprea
 WIDER = 10.0  # ratio of widths, above which the Newton step is computed on the new data
 
 
-def stable_rate(objective, batch=None, replacement=False):
+def stable_rate(objective, batch=None, replacement=False, units=None):
     """Return a rate at which plain descent cannot diverge on batches of this size.
 
     It is ``1 / L`` on the full batch (None), and ``1 / (2 S)`` on batches of b of n rows. The
     expected smoothness is ``S = a L + (1 - a) L_max``, where L_max is the largest curvature of a
     row. Without replacement ``a = n (b - 1) / (b (n - 1))``, with it ``a = (b - 1) / b``. If the
-    last batch of an epoch is smaller, a is the mean over the batches.
+    last batch of an epoch is smaller, a is the mean over the batches. With ``units``, of shape
+    (d,), parameters are counted in units of their own.
 
     References
     ----------
@@ -26,16 +27,21 @@ def stable_rate(objective, batch=None, replacement=False):
     term = objective.term
     if not term.is_bounded or (batch is not None and term.row_curvature() is None):
         raise unbounded(term)
-    smooth = float(objective.strengths.max()) * objective.penalty.curvature()
+    known = () if units is None else (units,)
+    strengths = objective.strengths if units is None else objective.strengths * units**2
+    smooth, largest = (
+        float(strengths.max()) * objective.penalty.curvature(),
+        term.curvature(*known),
+    )
     if batch is None:
-        curvature, share = objective.curvature + smooth, 1.0
+        curvature, share = largest + smooth, 1.0
     else:
         whole, left = divmod(objective.n, batch)
         shares = [_share(objective.n, batch, replacement)] * whole
         shares += [_share(objective.n, left, replacement)] if left else []
         mean = sum(shares) / len(shares)
-        curvature, share = (1.0 - mean) * objective.row_curvature + smooth, 0.5
-        curvature += mean * objective.curvature if mean > 0.0 else 0.0
+        curvature, share = (1.0 - mean) * term.row_curvature(*known) + smooth, 0.5
+        curvature += mean * largest if mean > 0.0 else 0.0
     return share / curvature if curvature > 0.0 else 1.0
 
 
@@ -64,19 +70,19 @@ def stability_limit(objective, optimizer, batch=None, replacement=False):
     return factor * optimizer.automatic_rate(stable, 1.0, False)
 
 
-def sign_newton_length(objective, theta, g):
+def sign_newton_length(objective, theta, g, units=1.0):
     """Return the length of the exact Newton step along the signs of the gradient.
 
     ``g`` is the gradient of the data term at ``theta``; the part that the penalty cancels does
     not count. The length has the unit of the parameters: proportional to y, inversely to X.
-    Infinite if the gradient is zero.
+    Infinite if the gradient is zero. With units of the parameters it is a multiple of them.
     """
     penalty, strengths, slope = objective.penalty, objective.strengths.tolist(), g.copy()
     for j in np.flatnonzero(objective.term.penalized).tolist():
         w, alpha = float(theta[j]), strengths[j]
         slope[j] = w - penalty.prox(w - g[j] - alpha * penalty.gradient(w), alpha)
     slope[objective.problem.constant] = 0.0
-    signs = np.sign(slope)
+    signs = units * np.sign(slope)
     curvature = objective.curvature_along(signs)
     return float(signs @ slope / curvature) if curvature > 0.0 else math.inf
 
@@ -111,20 +117,21 @@ class RateBasis(NamedTuple):
         return later.width <= WIDER * self.width
 
 
-def rate_basis(objective, optimizer, batch=None, replacement=False):
+def rate_basis(objective, optimizer, batch=None, replacement=False, units=None):
     """Return the `RateBasis` for a batch size (None for all rows), without a Newton step."""
     full = batch is None
     if optimizer.newton_fraction is None:
-        return RateBasis(stable_rate(objective, batch, replacement), math.inf, 0.0, full)
+        stable = stable_rate(objective, batch, replacement, units)
+        return RateBasis(stable, math.inf, 0.0, full)
     if objective.column_curvature is None:
         raise unbounded(objective.term)
-    widths = np.sqrt(objective.column_curvature)
-    joint = np.count_nonzero(widths) * objective.curvature
-    width = min(float(widths.sum()), math.sqrt(joint))
+    widths = np.sqrt(objective.column_curvature) * (1.0 if units is None else units)
+    largest = objective.curvature if units is None else objective.term.curvature(units)
+    width = min(float(widths.sum()), math.sqrt(np.count_nonzero(widths) * largest))
     return RateBasis(1.0, math.inf, width, full)
 
 
-def extended(known, objective, optimizer, batch, theta, g):
+def extended(known, objective, optimizer, batch, theta, g, units=None):
     """Return the `RateBasis` after more data.
 
     Parameters
@@ -139,11 +146,14 @@ def extended(known, objective, optimizer, batch, theta, g):
         The start of the Newton step.
     g : ndarray of shape (d,) or None
         The gradient of the data term there; None if it is not known.
+    units : ndarray of shape (d,) or None
+        Of the parameters; None for one.
     """
-    basis = rate_basis(objective, optimizer, *batch)
+    basis = rate_basis(objective, optimizer, *batch, units)
     if optimizer.newton_fraction is not None and not (known and known.covers(basis)):
         g = objective.data_term(theta)[1] if g is None else g
-        basis = basis._replace(newton=sign_newton_length(objective, theta, g))
+        length = sign_newton_length(objective, theta, g, 1.0 if units is None else units)
+        basis = basis._replace(newton=length)
         known = known and known._replace(newton=math.inf)
     return known.then(basis) if known else basis
 

@@ -50,6 +50,7 @@ class Record:
     def __init__(self, start=None, every=0):
         self.every = every
         self._columns, self._rates, self._readings, self._scores = [], [], [], []
+        self._updates = []
         self._path = [start[None].copy()] if every else []
         self._stopwatch = Stopwatch()
 
@@ -68,6 +69,10 @@ class Record:
         """The latest column; None where there is none."""
         return self._columns[-1] if self._columns else None
 
+    def latest(self, n):
+        """Return the last n columns."""
+        return self._columns[len(self._columns) - n :]
+
     @property
     def residual(self):
         """The latest scaled residual, on the full batch."""
@@ -83,9 +88,16 @@ class Record:
         """The parameters at the start and after every kept update, of shape (updates + 1, d)."""
         return np.concatenate(self._path)
 
-    def history(self):
-        """Return the `History`."""
+    def history(self, before=0):
+        """Return the `History`, with the number of updates done at each entry.
+
+        Parameters
+        ----------
+        before : int
+            The updates before the record began.
+        """
         columns, (seconds, compiling) = np.array(self._columns).T, np.array(self._readings).T
+        updates = np.cumsum([0, *self._updates])
         history = History(
             objective=columns[OBJECTIVE],
             data_loss=columns[OBJECTIVE] - columns[PENALTY],
@@ -96,6 +108,7 @@ class Record:
             n_zeros=columns[N_ZEROS].astype(int),
             seconds=seconds - seconds[0],
             compile_seconds=compiling,
+            updates=before + updates,
         )
         if self._scores:
             missing = len(self._columns) - len(self._scores)
@@ -114,16 +127,19 @@ class Record:
         """Append the start, at second zero, or the end of an epoch, now."""
         if self._columns:
             self._rates.append(rate)
+            self._updates.append(1)
         self._readings.append(self.read() if self._readings else (0.0, 0.0))
         self._columns.append(column)
 
-    def extend(self, columns, rates, began, at_ends):
+    def extend(self, columns, rates, updates, began, at_ends):
         """Append what one call of the loop reports of its epochs.
 
         Parameters
         ----------
         columns : ndarray of shape (epochs, 6)
         rates : ndarray of shape (epochs,), or (0,) where no step was taken
+        updates : int
+            In an epoch.
         began : tuple of float
             The `read` at the beginning of the call, whose epochs share its time evenly.
         at_ends : bool
@@ -134,6 +150,7 @@ class Record:
         self._readings += [(begin + share * (end - begin), compiling) for share in shares]
         self._columns += columns.tolist()
         self._rates += rates.tolist()
+        self._updates += [updates] * len(rates)
 
     def extend_path(self, points):
         """Append parameters to the path, if one is kept."""
@@ -156,6 +173,7 @@ class Record:
         ]
         self._columns += other._columns[begin:]
         self._rates += other._rates[begin - 1 :]
+        self._updates += other._updates[begin - 1 :]
 
     def add_score(self, score):
         """Set the validation score of the present epoch; epochs that have none get NaN."""

@@ -5,6 +5,7 @@ What the rows tell again when a descent is resumed is not part of it.
 
 import numpy as np
 
+from skgd.descent.arrival import RateControl
 from skgd.descent.descent import Descent
 from skgd.descent.growth import Growth
 from skgd.descent.options import Setup
@@ -13,15 +14,15 @@ from skgd.descent.rates import RateBasis
 from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
 
-FORM = 3  # of the data, to be raised when it changes
+FORM = 4  # of the data, to be raised when it changes
 VALUES = (
     *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
-    *("factor", "best", "stale", "ceiling"),
+    *("factor", "best", "stale", "ceiling", "grown", "met"),
 )
-ARRAYS = ("theta", "iterate", "mean", "memory", "scalars")
+ARRAYS = ("theta", "iterate", "mean", "memory", "scalars", "units")
 OTHERS = (
     *("form", "setup", "earlier", "column", "growth", "basis", "outcome"),
-    *("generator", "gradients"),
+    *("generator", "gradients", "control"),
 )
 FIELDS = {*OTHERS, *VALUES, *ARRAYS}
 
@@ -44,6 +45,7 @@ def stored(descent):
         "outcome": descent.outcome.name,
         "generator": descent.generator.tolist(),
         "gradients": [*state.gradients],
+        "control": descent.control and descent.control.stored(),
     }
 
 
@@ -78,6 +80,9 @@ def restored(data):
         lazy_state=(),
         gradients=gradients and GradientTable(*gradients),
     )
+    descent.control = data["control"] and RateControl.restored(data["control"])
+    descent.units = descent.state.units if len(descent.state.units) else None
+    descent.certificate = None
     descent.drop_data()
     return descent
 
@@ -95,7 +100,7 @@ def _check(data):
         raise ValueError(f"it lacks or exceeds {sorted(data.keys() ^ FIELDS)}")
     theta = np.asarray(data["theta"])
     d = theta.shape[0] if theta.ndim == 1 else -1
-    shapes = {name: np.shape(data[name])[-1:] for name in ("iterate", "memory", "mean")}
+    shapes = {name: np.shape(data[name])[-1:] for name in ("iterate", "memory", "mean", "units")}
     lengths = {shape[0] for shape in shapes.values() if shape} - {0}
     if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][0]:
         raise ValueError("its arrays do not fit together")

@@ -9,7 +9,7 @@ import math
 
 prepare = step = extrapolate = entry = None
 smooth = prox = None
-clip = squared_norm = shrink = bound = look_ahead = None
+clip = squared_norm = shrink = bound = look_ahead = unit_of = None
 
 
 def dense_step(parts, problem, state, rule, t, rate):
@@ -24,29 +24,38 @@ def dense_step(parts, problem, state, rule, t, rate):
         w, z = move(parts, problem, state, shared, rate, j, g[j])
         g[j] = 0.0
         if look_ahead is not None:
-            criterion += (w - z) * (z - state.iterate[j])
+            unit = 1.0 if unit_of is None else unit_of(state, j)
+            criterion += (w - z) * (z - state.iterate[j]) / (unit * unit)
     if look_ahead is not None:
         look_ahead(parts.optimizer, state, criterion)
 
 
 def single_step(parts, problem, data, state, t, rate, i, c):
     """Take one step with the gradient ``c x_i``, which is not stored, and ``state.g`` beside."""
-    g, p = state.g, data.width
+    g, p, centre = state.g, data.width, data.centre
+    is_centred = centre.size > 0
     shared = prepare(parts.optimizer, t, 0.0, state.scalars)
     for j in range(p):
-        move(parts, problem, state, shared, rate, j, c * entry(data.rows, i, j))
+        x = entry(data.rows, i, j)
+        x = x - centre[j] if is_centred else x
+        move(parts, problem, state, shared, rate, j, c * x)
     for j in range(p, g.size):
         move(parts, problem, state, shared, rate, j, g[j])
         g[j] = 0.0
 
 
 def move(parts, problem, state, shared, rate, j, g):
-    """Move one parameter; return where it was and where it is."""
+    """Move one parameter; return where it was and where it is.
+
+    In units of its own it is ``theta_j / unit``, with the gradient ``unit * g``.
+    """
     w, alpha = state.theta[j], problem.strengths[j]
+    unit = 1.0 if unit_of is None else unit_of(state, j)
     decay = alpha * smooth(parts.penalty, w)
     if shrink is None:
-        d, s = step(parts.optimizer, g + decay, state.memory, j, shared)
-        z = prox(parts.penalty, w - rate * s * d, rate * s * alpha)
+        d, s = step(parts.optimizer, unit * (g + decay), state.memory, j, shared)
+        s = unit * s
+        z = prox(parts.penalty, w - rate * s * d, rate * (s * unit) * alpha)
     else:
         d, s = step(parts.optimizer, g, state.memory, j, shared)
         z = prox(parts.penalty, shrink(w, rate, s * d, decay), rate * s * alpha)
@@ -54,6 +63,11 @@ def move(parts, problem, state, shared, rate, j, g):
         z = bound(problem, j, z)
     state.theta[j] = z
     return w, z
+
+
+def own_unit(state, j):
+    """Return the unit of a parameter."""
+    return state.units[j]
 
 
 def zero_constant(problem, values):
@@ -111,6 +125,7 @@ def step_functions(variant, optimizer):
     """Return what a step consists of, for a variant of the loop and an optimizer."""
     needs_norm = optimizer.needs_norm or variant.clips
     return {
+        "unit_of": own_unit if variant.in_units else None,
         "gradient_norm": gradient_norm if needs_norm else None,
         "squared_norm": gradient_norm if optimizer.needs_norm else None,
         "clip": clip_gradient if variant.clips else None,

@@ -55,8 +55,11 @@ schedule : str or Schedule
     The multiplier of the rate over time, by name or as an instance from `skgd.schedules`. The
     names are
     {schedules}
+    ``"auto"`` lets every rule arrive at the minimum: with ``learning_rate="auto"`` the rate falls
+    when the objective stops improving, as explained in `skgd.schedules.Auto`.
 batch_size : int or None
-    Rows in an update; None for all (gradient descent), 1 for stochastic gradient descent.
+    Rows in an update; None for all (gradient descent), 1 for stochastic gradient descent. Under
+    ``schedule="auto"`` batches grow where no rate gets rid of their noise.
 sampling : {"shuffle", "replacement", "cyclic"}
     Order of the rows on smaller batches: a new order every epoch, each row drawn at random,
     or as they stand.
@@ -74,14 +77,17 @@ average : bool or int
 max_iter : int
     The largest number of epochs, which are passes over the data.
 tol : float or None
-    When to stop. On the full batch: when no entry of the proximal gradient exceeds ``tol``, in
-    a unit that makes it, for a weight, the correlation of its column with what is left to
-    explain. On smaller batches: when ``n_iter_no_change`` epochs in a row have not lowered
-    the objective by ``tol`` times that of the best constant prediction. None does
-    ``max_iter`` epochs exactly.
+    When to stop: when the objective is proved to be above its minimum by no more than ``tol``
+    times that of the best constant prediction, and on the full batch the weights that are zero
+    are those of the minimum. Where no lower bound of the minimum is known (`dual_gap_` is
+    infinite), on the full batch: when no entry of the proximal gradient exceeds ``tol``, in a
+    unit that makes it, for a weight, the correlation of its column with what is left to explain.
+    None does ``max_iter`` epochs exactly. 0 ends where rounding hides all further progress.
 n_iter_no_change : int
-    Epochs without improvement before a descent on smaller batches, or one with
-    ``early_stopping``, ends.
+    Epochs in a row without improvement before a descent on smaller batches ends, as does one
+    with ``early_stopping``. They have not lowered the objective by ``tol`` times that of the best
+    constant prediction, and the descent has not converged. Not with ``schedule="auto"`` where it
+    waits for the gap.
 early_stopping : bool
     Whether to end when ``n_iter_no_change`` epochs in a row have not raised the validation
     score by ``tol``, and not for any gain of the objective. Unless `fit` is given a validation
@@ -122,10 +128,12 @@ learning_rate_ : float or ndarray of shape (n_targets,)
     The rate that the schedule multiplies; NaN where ``optimizer="auto"`` needs none, and for
     second-order methods.
 converged_ : bool or ndarray of shape (n_targets,)
-    Whether the descent ended because there was nothing left to do.
+    Whether the descent ended because there was nothing left to do: never with a gap that
+    exceeds ``tol`` times the objective of the best constant prediction.
 stop_reason_ : str or list of str
-    ``"converged"``, ``"plateau"``, ``"overfitting"`` (the validation score no longer
-    improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
+    ``"converged"``, ``"polished"``, ``"plateau"`` (the objective no longer improves, of which
+    `converged_` tells whether it is the minimum), ``"overfitting"`` (the validation score no
+    longer improves), ``"stopped"`` (by a callback), ``"max_iter"``, ``"diverged"`` or
     ``"nonfinite"``.
 path_ : ndarray of shape (kept updates + 1, n_parameters), or list of ndarray
     The parameters at the start of the last call and after each k-th update of the descent, counted

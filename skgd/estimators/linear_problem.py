@@ -11,6 +11,8 @@ from skgd.kernels.moments import are_constant
 from skgd.models import Linear
 from skgd.objective.conjugates import brief_gap
 
+ROUNDING = 1e-13  # of the best constant's objective, which a gap of zero may be above it
+
 
 class LinearProblem(Problem):
     """One convex objective for each target.
@@ -28,7 +30,7 @@ class LinearProblem(Problem):
     is_random, n_jobs = False, 1
 
     def __init__(self, estimator, rows, last, stream):
-        self.streams = stream
+        self.streams, self.polishes = stream, estimator.polish
         self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
         X, targets, weight = rows.X, rows.targets, rows.weight
         if last is not None and len(last.n_updates) != len(targets):
@@ -41,7 +43,12 @@ class LinearProblem(Problem):
         columns = rows.columns(self.intercept)
         found = statistics_of(rows, columns, loss, self.intercept, last if stream else None)
         self.means, means = found.means, found.means
-        self.centre = means.columns if _is_centred(estimator, loss) and means.complete else None
+        resumed = last is not None and bool(last.runs) and last.runs[0].is_centred
+        arrives = resumed if stream else not sparse.issparse(X) and _arrives(estimator)
+        is_centred = _is_centred(estimator, loss, arrives) and means.complete
+        self.in_units = _is_left_alone(estimator) or _arrives(estimator)
+        self.in_units &= estimator.center == "auto"
+        self.centre = means.columns if is_centred else None
         self.offsets = np.zeros(len(targets)) if self.centre is None else means.targets
         is_solved = estimator.center == "auto" and _is_left_alone(estimator)
         self.levels = found.levels if is_solved else self.offsets
@@ -106,7 +113,12 @@ class LinearProblem(Problem):
             self._gap(objective, end.astype(float)[: objective.d], run.certificate)
             for objective, end, run in zip(self.objectives, ends, answer.runs)
         ]
+        converged = [
+            _is_certified(run, objective, gap)
+            for run, objective, gap in zip(answer.runs, self.objectives, gaps)
+        ]
         return {
+            "converged_": self.each(np.array(converged)),
             "coef_": self.each(ends[:, : self.p]),
             "intercept_": self.each(ends[:, self.p]) if self.intercept else 0.0,
             "dual_gap_": self.each(np.array(gaps)),
@@ -172,17 +184,38 @@ def dense_coefficients(estimator):
     return coef[0] if np.ndim(estimator.t_) == 0 else coef
 
 
-def _is_centred(estimator, loss):
-    """Whether the intercept is solved for, rather than descended to."""
+def _is_certified(run, objective, gap):
+    """Return whether a run has settled, and where it had a tolerance, the gap meets it."""
+    promised = np.inf if run.tol is None else max(run.tol, ROUNDING) * objective.null_objective
+    return bool(run.outcome.settled and (gap <= promised or not objective.has_dual))
+
+
+def _is_centred(estimator, loss, arrives):
+    """Whether the intercept is solved for, rather than descended to.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    loss : Loss
+    arrives : bool
+        Whether a descent on batches is wanted for where it ends, and rows are dense.
+    """
     solvable = bool(estimator.fit_intercept) and loss.quadratic
     if estimator.center != "auto":
         if estimator.center and estimator.fit_intercept and not solvable:
             raise ValueError("center=True needs the squared error; leave it at 'auto'.")
         return bool(estimator.center) and solvable
-    return solvable and _is_left_alone(estimator)
+    return solvable and (_is_left_alone(estimator) or arrives)
 
 
 def _is_left_alone(estimator):
     """Whether nothing is asked about the descent, so that an intercept may be solved for."""
     asked = estimator.batch_size is not None or estimator.init is not None
     return estimator.learning_rate == "auto" and not asked
+
+
+def _arrives(estimator):
+    """Whether a descent is wanted for where it ends: its rate and schedule are left alone."""
+    lasts = bool(estimator.tol) and not estimator.early_stopping
+    is_automatic = estimator.learning_rate == "auto" and part_of(estimator, "schedule").controls
+    return lasts and is_automatic and estimator.init is None

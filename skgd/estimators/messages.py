@@ -1,5 +1,6 @@
 """What is said of a run that has failed, or has not finished."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,13 @@ def messages_of(estimator, run):
             return [Message(FAILED_CANDIDATE.format(name), True, True)]
         sentence = f"{name} diverged. {divergence_message(run)}"
         return [Message(sentence, is_nonfinite, is_refusal)]
+    if outcome.settled and run.tol is not None:
+        return [
+            Message(
+                f"{name} has stopped improving: {progress_message(run)}, and tol is "
+                f"{run.tol:.1e}. Leave the schedule at 'auto', or lower the learning rate."
+            )
+        ]
     if outcome is Outcome.MAX_ITER and run.tol is not None:
         others = ", scale the features, or let the learning rate fall by a schedule."
         others = " or scale the features." if run.update_rule is None else others
@@ -117,7 +125,12 @@ def stability_message(objective, rule, batch_size, replacement):
 
 def progress_message(run):
     """Return what was reached, in the unit of tol."""
-    record, rule = run.record, run.update_rule
+    record, rule, certificate = run.record, run.update_rule, run.certificate
+    is_told = not record.residual < math.inf or run.objective.term.nonsmooth
+    is_told = is_told or record.residual <= run.tol
+    if certificate is not None and run.objective.has_dual and is_told:
+        gap = (record.curve[-1] - certificate.lower_bound) / run.objective.null_objective
+        return f"the duality gap is {gap:.1e} of the objective of the best constant"
     if rule is None or rule.batch_size is None:
         return f"the scaled residual is {record.residual:.1e}"
     gain = (record.curve[-2] - record.curve[-1]) / run.objective.null_objective

@@ -11,7 +11,7 @@ from skgd.descent.options import Options
 from skgd.estimators.nested_parameters import part_of
 from skgd.optimizers import Nesterov
 from skgd.penalties import Penalty
-from skgd.schedules import Constant
+from skgd.schedules import Auto, Constant
 from skgd.solvers.auto import AutoSolver
 from skgd.solvers.convex import ConvexSolver
 from skgd.solvers.lbfgs import LBFGS
@@ -47,13 +47,18 @@ def asked_of_a_descent(params, schedule, streams, validates):
         "partial_fit": streams,
         "validation_set": validates,
         "learning_rate": params["learning_rate"] != "auto",
-        "schedule": not isinstance(schedule, Constant),
+        "schedule": is_asked(schedule),
         "tol": params["tol"] is None,
         **{name: params[name] for name in ("record_path", "average", "early_stopping")},
     }
     for name in ("batch_size", "init", "clip_norm", "clip_value"):
         asked[name] = params[name] is not None
     return {name for name, is_asked in asked.items() if is_asked}
+
+
+def is_asked(schedule):
+    """Whether a schedule changes what a method without a rate does."""
+    return not isinstance(schedule, (Auto, Constant))
 
 
 def second_order_method(optimizer):
@@ -88,7 +93,7 @@ def check_second_order(estimator):
     params = vars(estimator)
     asked = {
         "learning_rate": params["learning_rate"] != "auto",
-        "schedule": not isinstance(part_of(estimator, "schedule"), Constant),
+        "schedule": is_asked(part_of(estimator, "schedule")),
         "average": params["average"],
         "positive": params.get("positive"),
         "penalty": not _is_smooth(part_of(estimator, "penalty"), params["alpha"]),

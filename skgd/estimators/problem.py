@@ -56,7 +56,13 @@ class Problem(abc.ABC):
         Whether starts are drawn at random.
     n_jobs : int or None
         Threads that share the runs.
+    polishes : bool
+        Whether descents are ended by accelerated steps on the full batch.
+    in_units : bool
+        Whether descents may take steps in units of the parameters.
     """
+
+    polishes = in_units = False
 
     def each(self, values):
         """Return values, one for each target; the only one where y has one dimension."""

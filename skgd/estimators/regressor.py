@@ -52,10 +52,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         Whether the weights are kept from being negative.
     {penalty_weights}
     {optimizer}
-        ``"auto"`` is the fastest certified way to the minimum: for the squared error,
-        where nothing is asked about the way (no rate, schedule, batch, start, path, average,
-        clipping or validation), working sets, products of columns and conjugate
-        gradients take the place of a rule; else it is ``"nesterov"``.
+        ``"auto"`` is the fastest certified way to the minimum: where nothing is asked about the
+        way (no rate, schedule, batch, start, path, average, clipping or validation), a direct
+        solver takes the place of a rule; else it is ``"nesterov"``.
     {learning_rate}
     {schedule}
     {batch_size}
@@ -66,6 +65,11 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     {max_iter}
     {tol}
     {n_iter_no_change}
+    polish : bool, default=False
+        Whether a descent is ended by accelerated proximal steps on the full batch, from where it
+        stands: to a gap of ``tol / 100``, with exact zeros. `stop_reason_` is then "polished";
+        `n_iter_` counts these epochs too, which ``max_iter`` does not limit. A further call begins
+        a new descent. Not for direct solvers and second-order methods, which are exact.
     {early_stopping}
     {validation_fraction}
     {scoring}
@@ -75,12 +79,11 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         or a piece of the dict, has a first axis of ``n_targets`` more. None for zeros.
     center : bool or "auto", default="auto"
         Whether the intercept is solved for, by descending on rows and targets seen from their
-        means (X is neither copied nor made dense), or is a parameter that descends like the
-        others. The minimum is the same, and reached in fewer epochs when centred. ``"auto"``
-        centres where nothing is asked about the descent itself: for the squared error on the full
-        batch, with ``learning_rate="auto"`` and ``init=None``. A centred descent starts from the
-        weighted mean of y, so compare rules and batch sizes with ``center=False``. Under another
-        loss ``"auto"`` then starts the intercept at the best constant prediction.
+        means (X is not copied), or descends like the others. ``"auto"`` centres for the squared
+        error with ``learning_rate="auto"`` and ``init=None``, on the full batch, and on dense
+        batches where ``schedule="auto"`` is to arrive; it then counts parameters, and
+        ``learning_rate_``, in units in which every column has a mean square of one. Descents then
+        start from the best constant prediction. With False steps are taken in the parameters.
     {record_path}
     {warm_start}
     {random_state}
@@ -89,9 +92,8 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        float32 where X is, else float64. Linear in what the loss predicts before its inverse
-        link: in y itself, but under ``loss="poisson"`` in the logarithm of its mean, where one
-        unit more of a feature multiplies the prediction by ``exp(coef_)``.
+        float32 where X is, else float64. Under ``loss="poisson"`` one unit more of a feature
+        multiplies the prediction by ``exp(coef_)``, under the others it adds ``coef_``.
     intercept_ : float or ndarray of shape (n_targets,)
         On the scale of ``coef_``; 0.0 without an intercept.
     {n_iter_}
@@ -100,12 +102,9 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     {history_}
     {learning_rate_}
     dual_gap_ : float or ndarray of shape (n_targets,)
-        The objective minus a lower bound of its minimum: a certificate of how far the fit can be
-        from the best, in the unit of the objective. At most ``tol / 100`` of the objective of the
-        best constant prediction where ``optimizer="auto"`` has taken the direct way and
-        converged. Known for all named losses; infinite for a loss of your own without
-        ``conjugate``, for a penalty of your own without ``elastic``, and after `partial_fit` for
-        losses other than the squared error, where it would take longer than the epoch.
+        The objective minus a lower bound of its minimum, a certificate in the same unit. At most
+        ``tol / 100`` of the best constant's where ``optimizer="auto"`` has converged. Infinite for
+        a loss of your own without ``conjugate`` or a penalty of your own without ``elastic``.
     {converged_}
     {stop_reason_}
     {path_}
@@ -159,6 +158,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         "fit_intercept": ["boolean"],
         "positive": ["boolean"],
         "center": ["boolean", StrOptions(["auto"])],
+        "polish": ["boolean"],
     }
 
     def __init__(
@@ -173,15 +173,16 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         penalty_weights: ArrayLike | None = None,
         optimizer: str | Optimizer = "auto",
         learning_rate: float | Literal["auto"] = "auto",
-        schedule: str | Schedule = "constant",
+        schedule: str | Schedule = "auto",
         batch_size: int | None = None,
         sampling: Literal["shuffle", "replacement", "cyclic"] = "shuffle",
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: bool | int = False,
-        max_iter: int = 1000,
+        max_iter: int = 10_000,
         tol: float | None = 1e-4,
         n_iter_no_change: int = 5,
+        polish: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         scoring: str | Callable[..., float] | None = None,
@@ -199,6 +200,7 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
         self.batch_size, self.sampling = batch_size, sampling
         self.clip_norm, self.clip_value, self.average = clip_norm, clip_value, average
         self.max_iter, self.tol, self.n_iter_no_change = max_iter, tol, n_iter_no_change
+        self.polish = polish
         self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.scoring = scoring
         self.init, self.center = init, center

@@ -7,12 +7,17 @@ from skgd.descent.descent import Descent
 from skgd.descent.dry_run import rehearse
 from skgd.descent.new_state import fixed_settings
 from skgd.descent.options import Options, Setup
+from skgd.estimators.certificates import certifier_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct, second_order_method
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.optimizers import Nesterov
+from skgd.schedules import Auto
 from skgd.solvers.auto import reason_against
 
 QUARTERS = 60  # times that an automatic rate is cut, at most
+DEFAULT_TOL = 1e-4  # that polishing goes by where there is none
+FINER = 1e-2  # of tol, to which polishing goes
+MAX_POLISHING = 10_000  # epochs
 
 
 class Runs:
@@ -34,6 +39,7 @@ class Runs:
         self.method = second_order_method(estimator.optimizer)
         self.optimizer = Nesterov() if self.is_auto else part_of(estimator, "optimizer")
         self.schedule = part_of(estimator, "schedule").for_horizon(estimator.max_iter)
+        self.polishes = self.problem.polishes and not stream
         self.batching = plain(estimator.batch_size), estimator.sampling, int(estimator.average)
         runs_to_tol = not (estimator.early_stopping or stream)
         self.options = Options(
@@ -54,7 +60,8 @@ class Runs:
         """Return the runs of the last call, one for each target, after this one."""
         task_name = "" if self.problem.is_single else "target"
         for target, (run, objective) in enumerate(zip(runs, self.problem.objectives)):
-            run.resume(objective, self.optimizer, self.schedule, self.options, stream=self.stream)
+            options = self._options(objective)
+            run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
             self._minimize(run, target, task_name)
         return runs
 
@@ -78,6 +85,10 @@ class Runs:
                 break
         return run
 
+    def _options(self, objective):
+        """Return the options of a descent on an objective."""
+        return self.options._replace(certify=certifier_of(objective, self.options.tol))
+
     def _new(self, objective, start, seed, rate_share):
         """Return the method that is named, a direct solver where one may serve, or a descent."""
         if self.method:
@@ -86,8 +97,9 @@ class Runs:
             return direct(objective, plain(self.estimator.tol), start)
         rehearse(self.optimizer, objective.model)
         size, sampling, average = self.batching
-        setup = Setup(size, sampling, seed, average, rate_share)
-        return Descent(objective, self.optimizer, self.schedule, start, setup, self.options)
+        setup = Setup(size, sampling, seed, average, rate_share, self.problem.in_units)
+        options = self._options(objective)
+        return Descent(objective, self.optimizer, self.schedule, start, setup, options)
 
     def _asked(self):
         """Return what is asked for that only a descent can do."""
@@ -97,3 +109,14 @@ class Runs:
 
     def _minimize(self, run, target, task_name):
         run.minimize(self.n_epochs, self.monitoring.monitor(run, target, task_name))
+        if self.polishes and run.update_rule is not None and not run.outcome.failed:
+            self._polish(run)
+
+    def _polish(self, run):
+        """Go on to the minimum by accelerated steps on the full batch."""
+        tol, objective = self.estimator.tol or DEFAULT_TOL, run.objective
+        options = Options(tol=FINER * tol, certify=certifier_of(objective, FINER * tol))
+        setup = Setup(in_units=self.problem.in_units)
+        other = Descent(objective, Nesterov(), Auto(), run.theta, setup, options)
+        other.minimize(MAX_POLISHING)
+        run.take_over(other)

@@ -47,7 +47,7 @@ VALUES = {
         "steplr stepdecay piecewise piecewiseconstant multisteplr": '"step"',
         "plateau onplateau reduceonplateau reducelronplateau": '"adaptive"',
         "linear linearlr linearwarmup": '"warmup" for a rise, "inverse_time" for a fall',
-        "none fixed auto": '"constant"',
+        "none fixed": '"constant"',
     },
     "penalty": {
         "lasso": '"l1"',

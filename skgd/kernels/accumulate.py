@@ -146,8 +146,9 @@ def accumulate_batch(parts, data, state, start, stop):
             keep_slope(state, c, k - start)
         add_parameter_gradient(parts.model, z, theta, p, r, g)
         total += s * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
-    for j in range(centre.size):
-        g[j] -= slope_sum * centre[j]
+    if add_to_gradient is not None:
+        for j in range(centre.size):
+            g[j] -= slope_sum * centre[j]
     return total / y.size, slope_sum
 
 

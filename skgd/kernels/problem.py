@@ -7,6 +7,7 @@ import numpy as np
 # The rows of the record, one column for each epoch.
 OBJECTIVE, RESIDUAL, PENALTY, GRADIENT_NORM, STEP_NORM, N_ZEROS = range(6)
 RUNNING, CONVERGED, PLATEAU, MAX_ITER, DIVERGED, NONFINITE, STOPPED, OVERFITTING = range(8)
+POLISHED = 8
 CYCLIC, SHUFFLE, REPLACEMENT = range(3)
 SAMPLINGS = {"shuffle": SHUFFLE, "replacement": REPLACEMENT, "cyclic": CYCLIC}
 
@@ -48,6 +49,7 @@ class LoopVariant(NamedTuple):
     averages: bool = False
     nonnegative: bool = False
     clips: bool = False
+    in_units: bool = False
 
 
 class LazyState(NamedTuple):
@@ -80,6 +82,7 @@ class State(NamedTuple):
     gathered: tuple  # DenseRows, the next rows in their order, where X lies column by column
     lazy_state: tuple  # LazyState where the lazy step is taken
     gradients: tuple  # GradientTable where variance is reduced
+    units: np.ndarray  # (d,), of the parameters, where steps are taken in them
 
 
 NO_STATE = State(*((),) * len(State._fields))
@@ -90,7 +93,8 @@ STEP, MEASURE = range(2)  # what there is to do in an epoch
 class StoppingRule(NamedTuple):
     """What decides whether a descent goes on, and what its gradients are clipped to."""
 
-    tol: float  # of the scaled residual, on the full batch
+    target: float  # of the objective
+    tol: float  # of the scaled residual, which smaller batches never know
     gain: float  # that counts as an improvement of the objective
     patience: float  # epochs without one
     null_objective: float  # that of the best constant prediction

@@ -9,6 +9,7 @@ from skgd.kernels.sums import row_squares
 from skgd.objective.matrix import lanczos_bound
 
 MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
+ENTRIES_AT_ONCE = 2**16  # of X, of which a copy is made in other units
 
 
 class Curvature:
@@ -36,13 +37,17 @@ class Curvature:
     @cached_property
     def largest(self):
         """The largest of the term: an upper bound, within a percent."""
+        return self.largest_in(np.ones(self.term.n_parameters))
+
+    def largest_in(self, units):
+        """Return the same with parameters in units of their own."""
         term, moves = self.term, np.ones(self.term.n_parameters, dtype=bool)
         moves[: term.p] = ~term.constant
 
         def multiply(v):
             whole = np.zeros(moves.size)
-            whole[moves] = v
-            return self.product(whole)[moves]
+            whole[moves] = units[moves] * v
+            return units[moves] * self.product(whole)[moves]
 
         return lanczos_bound(multiply, np.count_nonzero(moves)) if moves.any() else 0.0
 
@@ -55,6 +60,21 @@ class Curvature:
         bound = extra[0] if extra.size else self._of_predictions
         weights = term.model.projection_scale**2 * bound * term.column_squares
         return np.concatenate([weights, term.weight.mean() * extra])
+
+    def largest_of_a_row_in(self, units):
+        """Return the same with weights in units of their own, and the other parameters in one."""
+        term, extra = self.term, self.term.n_parameters > self.term.p
+        centre, units = np.zeros(term.p) if term.centre is None else term.centre, units[: term.p]
+        at_once, squares = max(1, ENTRIES_AT_ONCE // max(1, term.p)), np.empty(term.n_samples)
+        for begin in range(0, term.n_samples, at_once):
+            rows = term.X[begin : begin + at_once]
+            if term.sparse:  # whose centre is zero
+                squares[begin : begin + at_once] = rows.power(2) @ units**2
+            else:
+                rows = np.square((rows - centre) * units)
+                squares[begin : begin + at_once] = rows @ ~term.constant
+        squares *= term.model.projection_scale**2
+        return float((term.weight * self._of_predictions * (squares + extra)).max())
 
     @cached_property
     def largest_of_a_row(self):

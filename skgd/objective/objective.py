@@ -241,6 +241,12 @@ class Objective:
         smooth = self.strengths * self.penalty.curvature()
         return self.term.curvature_along(v) + smooth @ (v * v)
 
+    @property
+    def has_dual(self):
+        """Whether lower bounds of the minimum are known."""
+        known = self.quadratic or self.term.has_conjugate
+        return self.elastic_strengths is not None and known
+
     def dual_gap(self, theta, certificate=None):
         """Return F minus a lower bound of its minimum: how far from it theta can be at most.
 
@@ -254,7 +260,16 @@ class Objective:
             What a solver has found out about the minimum.
         """
         theta = self.as_parameters(theta)
-        if self.elastic_strengths is None or not (self.quadratic or self.term.has_conjugate):
-            return np.inf
+        return self.certificate(theta, certificate).gap if self.has_dual else np.inf
+
+    def certificate(self, theta, known=None):
+        """Return the `Certificate` of a point, where a dual is known.
+
+        Parameters
+        ----------
+        theta : array-like of shape (d,)
+        known : Certificate or None
+            What has been found out about the minimum.
+        """
         bounds = certify if self.quadratic else certify_by_conjugates
-        return bounds(self, theta, certificate).gap
+        return bounds(self, self.as_parameters(theta), known)

@@ -47,15 +47,16 @@ def scale_from(curvature, squares, target_square, share, unit, constant):
     return 1.0 / curvature, scale, ROUNDING * np.sqrt(squares * target_square)
 
 
-def gradient_unit(objective):
+def gradient_unit(objective, units=None):
     """Return the size of a gradient that nothing is known of but the data: the unit of an eps.
 
     It is the largest of the parameters' own units, each the root of its curvature times the spread
-    of y. It scales as gradients do when X or y are rescaled.
+    of y. It scales as gradients do when X or y are rescaled. Parameters may be counted in units.
     """
     if objective.column_curvature is None:
         raise unbounded(objective.term)
-    steepest = np.sqrt(objective.column_curvature.max(initial=0.0))
+    squares = 1.0 if units is None else np.square(units)
+    steepest = np.sqrt((objective.column_curvature * squares).max(initial=0.0))
     return float(objective.term.residual_unit(objective.null_objective) * steepest) or 1.0
 
 

@@ -70,6 +70,13 @@ class RowwiseTerm(DataTerm):
         self.by_columns = not self.sparse and not X.flags.c_contiguous
         self.has_conjugate = loss.conjugate is not None and self.affine
 
+    def centred(self, model):
+        """Return the term of a model without intercept, seen from the means of rows and y."""
+        means = self.column_means if self.columns is None else self.columns.mean
+        y = self.y - self.weight @ self.y / self.n_samples
+        known = {"centre": means, "columns": self.columns}
+        return RowwiseTerm(self.X, y, self.weight, model, self.loss, **known)
+
     @cached_property
     def data(self):
         """What compiled code reads."""
@@ -139,11 +146,12 @@ class RowwiseTerm(DataTerm):
         """Return f for every row."""
         return model_predictions(self.model, self.matvec(theta[: self.p]), theta[self.p :])
 
-    def curvature(self):
-        return self.bounds.largest
+    def curvature(self, units=None):
+        return self.bounds.largest if units is None else self.bounds.largest_in(units)
 
-    def row_curvature(self):
-        return self.bounds.largest_of_a_row
+    def row_curvature(self, units=None):
+        bounds = self.bounds
+        return bounds.largest_of_a_row if units is None else bounds.largest_of_a_row_in(units)
 
     def diagonal_curvature(self):
         return self.bounds.diagonal

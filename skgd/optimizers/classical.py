@@ -17,6 +17,7 @@ class GD(Optimizer):
 
     __slots__ = ()
     lazy = True
+    settles = True
 
     def step(self, g, memory, j, shared):
         return g, 1.0
@@ -50,6 +51,7 @@ class Momentum(Optimizer):
     averaged: bool = False
     ranges = {"beta": "[0, 1)"}
     n_memory = 1
+    settles = True
 
     def prepare(self, t, norm, scalars):
         return 1.0 if self.averaged else 1.0 / (1.0 - self.beta)
@@ -90,6 +92,7 @@ class Nesterov(Optimizer):
     beta: float | None = None
     ranges = {"beta": "[0, 1)"}
     n_memory = 1
+    settles = True
 
     def resolved(self, full_batch):
         if self.beta is not None:
@@ -129,6 +132,7 @@ class Accelerated(Optimizer):
     __slots__ = ()
     n_scalars = 1  # u - 1
     extrapolates = True
+    settles = True
 
     def step(self, g, memory, j, shared):
         return g, 1.0

@@ -41,6 +41,9 @@ class Optimizer(Part):
     variance_reduced, snapshots : bool
         Whether smaller batches correct a stored mean gradient by the changes of their rows'
         gradients; and whether the mean is computed before every epoch, or updated with every row.
+    settles : bool
+        Whether the steps at a constant rate become small near the minimum, so that the optimizer
+        arrives on the full batch.
     newton_fraction : float or None
         The automatic rate in units of the first Newton step, for optimizers that normalise the
         gradient; None if the unit of the rate is the reciprocal of the curvature.
@@ -57,6 +60,7 @@ class Optimizer(Part):
     lazy: ClassVar[bool] = False
     variance_reduced: ClassVar[bool] = False
     snapshots: ClassVar[bool] = False
+    settles: ClassVar[bool] = False
     newton_fraction: ClassVar[float | None] = None
     eps_power: ClassVar[int] = 0
 

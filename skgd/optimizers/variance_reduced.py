@@ -8,7 +8,7 @@ class VarianceReduced(Optimizer):
     """Base class of optimizers that correct a stored mean gradient; `GD` on the full batch."""
 
     __slots__ = ()
-    variance_reduced = True
+    variance_reduced = settles = True
 
     def resolved(self, full_batch):
         return GD() if full_batch else self

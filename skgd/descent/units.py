@@ -1,0 +1,36 @@
+"""Units of parameters: in which every column of X counts alike, whatever it is measured in."""
+
+import numpy as np
+
+APART = 2.0  # ratio of units, below which there is nothing to gain
+SMALLEST = 1e-200  # curvature that counts as one, so that the square of a unit is a number
+
+
+def units_of(objective, rule, setup, options):
+    """Return the units in which a rule takes its steps; None for those of the parameters.
+
+    In its unit a parameter has a curvature of one: that of a weight is the reciprocal of the root
+    mean square of its column. Steps are taken in units where the rate is automatic and the gap
+    decides that the descent has arrived. A rule with a norm of its own, one with a decay of its
+    own, one that waits with the weights of sparse rows, and clipped gradients have no units.
+
+    Parameters
+    ----------
+    objective : Objective
+    rule : Optimizer
+    setup : Setup
+    options : Options
+
+    Returns
+    -------
+    ndarray of shape (d,) or None
+    """
+    waits = rule.lazy and objective.term.sparse and setup.batch_size is not None
+    clips = min(options.clip_norm, options.clip_value) < np.inf
+    if not setup.in_units or not options.certifies or options.learning_rate != "auto":
+        return None
+    if rule.needs_norm or rule.decoupled or waits or clips:
+        return None
+    curvature = objective.column_curvature
+    lengths = np.sqrt(np.where(curvature > SMALLEST, curvature, 1.0))
+    return 1.0 / lengths if lengths.max() > APART * lengths.min() else None
