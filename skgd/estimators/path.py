@@ -127,7 +127,7 @@ def path(
     >>> bool((found.gaps < 1e-8 * y.var()).all())
     True
     """
-    tol = plain(tol)
+    tol, eps = plain(tol), plain(eps)
     model = GDRegressor(
         penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
     )

@@ -123,10 +123,17 @@ def gram(X, weight, centre, squares):
 
 
 def has_single_gram(X, weight, centre, squares):
-    """Whether `single_gram` serves: for float32 rows of even weights, with means near zero."""
+    """Whether `single_gram` serves: for float32 rows of even weights, with means near zero.
+
+    The sums of squares are within the range of float32, so that those of products are, too.
+    """
     if sparse.issparse(X) or X.dtype != np.float32 or not are_even(weight):
         return False
-    return _off(np.zeros(X.shape[1]) if centre is None else centre, squares) < NEAR
+    (n, p), single = X.shape, np.finfo(np.float32)
+    centre = np.zeros(p) if centre is None else centre
+    sums = n * (squares + centre**2)
+    inside = (sums == 0.0) | ((sums > single.tiny / single.eps) & (sums < 0.5 * single.max))
+    return bool(inside.all()) and _off(centre, squares) < NEAR
 
 
 def single_gram(X, centre):

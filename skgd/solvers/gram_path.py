@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.kernels.compiling import compiled_code
-from skgd.objective.duality import EPS, MAX_MULTIPLE, ROUNDING, stored_lengths
+from skgd.objective.duality import EPS, MAX_MULTIPLE, ROUNDING, TINY, stored_lengths
 from skgd.objective.objective import resolved
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.quadratic import Separable
@@ -102,14 +102,17 @@ def _values_and_bounds(problem, W, slopes, strengths):
     value = 0.5 * square + (a * np.abs(W) + 0.5 * b * W * W).sum(axis=1)
     lengths, target_length = stored_lengths(problem.objective), np.sqrt(problem.target_square)
     rounding = ROUNDING * lengths * (target_length + np.abs(W) @ lengths)[:, None]
-    end = np.where(hard, (a + rounding) / np.maximum(sizes, rounding), np.inf).min(axis=1)
     bound, largest = np.zeros(len(W)), np.abs(W).max(axis=1)
-    for c in (target / np.where(square > 0.0, square, 1.0), 1.0):
-        c = np.minimum(np.maximum(c, -end), end)[:, None]
-        excess = np.maximum(np.abs(c) * sizes - a, 0.0)
-        dual = c[:, 0] * target - 0.5 * c[:, 0] ** 2 * square
-        dual -= 0.5 * (excess**2 / np.where(hard, np.inf, b)).sum(axis=1)
-        cost = np.where(hard, np.minimum(excess / a, MAX_MULTIPLE), 0.0).max(axis=1)
-        bound = np.maximum(bound, dual - cost * value)
+    with np.errstate(over="ignore"):  # what is too large is bounded, or gives no bound
+        steepest = np.maximum(np.maximum(sizes, rounding), TINY)
+        reach = np.where(hard & (sizes > 0.0), (a + rounding) / steepest, MAX_MULTIPLE)
+        end = np.minimum(reach.min(axis=1), MAX_MULTIPLE)
+        for c in (target / np.where(square > 0.0, square, 1.0), 1.0):
+            c = np.minimum(np.maximum(c, -end), end)[:, None]
+            excess = np.maximum(np.abs(c) * sizes - a, 0.0)
+            dual = c[:, 0] * target - 0.5 * c[:, 0] ** 2 * square
+            dual -= 0.5 * (excess**2 / np.where(hard, np.inf, b)).sum(axis=1)
+            cost = np.where(hard, np.minimum(excess / a, MAX_MULTIPLE), 0.0).max(axis=1)
+            bound = np.maximum(bound, dual - cost * value)
     resolved = ~hard | (a * np.where(largest > 0.0, largest, 1.0)[:, None] >= EPS * value[:, None])
     return value, np.where(resolved.all(axis=1), bound, 0.0)
