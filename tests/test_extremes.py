@@ -89,6 +89,21 @@ def test_the_smallest_alpha_acts_like_none(scale, penalty):
     assert path.gaps[0] < 1e-6 * y.var()
 
 
+@pytest.mark.parametrize("scale", [1e-40, 1e-20, 1.0, 1e17, 1e18, 1e37])
+@pytest.mark.parametrize("columns", [slice(None), [2]], ids=["all", "one"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_alpha_leaves_no_weight_at_any_scale(dtype, columns, scale):
+    X, y = make_problem()
+    X[:, columns] *= scale
+    X, options = X.astype(dtype), {"penalty": "l1", "tol": 1e-6}
+    assert not GDRegressor(alpha=1e300, **options).fit(X, y).coef_.any()
+    path = skgd.path(X, y, alphas=[1e300, 1e299], **options)
+    assert not path.coefs.any()
+    assert path.gaps.max() < 1e-6 * y.var()
+    constant = skgd.path(X, np.full_like(y, 0.5), alphas=[1.0, 5e-324], **options)
+    assert not constant.coefs.any()
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_parameters_beyond_the_range_of_the_data_are_refused(dtype, form):

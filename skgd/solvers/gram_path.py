@@ -86,7 +86,9 @@ def _solve(solver, gram, known, W, rows, tol, follows):
 def _proximal_residual(W, slopes, a, b, tau):
     """Return the size of the proximal gradient of every weight, for each row."""
     z = W + tau * (slopes - b * W)
-    z -= np.maximum(np.minimum(z, tau * a), -tau * a)
+    with np.errstate(over="ignore"):  # beyond every z
+        threshold = tau * a
+    z -= np.maximum(np.minimum(z, threshold), -threshold)
     return np.abs(W - z) / tau
 
 

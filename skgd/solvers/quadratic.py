@@ -151,7 +151,8 @@ class Quadratic:
         if self.smooth:
             return self.unit * (np.abs(gradient) - self.rounding)
         z = w + self.tau * gradient
-        threshold = self.tau * self.l1_strength
+        with np.errstate(over="ignore"):  # beyond every z
+            threshold = self.tau * self.l1_strength
         z = z - np.maximum(np.minimum(z, threshold), -threshold)
         if self.objective.positive:
             z = np.maximum(z, self.floor)
