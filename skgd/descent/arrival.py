@@ -164,7 +164,7 @@ def control_of(objective, rule, full, options, iterate):
     """Return the control of the rate of a descent; None for one that keeps its rate.
 
     That is one without a tolerance or with a rate that is given, one of whose minimum no lower
-    bound can be known, and one that arrives at a constant rate.
+    bound can be known, one with another fixed point, and one that arrives at a constant rate.
 
     Parameters
     ----------
@@ -177,6 +177,8 @@ def control_of(objective, rule, full, options, iterate):
     """
     if options.learning_rate != "auto" or not options.certifies:
         return None
-    if rule.variance_reduced or (full and rule.settles and not objective.term.nonsmooth):
+    if rule.variance_reduced or rule.decoupled:
+        return None
+    if full and rule.settles and not objective.term.nonsmooth:
         return None
     return RateControl(rule.newton_fraction is not None, iterate)

@@ -4,6 +4,7 @@ from skgd.descent.new_state import carried_over
 from skgd.descent.outcome import Outcome
 from skgd.descent.stopping import has_zeros_of_minimum, target_of
 
+LATE = 1.5  # times the epochs that the gap has taken, by which the residual is not waited for
 GRACE = 500  # epochs that a bouncing rule is given for the residual in any case
 
 
@@ -61,13 +62,13 @@ def _is_exact(descent):
     """Return whether the scaled residual meets tol, or long enough has been waited for it.
 
     A rule that bounces about the minimum may take much longer for the residual than for the gap:
-    it is given as many epochs as for the gap once more, and a few.
+    it is given half as many epochs as for the gap once more, and a few.
     """
-    if descent.control is None or descent.objective.term.nonsmooth:
+    if descent.optimizer.newton_fraction is None or descent.objective.term.nonsmooth:
         return True
     n_epochs = descent.earlier + descent.record.n_epochs
     descent.met = n_epochs if descent.met is None else descent.met
-    is_late = n_epochs > 2 * descent.met + GRACE
+    is_late = n_epochs > LATE * descent.met + GRACE
     return is_late or descent.record.residual <= descent.tol
 
 

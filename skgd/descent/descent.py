@@ -223,7 +223,7 @@ class Descent(Minimizer):
         patience = self.schedule.patience()
         patience = math.inf if waits and self.options.certifies else patience
         known = self.objective, self.full, self.options, patience, self.certificate
-        self.limits = stopping_rule(*known, self.control is not None)
+        self.limits = stopping_rule(*known, self.optimizer.newton_fraction is not None)
 
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""

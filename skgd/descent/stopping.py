@@ -12,7 +12,7 @@ GOAL = 0.99  # of tol, so that a gap that is computed otherwise meets it too
 FINE = 1e-2  # of tol, of a scaled residual that leaves no doubt which weights are zero
 
 
-def stopping_rule(objective, full, options, patience, certificate, is_controlled=False):
+def stopping_rule(objective, full, options, patience, certificate, bounces=False):
     """Return the stopping rule of the loop.
 
     Where the gap can be known, it decides: the objective has to come within ``tol`` times that of
@@ -33,8 +33,9 @@ def stopping_rule(objective, full, options, patience, certificate, is_controlled
         waits for the gap; None for a schedule that does not react.
     certificate : Certificate or None
         None as long as no lower bound of the minimum is known.
-    is_controlled : bool
-        Whether the rate follows the descent, which then tests the residual itself.
+    bounces : bool
+        Whether the steps of the rule do not become small with the gradient. The descent then tests
+        the residual itself.
     """
     known, tol = full and objective.column_curvature is not None, options.tol
     scale = residual_scale(objective) if known else np.ones((3, objective.d))
@@ -43,7 +44,7 @@ def stopping_rule(objective, full, options, patience, certificate, is_controlled
     epochs = patience or (options.n_iter_no_change if tested else math.inf)
     residual = tol if tested and known else -1.0
     if certified:
-        residual = tol if smooth and not is_controlled else math.inf
+        residual = tol if smooth and not bounces else math.inf
     return StoppingRule(
         target=target_of(objective, tol, certificate) if certified else math.inf,
         tol=residual,

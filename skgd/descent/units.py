@@ -12,7 +12,7 @@ def units_of(objective, rule, setup, options):
     In its unit a parameter has a curvature of one: that of a weight is the reciprocal of the root
     mean square of its column. Steps are taken in units where the rate is automatic and the gap
     decides that the descent has arrived. A rule with a norm of its own, one with a decay of its
-    own, one that waits with the weights of sparse rows, and clipped gradients have no units.
+    own, and clipped gradients have no units.
 
     Parameters
     ----------
@@ -25,11 +25,10 @@ def units_of(objective, rule, setup, options):
     -------
     ndarray of shape (d,) or None
     """
-    waits = rule.lazy and objective.term.sparse and setup.batch_size is not None
     clips = min(options.clip_norm, options.clip_value) < np.inf
     if not setup.in_units or not options.certifies or options.learning_rate != "auto":
         return None
-    if rule.needs_norm or rule.decoupled or waits or clips:
+    if rule.needs_norm or rule.decoupled or clips:
         return None
     curvature = objective.column_curvature
     lengths = np.sqrt(np.where(curvature > SMALLEST, curvature, 1.0))

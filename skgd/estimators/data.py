@@ -115,6 +115,7 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
     weight, total = even_weights(len(y)), float(len(y))
     if sample_weight is not None:
         weight, total = _mean_one(sample_weight, X)
+        weight = even_weights(len(y)) if weight.min() == weight.max() else weight
     moments = means_and_variances(X, weight)
     if not np.isfinite(moments[0]).all():
         assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")

@@ -11,6 +11,7 @@ from skgd.kernels.moments import are_constant
 from skgd.models import Linear
 from skgd.objective.conjugates import brief_gap
 
+WIDE = 100  # columns of sparse rows, beyond which batches move only what they hold
 ROUNDING = 1e-13  # of the best constant's objective, which a gap of zero may be above it
 
 
@@ -44,10 +45,11 @@ class LinearProblem(Problem):
         found = statistics_of(rows, columns, loss, self.intercept, last if stream else None)
         self.means, means = found.means, found.means
         resumed = last is not None and bool(last.runs) and last.runs[0].is_centred
-        arrives = resumed if stream else not sparse.issparse(X) and _arrives(estimator)
+        waits = sparse.issparse(X) and self.p > WIDE and estimator.batch_size is not None
+        arrives = resumed if stream else not waits and _arrives(estimator)
         is_centred = _is_centred(estimator, loss, arrives) and means.complete
         self.in_units = _is_left_alone(estimator) or _arrives(estimator)
-        self.in_units &= estimator.center == "auto"
+        self.in_units &= estimator.center == "auto" and not waits
         self.centre = means.columns if is_centred else None
         self.offsets = np.zeros(len(targets)) if self.centre is None else means.targets
         is_solved = estimator.center == "auto" and _is_left_alone(estimator)

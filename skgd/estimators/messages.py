@@ -63,7 +63,7 @@ def messages_of(estimator, run):
             return [Message(FAILED_CANDIDATE.format(name), True, True)]
         sentence = f"{name} diverged. {divergence_message(run)}"
         return [Message(sentence, is_nonfinite, is_refusal)]
-    if outcome.settled and run.tol is not None:
+    if outcome is Outcome.PLATEAU and run.tol is not None:
         return [
             Message(
                 f"{name} has stopped improving: {progress_message(run)}, and tol is "

@@ -80,10 +80,10 @@ class GDRegressor(MultiOutputMixin, DescentEstimator):
     center : bool or "auto", default="auto"
         Whether the intercept is solved for, by descending on rows and targets seen from their
         means (X is not copied), or descends like the others. ``"auto"`` centres for the squared
-        error with ``learning_rate="auto"`` and ``init=None``, on the full batch, and on dense
-        batches where ``schedule="auto"`` is to arrive; it then counts parameters, and
-        ``learning_rate_``, in units in which every column has a mean square of one. Descents then
-        start from the best constant prediction. With False steps are taken in the parameters.
+        error with ``learning_rate="auto"`` and ``init=None``, on the full batch, and where
+        ``schedule="auto"`` is to arrive on batches (not of wide sparse rows); it then counts
+        parameters in units in which every column has a mean square of one. Descents start from
+        the best constant prediction. With False steps are taken in the parameters themselves.
     {record_path}
     {warm_start}
     {random_state}

@@ -168,7 +168,8 @@ def canonical(X):
     """
     if not sparse.issparse(X):
         return X if X.flags.forc else np.ascontiguousarray(X)
-    X = _with(X, X.data, X.indices, X.indptr)  # what it says of itself may be out of date
+    arrays = map(np.ascontiguousarray, (X.data, X.indices, X.indptr))
+    X = _with(X, *arrays)  # what it says of itself may be out of date
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

@@ -68,11 +68,9 @@ class Curvature:
         at_once, squares = max(1, ENTRIES_AT_ONCE // max(1, term.p)), np.empty(term.n_samples)
         for begin in range(0, term.n_samples, at_once):
             rows = term.X[begin : begin + at_once]
-            if term.sparse:  # whose centre is zero
-                squares[begin : begin + at_once] = rows.power(2) @ units**2
-            else:
-                rows = np.square((rows - centre) * units)
-                squares[begin : begin + at_once] = rows @ ~term.constant
+            rows = rows.toarray() if term.sparse else rows
+            rows = np.square((rows - centre) * units)
+            squares[begin : begin + at_once] = rows @ ~term.constant
         squares *= term.model.projection_scale**2
         return float((term.weight * self._of_predictions * (squares + extra)).max())
 
@@ -116,6 +114,8 @@ class Curvature:
         term = self.term
         if term.sparse or not term.p <= min(MAX_GRAM_COLUMNS, term.n_samples):
             return None
+        if term.centre is not None and term.centre is not term.column_means:
+            return None  # the products are taken from the means
         moves = ~term.constant
         means = term.column_means - (0.0 if term.centre is None else term.centre)
         return term.gram() * np.outer(moves, moves), means * moves

@@ -87,6 +87,7 @@ class AdaGrad(Optimizer):
     n_memory = 1
     newton_fraction = 1.0
     eps_power = 1
+    settles = True
 
     def step(self, g, memory, j, shared):
         G = memory[0, j] + g * g
