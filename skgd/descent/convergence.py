@@ -21,6 +21,8 @@ def after_a_call(descent):
         outcome = _judged(descent)
     if outcome is Outcome.CONVERGED:
         outcome = _confirmed(descent)
+        if outcome is Outcome.RUNNING and descent.stale >= descent.limits.patience:
+            outcome = Outcome.PLATEAU
     if outcome is Outcome.PLATEAU:
         outcome = _reduce_rate(descent)
     if outcome is Outcome.DIVERGED and descent.control:
