@@ -267,7 +267,7 @@ def test_a_named_optimizer_is_a_descent():
 
 
 def test_more_columns_than_factors_can_have_lead_to_a_descent():
-    X, y = sparse.eye_array(3000, format="csr"), np.zeros(3000)
+    X, y = sparse.csr_array(sparse.identity(3000, format="csr")), np.zeros(3000)
     objective = GDRegressor(loss="huber", penalty="l2").objective(X, y)
     assert reason_against(objective, set()) == REASONS["size"]
     assert reason_against(GDRegressor(loss="huber").objective(X[:, :9], y), set()) is None

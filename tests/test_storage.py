@@ -13,10 +13,8 @@ from skgd import GDRegressor
 
 
 def as_frame(X):
-    """Return a DataFrame, whose numbers lie column by column."""
-    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
-    assert frame.to_numpy().flags.f_contiguous or X.shape[1] == 1
-    return frame
+    """Return a DataFrame, whose numbers lie column by column where pandas stores it so."""
+    return pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
 
 
 def read_only(X):

@@ -37,7 +37,7 @@ def problems():
     X = np.sqrt(0.1) * rng.normal(size=(20_000, 50)) + np.sqrt(0.9) * shared
     w = rng.normal(size=50) * (rng.random(50) < 0.3)
     yield "20,000 x 50, correlated 0.9", X, X @ w + rng.normal(size=20_000)
-    rows = sparse.random(20_000, 2_000, 0.01, "csr", random_state=1, data_rvs=rng.normal)
+    rows = sparse.random(20_000, 2_000, 0.01, "csr", random_state=1, data_rvs=rng.standard_normal)
     w = np.zeros(2_000)
     w[:100] = rng.normal(size=100)
     yield "20,000 x 2,000, sparse", rows, rows @ w + 0.5 * rng.normal(size=20_000)
