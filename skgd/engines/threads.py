@@ -46,7 +46,7 @@ def _openmp():
     return ThreadpoolController().select(user_api="openmp")
 
 
-def row_spans(n, entries, d):
+def row_pieces(n, entries, d):
     """Return the first row of each piece, and that after its last."""
     pieces = n_pieces(n, entries, d)
     ends = [k * n // pieces for k in range(pieces + 1)]
@@ -76,12 +76,13 @@ def in_pieces(make, n, entries, g):
     task : Call
     found : ndarray of shape (1,)
     """
-    spans = row_spans(n, entries, g.size)
-    if len(spans) == 1:
+    pieces = row_pieces(n, entries, g.size)
+    if len(pieces) == 1:
         found = np.zeros(1)
-        return make([(g, spans[0], found)])[0], found
-    sums, losses, threads = sums_apart(len(spans), g.size), np.zeros((len(spans), 1)), n_threads()
-    tasks = make([*zip(sums, spans, losses)])
+        return make([(g, pieces[0], found)])[0], found
+    sums, losses = sums_apart(len(pieces), g.size), np.zeros((len(pieces), 1))
+    threads = n_threads()
+    tasks = make([*zip(sums, pieces, losses)])
 
     def add():
         sums[:] = 0.0

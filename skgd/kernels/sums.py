@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
-from skgd.engines.threads import add_up, n_threads, row_spans, run_all, sums_apart
+from skgd.engines.threads import add_up, n_threads, row_pieces, run_all, sums_apart
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import SMALL, full_columns
 from skgd.kernels.rows import CsrRows, DenseRows, are_even, rows_of
@@ -177,15 +177,15 @@ def _filled(name, X, *arrays):
     """Run a compiled sum, and return the last of the arrays; all results are filled."""
     rows = rows_of(X)
     *given, found = map(np.ascontiguousarray, arrays)
-    spans = row_spans(X.shape[0], X.nnz if sparse.issparse(X) else X.size, found.size)
+    pieces = row_pieces(X.shape[0], X.nnz if sparse.issparse(X) else X.size, found.size)
     with compiled_code():
         run = kernel(name, type(rows))
-        if name not in SPLIT or type(rows) not in PARTS or len(spans) == 1:
+        if name not in SPLIT or type(rows) not in PARTS or len(pieces) == 1:
             run(*rows, *given, found)
         else:
-            compiled, *parts = [PARTS[type(rows)](rows, *span) for span in [(0, 0), *spans]]
+            compiled, *parts = [PARTS[type(rows)](rows, *piece) for piece in [(0, 0), *pieces]]
             SPLIT[name](run, [compiled], [(0, 0)], given, found)  # in this thread
-            SPLIT[name](run, parts, spans, given, found)
+            SPLIT[name](run, parts, pieces, given, found)
     return arrays[-1]
 
 
@@ -195,17 +195,17 @@ PARTS = {  # of storages by rows: those from one to another
 }
 
 
-def _matvec_in_parts(run, parts, spans, given, z):
+def _matvec_in_parts(run, parts, pieces, given, z):
     """Fill the products of each part of the rows."""
-    places = [z[start:stop] for start, stop in spans]
+    places = [z[start:stop] for start, stop in pieces]
     tasks = [partial(run, *rows, *given, place) for rows, place in zip(parts, places)]
     run_all(tasks, n_threads())
 
 
-def _rmatvec_in_parts(run, parts, spans, given, g):
+def _rmatvec_in_parts(run, parts, pieces, given, g):
     """Add the sums of all parts of the rows, in a tree."""
     (u, shift), sums = given, sums_apart(len(parts), g.size)
-    weights = [u[start:stop] for start, stop in spans]
+    weights = [u[start:stop] for start, stop in pieces]
     tasks = [partial(run, *rows, w, shift, t) for rows, w, t in zip(parts, weights, sums)]
     run_all(tasks, n_threads())
     add_up(sums)
