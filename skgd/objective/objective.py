@@ -271,5 +271,8 @@ class Objective:
         known : Certificate or None
             What has been found out about the minimum.
         """
+        theta = self.as_parameters(theta)
+        if known is not None and np.array_equal(theta, known.theta):
+            return known
         bounds = certify if self.quadratic else certify_by_conjugates
-        return bounds(self, self.as_parameters(theta), known)
+        return bounds(self, theta, known)
