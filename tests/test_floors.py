@@ -42,16 +42,20 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
         *("numpy", "scipy", "sklearn", "joblib", *PARTS, "skgd.part"),
         *("skgd.kernels", "skgd.objective", "skgd.multistart", "skgd.descent", "skgd.solvers"),
     },
+    "skgd.search": {
+        *("numpy", "scipy", "sklearn", "joblib", *PARTS, "skgd.part"),
+        *("skgd.kernels", "skgd.objective", "skgd.descent", "skgd.solvers", "skgd.estimators"),
+    },
     "skgd.reference": {
         *("numpy", "scipy", "sklearn.base", "skgd.table", "skgd.objective", "skgd.estimators"),
     },
     "skgd.datasets": {"numpy", "sklearn", "skgd.kernels", "skgd.models", "skgd.estimators"},
     "skgd.displays": {
         *("PIL", "matplotlib", "mpl_toolkits", "numpy", "scipy", "sklearn"),
-        *("skgd.estimators", "skgd.part", "skgd.reference", "skgd.schedules"),
+        *("skgd.estimators", "skgd.part", "skgd.reference", "skgd.schedules", "skgd.search"),
     },
     "skgd.testing": {"numpy", *PARTS, "skgd.part", "skgd.kernels"},
-    "skgd": {"skgd.estimators"},
+    "skgd": {"skgd.estimators", "skgd.search"},
 }
 
 
