@@ -71,7 +71,7 @@ class Rows(NamedTuple):
 
     def take(self, index):
         """Return some of the rows."""
-        if len(index) == len(self.y):
+        if np.array_equal(index, np.arange(len(self.y))):
             return self
         kept = self.weight[index]
         return Rows(
