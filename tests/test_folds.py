@@ -13,7 +13,6 @@ from skgd.search import products
 from skgd.search.errors import r2_scores, squared_errors
 from skgd.search.folds import Fold, folds_of
 
-
 STORAGES = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,
@@ -107,7 +106,7 @@ def test_digits_that_the_difference_would_lose_come_from_the_rows(outlier):
     else:
         y[3] = 1e9
     splits = [*KFold(4).split(X)]
-    for (train, test), fold in zip(splits, folds_of(rows_of(X, y), splits)):
+    for (train, _), fold in zip(splits, folds_of(rows_of(X, y), splits)):
         assert_are(fold.products, X[train], y[train, None], np.ones(len(train)))
 
 
