@@ -222,6 +222,25 @@ def test_a_cut_that_was_of_no_use_is_undone_and_batches_grow():
     assert factors == [(TUNING.cut, 1), (1.0 / TUNING.cut, TUNING.batch)]
 
 
+def test_a_rule_that_settles_is_reviewed_only_after_a_long_time_and_begins_at_its_own_rate():
+    control = RateControl(True, np.zeros(1), settles=True)
+    assert (control.left, control.first_factor) == (TUNING.long, 1.0)
+    control.note(columns(np.linspace(2.0, 1.0, TUNING.long), np.full(TUNING.long, 1e-3)))
+    assert control.review(np.array([1.9]), 0.0, True) == (TUNING.rise, 1)
+    assert control.left == TUNING.window
+
+
+def test_adagrad_meets_the_zeros_of_lasso_on_correlated_columns():
+    rng = np.random.default_rng(2)
+    X = np.sqrt(0.1) * rng.normal(size=(2_000, 50)) + np.sqrt(0.9) * rng.normal(size=(2_000, 1))
+    y = X @ (rng.normal(size=50) * (rng.random(50) < 0.3)) + rng.normal(size=2_000)
+    fit = GDRegressor(optimizer="adagrad", penalty="l1", alpha=1e-3).fit(X, y)
+    lasso = Lasso(1e-3, tol=1e-12, max_iter=100_000).fit(X, y)
+    assert fit.converged_
+    assert fit.n_iter_ < 6_000
+    assert np.array_equal(fit.coef_ == 0.0, lasso.coef_ == 0.0)
+
+
 def test_polished_counts_as_settled():
     assert Outcome.POLISHED.settled
     assert not Outcome.POLISHED.failed

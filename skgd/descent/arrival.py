@@ -12,6 +12,9 @@ the iterate has come with the length of its way.
 - The excess rises tenfold: the rate is quartered at once.
 - The way is straight: a rule whose steps do not grow with the gradient takes twice the rate.
 
+A rule that settles at a constant rate on the full batch needs no reviews; but one whose own memory
+makes its steps ever shorter (AdaGrad) is reviewed once it has taken long.
+
 References
 ----------
 Lang, Xiao and Zhang, "Using statistics to automate stochastic optimization" (2019); Pesme,
@@ -31,6 +34,7 @@ class Tuning(NamedTuple):
     """The constants of the reviews, chosen by ``doc/benchmarks/arrival.py``."""
 
     window: int = 16  # epochs of the first stage
+    long: int = 2000  # epochs that a rule which settles is given at its first rate
     first_rate: float = 10.0  # in automatic rates, of rules whose steps do not grow with gradients
     cut: float = 0.5  # of the rate on a plateau
     rise: float = 2.0  # of the rate on a straight way
@@ -51,7 +55,17 @@ class Tuning(NamedTuple):
 
 
 TUNING = Tuning()
-PLAIN = "rises", "window", "level", "objectives", "length", "ceiling", "way", "origin"
+PLAIN = (
+    "rises",
+    "first_factor",
+    "window",
+    "level",
+    "objectives",
+    "length",
+    "ceiling",
+    "way",
+    "origin",
+)
 
 
 class RateControl:
@@ -62,13 +76,17 @@ class RateControl:
     rises : bool
         Whether the rule could take a larger rate: its steps do not grow with the gradient.
     iterate : ndarray of shape (d,)
+    settles : bool, default=False
+        Whether it is expected to arrive at its first rate.
     tuning : Tuning
     """
 
-    def __init__(self, rises, iterate, tuning=TUNING):
+    def __init__(self, rises, iterate, settles=False, tuning=TUNING):
         self.rises, self.tuning = rises, tuning
         self.window, self.level = float(tuning.window), math.inf
         self._begin(iterate)
+        self.first_factor = tuning.first_rate if rises and not settles else 1.0  # of the rate
+        self.length = tuning.long if settles else self.length
 
     def stored(self):
         """Return it as plain data."""
@@ -179,6 +197,7 @@ def control_of(objective, rule, full, options, iterate):
         return None
     if rule.variance_reduced or rule.decoupled:
         return None
-    if full and rule.settles and not objective.term.nonsmooth:
+    settles = full and rule.settles and not objective.term.nonsmooth
+    if settles and rule.newton_fraction is None:
         return None
-    return RateControl(rule.newton_fraction is not None, iterate)
+    return RateControl(rule.newton_fraction is not None, iterate, settles)

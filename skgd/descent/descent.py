@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skgd.descent.arrival import TUNING, control_of
+from skgd.descent.arrival import control_of
 from skgd.descent.convergence import after_a_call, restart
 from skgd.descent.growth import Growth
 from skgd.descent.loop import descend
@@ -205,8 +205,8 @@ class Descent(Minimizer):
         known = self.state.iterate, g, self.units
         basis = extended(self.basis, objective, rule, sampling, *known)
         self.learning_rate = self.setup.rate_share * basis.rate(objective, rule)
-        if self.control is not None and self.control.rises:
-            self.learning_rate *= TUNING.first_rate
+        if self.control is not None:
+            self.learning_rate *= self.control.first_factor
         self.basis = basis if self.basis or is_told(objective, rule, basis) else None
 
     def bind_data(self, objective):

@@ -14,7 +14,7 @@ from skgd.descent.rates import RateBasis
 from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
 
-FORM = 4  # of the data, to be raised when it changes
+FORM = 5  # of the data, to be raised when it changes
 VALUES = (
     *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
     *("factor", "best", "stale", "ceiling", "grown", "met"),
