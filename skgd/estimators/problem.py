@@ -117,7 +117,7 @@ def objective_of(estimator, X, y, weight, model, null_objective, **known):
         loss=part_of(estimator, "loss"),
         penalty=part_of(estimator, "penalty"),
         alpha=estimator.alpha,
-        penalty_factor=_penalty_factor(estimator.penalty_weights, X.shape[1]),
+        penalty_factor=penalty_factor(estimator.penalty_weights, X.shape[1]),
         null_objective=null_objective,
         **known,
     )
@@ -144,7 +144,7 @@ def given_start(init, shape, description, sizes):
     return np.broadcast_to(init, shape)
 
 
-def _penalty_factor(penalty_weights, p):
+def penalty_factor(penalty_weights, p):
     """Return what each weight's penalty is multiplied by; None for one."""
     if penalty_weights is None:
         return None

@@ -28,7 +28,7 @@ def minima_on_gram(solver, alphas):
 
     Parameters
     ----------
-    solver : AutoSolver
+    solver : AutoSolver, or what has its problem, objective, goals and `exact_gram`
         Of the first of them, or of any other.
     alphas : ndarray of shape (n_alphas,)
 
@@ -41,7 +41,7 @@ def minima_on_gram(solver, alphas):
     found = MinimaOnGram(
         np.zeros((len(alphas), p)), np.full(len(alphas), np.inf), np.zeros(len(alphas), bool)
     )
-    if objective.positive or not objective.alpha > 0.0:
+    if not objective.alpha > 0.0:
         return found
     a, b = (alphas[:, None] / objective.alpha * s for s in objective.elastic_strengths)
     b = resolved(b, problem.column_squares)
@@ -56,7 +56,8 @@ def minima_on_gram(solver, alphas):
     for tightening in TIGHTENING:
         _solve(solver, gram, (a, b, scale[1]), W, rows, tightening * tol, follows)
         slopes = problem.q - gram.product(W.T).T
-        left = scale[1] * (_proximal_residual(W, slopes, a, b, scale[0]) - scale[2])
+        left = _proximal_residual(W, slopes, (a, b), scale[0], objective.positive)
+        left = scale[1] * (left - scale[2])
         values, bounds = _values_and_bounds(problem, W, slopes, (a, b))
         gaps = np.maximum(values - bounds, 0.0)
         reached = (left.max(axis=1) <= solver.tol) & (gaps <= solver.gap_goal)
@@ -83,12 +84,14 @@ def _solve(solver, gram, known, W, rows, tol, follows):
                 slopes = coordinate_descent(gram, problem.q, w, separable, tol, steps)
 
 
-def _proximal_residual(W, slopes, a, b, tau):
+def _proximal_residual(W, slopes, strengths, tau, positive):
     """Return the size of the proximal gradient of every weight, for each row."""
+    a, b = strengths
     z = W + tau * (slopes - b * W)
     with np.errstate(over="ignore"):  # beyond every z
         threshold = tau * a
     z -= np.maximum(np.minimum(z, threshold), -threshold)
+    z = np.maximum(z, 0.0) if positive else z
     return np.abs(W - z) / tau
 
 
@@ -98,7 +101,8 @@ def _values_and_bounds(problem, W, slopes, strengths):
     As `skgd.objective.duality.dual_value`, for many strengths at once that are all of an l1 part
     or all with an l2 part.
     """
-    (a, b), sizes, hard = strengths, np.abs(slopes), strengths[1] == 0.0
+    (a, b), hard, positive = strengths, strengths[1] == 0.0, problem.objective.positive
+    sizes = np.maximum(slopes, 0.0) if positive else np.abs(slopes)
     target = problem.target_square - W @ problem.q
     square = np.maximum(target - (slopes * W).sum(axis=1), 0.0)
     value = 0.5 * square + (a * np.abs(W) + 0.5 * b * W * W).sum(axis=1)
@@ -110,7 +114,7 @@ def _values_and_bounds(problem, W, slopes, strengths):
         reach = np.where(hard & (sizes > 0.0), (a + rounding) / steepest, MAX_MULTIPLE)
         end = np.minimum(reach.min(axis=1), MAX_MULTIPLE)
         for c in (target / np.where(square > 0.0, square, 1.0), 1.0):
-            c = np.minimum(np.maximum(c, -end), end)[:, None]
+            c = np.minimum(np.maximum(c, 0.0 if positive else -end), end)[:, None]
             excess = np.maximum(np.abs(c) * sizes - a, 0.0)
             dual = c[:, 0] * target - 0.5 * c[:, 0] ** 2 * square
             dual -= 0.5 * (excess**2 / np.where(hard, np.inf, b)).sum(axis=1)

@@ -57,6 +57,8 @@ class Quadratic:
     Parameters
     ----------
     objective : Objective
+    products : tuple or None
+        The mean square of y, and the slopes at zero; None where the rows have to tell.
 
     Attributes
     ----------
@@ -71,9 +73,11 @@ class Quadratic:
         Whether the objective has no l1 part and no bounds.
     """
 
-    def __init__(self, objective):
-        self.target_square = float(mean_square(objective.weight, objective.y))
-        self.column_squares, self.q = objective.column_squares, objective.rmatvec(objective.y)
+    def __init__(self, objective, products=None):
+        if products is None:
+            y = objective.y
+            products = float(mean_square(objective.weight, y)), objective.rmatvec(y)
+        self.column_squares, (self.target_square, self.q) = objective.column_squares, products
         self.l2_strength = None
         self.set_penalty(objective)
 

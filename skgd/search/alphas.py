@@ -1,0 +1,180 @@
+"""Trains candidates of the default solver that differ in alpha and penalty: a path a fold.
+
+On the products of the fold's columns where these serve: one decomposition for an l2 penalty, else
+coordinate descent from alpha to alpha. What is not exact there is solved on the rows, from alpha
+to alpha too.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skgd.estimators._sklearn import check_parameters
+from skgd.estimators.linear_problem import LinearProblem
+from skgd.estimators.messages import messages_of
+from skgd.estimators.minimizers import asked_of_a_descent, direct
+from skgd.estimators.nested_parameters import part_of, plain
+from skgd.estimators.regressor import GDRegressor
+from skgd.estimators.validation import stored_as
+from skgd.search.gram_problem import gram_problems
+from skgd.search.ridge import ridge_minima
+from skgd.search.trained import Trained
+from skgd.solvers.gram_path import minima_on_gram
+
+
+class AlphaPath(NamedTuple):
+    """The minima for falling alphas on the training rows of a fold.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_alphas, n_targets, p)
+    intercept : ndarray of shape (n_alphas, n_targets)
+    n_iter : ndarray of shape (n_alphas, n_targets), int
+        Passes over the data.
+    messages : list of (Message or None)
+        For each alpha the first that its fit has.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    n_iter: np.ndarray
+    messages: list
+
+
+def key_of(estimator):
+    """Return what candidates share that are trained together; None for what is trained alone."""
+    params = estimator.get_params(deep=False)
+    is_auto = isinstance(params["optimizer"], str) and params["optimizer"] == "auto"
+    if type(estimator) is not GDRegressor or not is_auto or not _is_valid(estimator, params):
+        return None
+    asked = asked_of_a_descent(params, part_of(estimator, "schedule"), False, False)
+    others = params["center"] != "auto" or params["warm_start"] or params["verbose"]
+    told = vars(estimator).get("_skl_callbacks")
+    elastic = part_of(estimator, "penalty").elastic()
+    quadratic = part_of(estimator, "loss").quadratic
+    if asked or others or told or elastic is None or not quadratic:
+        return None
+    factor = params["penalty_weights"]
+    factor = None if factor is None else np.asarray(factor, dtype=float).tobytes()
+    plainly = (params[name] for name in ("fit_intercept", "positive", "tol", "max_iter"))
+    return "alphas", *map(plain, plainly), factor
+
+
+def _is_valid(estimator, params):
+    """Whether a fit alone would have nothing against the parameters."""
+    try:
+        check_parameters(estimator._parameter_constraints, params, type(estimator).__name__)
+        part_of(estimator, "penalty").elastic()
+        np.asarray(params["penalty_weights"], dtype=float)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def train(estimators, fold):
+    """Return what estimators of one key have come to on the training rows of a fold.
+
+    Parameters
+    ----------
+    estimators : list of GDRegressor
+    fold : Fold
+
+    Returns
+    -------
+    Trained
+    """
+    C, groups = len(estimators), {}
+    for k, estimator in enumerate(estimators):
+        groups.setdefault(part_of(estimator, "penalty").elastic(), []).append(k)
+    n_targets, p = len(fold.train.targets), fold.train.X.shape[1]
+    coef, intercept = np.zeros((C, n_targets, p)), np.zeros((C, n_targets))
+    n_iter, failures, warnings = np.zeros((C, n_targets), int), [None] * C, [None] * C
+    for group in groups.values():
+        given = np.array([float(estimators[k].alpha) for k in group])
+        alphas, at = np.unique(-given, return_inverse=True)
+        try:
+            path = alpha_path(estimators[group[0]], fold, -alphas)
+        except ValueError as error:
+            for k in group:
+                failures[k] = str(error)
+            continue
+        coef[group], intercept[group] = path.coef[at], path.intercept[at]
+        n_iter[group] = path.n_iter[at]
+        for k, message in zip(group, (path.messages[i] for i in at)):
+            if message is not None:
+                told = failures if message.is_error or message.is_refusal else warnings
+                told[k] = message.sentence
+    return Trained(coef, intercept, failures, warnings, n_iter)
+
+
+def alpha_path(estimator, fold, alphas):
+    """Return the `AlphaPath` of an estimator on a fold.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+        Whose alpha is of no account.
+    fold : Fold
+    alphas : ndarray of shape (n_alphas,)
+        Falling.
+    """
+    rows, shape = fold.train, (len(alphas), len(fold.train.targets))
+    coef, messages = np.zeros((*shape, rows.X.shape[1])), [None] * len(alphas)
+    n_iter, reached = np.ones(shape, int), np.zeros(shape, bool)
+    products, intercept = fold.products, np.zeros(shape)
+    if products is not None:
+        coef, reached = _on_products(estimator, products, alphas)
+        if estimator.fit_intercept:
+            intercept = products.levels - coef @ products.means
+    if not reached.all():
+        problem = LinearProblem(estimator, rows, None, False)
+        for k in range(shape[1]):
+            left = np.flatnonzero(~reached[:, k])
+            for i, run in _on_rows(estimator, problem.objectives[k], alphas, left, coef[:, k]):
+                n_iter[i, k] = run.record.n_epochs
+                theta = problem.in_order_of_init(k, run.theta)
+                coef[i, k] = theta[: coef.shape[2]]
+                intercept[i, k] = theta[-1] if estimator.fit_intercept else 0.0
+                if messages[i] is None and not run.outcome.settled:
+                    messages[i] = next(iter(messages_of(estimator, run)), None)
+    if rows.X.dtype != coef.dtype:
+        coef, intercept = (
+            stored_as(rows.X.dtype, values, n).astype(float)
+            for values, n in ((coef, coef.shape[2]), (intercept, 0))
+        )
+    return AlphaPath(coef + 0.0, intercept, n_iter, messages)
+
+
+def _on_products(estimator, products, alphas):
+    """Return the minima that the products of the columns tell exactly, and which these are."""
+    problems = gram_problems(estimator, products)
+    n_targets, p = products.q.shape
+    coef, reached = np.zeros((len(alphas), n_targets, p)), np.zeros((len(alphas), n_targets), bool)
+    first = problems[0]
+    if not first.objective.elastic_strengths[0].any() and not estimator.positive:
+        strengths = alphas[:, None] * first.objective.elastic_strengths[1]
+        q = np.stack([problem.problem.q for problem in problems])
+        coef, served = ridge_minima(first.gram.G, q, strengths)
+        reached[:served] = True
+        return coef, reached
+    for k, problem in enumerate(problems):
+        found = minima_on_gram(problem, alphas)
+        coef[:, k], reached[:, k] = found.coefs, found.reached
+    return coef, reached
+
+
+def _on_rows(estimator, objective, alphas, left, coef):
+    """Yield the runs of a solver on the rows for some of the alphas, each from the one before.
+
+    Without a penalty there may be many minima: then from zero, as each is alone.
+    """
+    solver, tol = None, plain(estimator.tol)
+    for i in left:
+        if alphas[i] == 0.0:
+            solver = direct(objective.with_alpha(0.0), tol)
+        elif solver is None:
+            solver = direct(objective, tol, for_path=True)
+        if alphas[i] > 0.0:
+            solver.set_alpha(alphas[i], coef[i - 1] if i and i - 1 not in left else None)
+        solver.minimize(estimator.max_iter)
+        yield i, solver
