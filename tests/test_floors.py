@@ -23,12 +23,14 @@ PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skg
 FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.part": {"collections", "inspect", "math", "numbers", "operator", "types", "typing"},
     "skgd.table": set(),
-    **{part: {"math", "numpy", "typing", "skgd.part"} for part in PARTS},
+    "skgd.elementary": {"math"},
+    **{part: {"math", "numpy", "typing", "skgd.part", "skgd.elementary"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},
     "skgd.kernels.sums": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},
+    "skgd.kernels.lowering_elementary": {"numba", "llvmlite", "skgd.elementary"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
     "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
@@ -124,7 +126,8 @@ def test_the_walk_finds_imports_everywhere_in_a_file():
 
 def test_numba_is_imported_by_what_compiles_and_by_nothing_else():
     users = {m for m in FILES if {"numba", "llvmlite"} & {n.split(".")[0] for n in imports(m)}}
-    assert users == {f"skgd.kernels.{name}" for name in ("compiling", "inlining", "lowering")}
+    lowerings = {f"skgd.kernels.lowering{name}" for name in ("", "_elementary")}
+    assert users == {"skgd.kernels.compiling", "skgd.kernels.inlining", *lowerings}
 
 
 def test_only_one_file_uses_names_that_scikit_learn_does_not_promise():
