@@ -34,12 +34,14 @@ X = rng.standard_normal((n, p)).astype(dtype)
 X *= rng.random((n, p)) < (0.1 if storage.startswith("CS") else 1.0)
 y = X.sum(axis=1, dtype=float) + rng.standard_normal(n)
 few, X, found = stored(X[:3000], storage), stored(X, storage), {}
+counts = rng.poisson(np.exp(y / np.abs(y).max())).astype(float)
 for name, options in fits.items():
+    targets = counts if options.get("loss") == "poisson" else y
     model = GDRegressor(random_state=0, **options)
-    model.fit(few, y[:3000])
+    model.fit(few, targets[:3000])
     gc.collect()
     tracemalloc.start()
-    model.fit(X, y)
+    model.fit(X, targets)
     found[name] = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 print(json.dumps(found))
@@ -53,6 +55,11 @@ FULL = {
     "nesterov": {"optimizer": "nesterov", **FOUR},
     "gd": {"optimizer": "gd", "fit_intercept": False, **FOUR},
     "uncentred": {"optimizer": "momentum", "center": False, **FOUR},
+}
+FULL |= {
+    f"{loss}, {penalty}": {"loss": loss, "penalty": penalty, "alpha": 0.01}
+    for loss in ("huber", "squared_epsilon_insensitive", "poisson")
+    for penalty in ("l1", "l2", None)
 }
 ONE = {"max_iter": 1, "tol": None}
 BATCHES = {

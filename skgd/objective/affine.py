@@ -6,16 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skgd.kernels.vectors import mean_square
 from skgd.objective.duality import EPS
 
 MOST_ROUNDINGS = 100_000  # of a sum
-BLOCK = 50_000  # numbers that are made dense at a time, as many as a fast cache holds
+BLOCK = 2**15  # numbers that are made dense at a time, as many as a fast cache holds
 
 
 class Step(NamedTuple):
     """A dual vector, and the parameters and the objective that belong to it."""
 
-    v: np.ndarray  # (n,)
+    v: np.ndarray | None  # (n,)
     w: np.ndarray  # (p,)
     level: float
     value: float
@@ -66,37 +67,40 @@ def rounding(objective, v):
     The worst case is one rounding for each row; so many are rare.
     """
     terms = 8.0 + min(objective.n, MOST_ROUNDINGS)
-    return EPS * terms * np.sqrt(weighted_mean(objective, v**2))
+    return EPS * terms * np.sqrt(mean_square(objective.weight, v))
 
 
-def curvature(objective, columns, h):
+def curvature(objective, columns, second):
     """Return the second derivatives of the data term over some columns and the intercept.
 
     Parameters
     ----------
     objective : Objective
     columns : ndarray of int
-    h : ndarray of shape (n,)
-        The second derivative of each row's loss.
+    second : callable
+        Returns the second derivatives of the losses of a slice of rows.
     """
-    share = np.maximum(objective.weight * h, 0.0) / objective.n
+    block = max(1, BLOCK // max(1, columns.size))
     if sparse.issparse(objective.X):
-        return _sparse_curvature(objective, columns, share)
-    root, M = np.sqrt(share), 0.0
-    rows, block = np.flatnonzero(root), max(1, BLOCK // max(1, columns.size))
-    few, size = (True, rows.size) if 2 * rows.size < root.size else (False, root.size)
-    for start in range(0, size, block):
-        some = slice(start, start + block)
-        some = rows[some] if few else some
-        A = dense_rows(objective, some, columns)
-        A *= root[some, None]
-        M = M + A.T @ A
+        return _sparse_curvature(objective, columns, second)
     k = columns.size + objective.d - objective.p
-    return M + np.zeros((k, k))
+    M = np.zeros((k, k))
+    for start in range(0, objective.n, block):
+        rows = slice(start, start + block)
+        root = np.sqrt(np.maximum(objective.weight[rows] * second(rows), 0.0))
+        live = np.flatnonzero(root)
+        if 2 * live.size < root.size:
+            rows, root = start + live, root[live]
+        if root.size:
+            A = dense_rows(objective, rows, columns)
+            A *= root[:, None]
+            M += A.T @ A
+    return M / objective.n
 
 
-def _sparse_curvature(objective, columns, share):
+def _sparse_curvature(objective, columns, second):
     """Do the same for rows that are sparse."""
+    share = np.maximum(objective.weight * second(slice(0, objective.n)), 0.0) / objective.n
     k, constant, X = columns.size, objective.d - objective.p, objective.X
     X = (X if k == objective.p else X[:, columns]).astype(float)
     M, total = np.zeros((k + constant, k + constant)), share.sum()

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.kernels.row_kernels import conjugates
 from skgd.objective.affine import Step, rounding, split, weighted_mean
 from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import newton_steps
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.piecewise import piecewise_steps
+from skgd.objective.row_losses import mean_conjugates
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
@@ -96,8 +96,8 @@ def _certificate(objective, theta, known, tuning):
 
 def trivial_bound(objective):
     """Return the lower bound that slopes of zero prove: the mean of the least losses."""
-    losses = conjugates(objective.loss, np.zeros(objective.n), objective.y)
-    return -weighted_mean(objective, losses)
+    nothing = np.broadcast_to(0.0, (objective.n,))
+    return -float(mean_conjugates(objective, nothing)[0])
 
 
 def bound_of_step(objective, step, least, multiples=0):
@@ -176,10 +176,9 @@ def dual_value(objective, v, slack, level, multiples=0):
     end = min(end, ((a + slack.rounding)[steep] / sizes[steep]).min(initial=1.0))
 
     def dual(c):
-        losses = conjugates(objective.loss, c * v, objective.y)
+        losses, rounded = mean_conjugates(objective, v, c)
         excess = np.maximum(c * sizes - a, 0.0)[~hard]
-        value = -weighted_mean(objective, losses) - 0.5 * (excess**2 / b[~hard]).sum()
-        value -= ROUNDING * weighted_mean(objective, np.abs(c * v * objective.y) + np.abs(losses))
+        value = -losses - 0.5 * (excess**2 / b[~hard]).sum() - ROUNDING * rounded
         value -= slack.cost(c * u, (a, b)) + abs(c * mean * level)
         return value if value == value else -np.inf
 

@@ -13,9 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.kernels.row_kernels import conjugates, loss_terms
-from skgd.objective.affine import Step, as_vector, curvature, rounding, split, weighted_mean
-from skgd.objective.quadratic_model import Model, inverse_of, model_minimum
+from skgd.objective.affine import Step, as_vector, curvature, split
+from skgd.objective.newton_duals import Target, dual_of_step
+from skgd.objective.quadratic_model import Model, model_minimum
+from skgd.objective.row_losses import (
+    SecondDerivatives,
+    blocks,
+    losses_at,
+    mean_change,
+)
 
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
 NOISE = 1e-13  # of the objective, below which its differences are rounding
@@ -35,13 +41,15 @@ class Tuning(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Parameters, and the losses of the rows there."""
+    """Parameters, and what the losses of the rows make there."""
 
     w: np.ndarray  # (p,)
     level: float
     f: np.ndarray  # (n,): predictions
-    terms: np.ndarray  # (3, n): value, slope, second derivative
     value: float  # the objective
+    u: np.ndarray  # (p,): the negative slopes of the data term
+    mean_slope: float  # of the losses
+    n_curved: int  # rows with a second derivative
 
 
 class Curvature(NamedTuple):
@@ -49,14 +57,15 @@ class Curvature(NamedTuple):
 
     active: np.ndarray  # (p,), bool
     J: np.ndarray  # the columns
-    h: np.ndarray  # (n,): second derivatives of the losses
+    second: SecondDerivatives  # of the losses
     M: np.ndarray
 
-    def serves(self, objective, active, h, reuse):
+    def serves(self, active, second, reuse):
         """Whether it is near enough to the one over these columns with these derivatives."""
-        change = weighted_mean(objective, np.abs(h - self.h))
-        near = change <= reuse * weighted_mean(objective, self.h)
-        return near and not (active & ~self.active).any()
+        if (active & ~self.active).any():
+            return False
+        change, mean = mean_change(self.second, second)
+        return bool(change <= reuse * mean)
 
 
 def newton_steps(objective, theta, tuning):
@@ -75,40 +84,56 @@ def newton_steps(objective, theta, tuning):
     """
     (a, b), unit = objective.resolved_strengths, objective.null_objective
     point, flops, known = point_at(objective, *split(objective, theta)), tuning.flops, None
-    u = -objective.rmatvec(point.terms[1])
+    v = None
     for k in range(tuning.rounds):
-        active = _active(objective, point.w, u, tuning)
-        h = point.terms[2]
-        serve = not k and slope_gap(objective, point.w, u) <= tuning.slope_gap * unit
+        active, second = _active(objective, point, tuning), SecondDerivatives(objective, point.f)
+        serve = not k and slope_gap(objective, point.w, point.u) <= tuning.slope_gap * unit
         if serve:  # the slopes at hand, where free columns have none
             active &= (a == 0.0) & (b == 0.0)
-        if known is None or not known.serves(objective, active, h, tuning.reuse):
-            if _flops(objective, active, h) > flops:
+        if known is None or not known.serves(active, second, tuning.reuse):
+            known, cost = None, _flops(objective, active, point.n_curved)
+            if cost > flops:
                 active &= (a == 0.0) & (b == 0.0)
-            flops -= _flops(objective, active, h)
+                cost = _flops(objective, active, point.n_curved)
+            flops -= cost
             J = np.flatnonzero(active)
             too_large = flops < 0.0 or J.size > tuning.max_columns
-            if too_large or not np.isfinite(point.terms).all():
+            if too_large or not (np.isfinite(point.value) and np.isfinite(point.u).all()):
                 return
-            known = Curvature(active, J, h, curvature(objective, J, h))
-        end, v = _newton_step(objective, known, point, u, tuning)
-        if not (np.isfinite(v).all() and np.isfinite(end.value)):
+            M = curvature(objective, J, second.of)
+            if not np.isfinite(M).all():
+                return
+            known = Curvature(active, J, second, M)
+        del v  # before there are new predictions
+        before, (end, target) = point, _newton_step(objective, known, point, tuning)
+        if not np.isfinite(end.value):
             return
-        before, (point, u) = point, _lower(objective, point, u, end)
-        mean_slope = weighted_mean(objective, point.terms[1])
-        yield Step(v, point.w, point.level, point.value, u, mean_slope)
-        if point is before and known.h is h and not serve:
+        point, part = _lower(objective, before, end)
+        v = dual_of_step(objective, known, before.f, end.f, part, target, tuning.refinements)
+        if not np.isfinite(v.sum()):
             return
+        stays, fresh = point is before, known.second is second
+        if v is point.f:
+            point = point_at(objective, point.w, point.level)
         known = known if point is end and not serve else None
+        del before, end, second
+        yield Step(v, point.w, point.level, point.value, point.u, point.mean_slope)
+        if stays and fresh and not serve:
+            return
 
 
 def point_at(objective, w, level):
     """Return the point with these parameters."""
-    a, b = objective.resolved_strengths
     f = objective.predict(as_vector(objective, w, level))
-    terms = loss_terms(objective.loss, f, objective.y)
+    return _point(objective, w, level, f, lambda rows: f[rows])
+
+
+def _point(objective, w, level, f, predictions):
+    """Return the point with these parameters, and predictions for some rows."""
+    a, b = objective.resolved_strengths
     penalty = a @ np.abs(w) + 0.5 * b @ w**2
-    return Point(w, level, f, terms, weighted_mean(objective, terms[0]) + penalty)
+    value, slopes, mean_slope, n_curved = losses_at(objective, predictions)
+    return Point(w, level, f, value + penalty, -slopes, mean_slope, n_curved)
 
 
 def slope_gap(objective, w, u):
@@ -133,9 +158,9 @@ def slope_gap(objective, w, u):
     return float(gaps[~free].sum())
 
 
-def _active(objective, w, u, tuning):
+def _active(objective, point, tuning):
     """Return the columns to move: those with a weight, and the steepest ones without."""
-    a = objective.resolved_strengths[0]
+    a, w, u = objective.resolved_strengths[0], point.w, point.u
     excess = (u if objective.positive else np.abs(u)) - a
     excess[(w != 0.0) | objective.constant] = -np.inf
     active = (w != 0.0) & ~objective.constant
@@ -147,17 +172,17 @@ def _active(objective, w, u, tuning):
     return active
 
 
-def _flops(objective, columns, h):
+def _flops(objective, columns, n_curved):
     """Return the multiply-adds of the curvature over some columns, and of its factor."""
     k = np.count_nonzero(columns) + objective.d - objective.p
     if objective.term.sparse:
         X = objective.X
         return X.nnz**2 / max(1, X.shape[0]) + float(k) ** 3
-    return (np.count_nonzero(h) + k) * float(k) ** 2
+    return (n_curved + k) * float(k) ** 2
 
 
-def _newton_step(objective, known, point, u, tuning):
-    """Return the end of a step over some columns and the intercept, and its dual vector.
+def _newton_step(objective, known, point, tuning):
+    """Take a step over some columns and the intercept.
 
     Where the curvature is singular, the end is the nearest.
 
@@ -167,82 +192,61 @@ def _newton_step(objective, known, point, u, tuning):
     known : Curvature
         At the point or near to it.
     point : Point
-    u : ndarray of shape (p,)
-        The negative slopes of the columns there.
     tuning : Tuning
+
+    Returns
+    -------
+    end : Point
+    target : Target
     """
-    (a, b), slopes, (_, J, h, M) = objective.resolved_strengths, point.terms[1], known
+    (a, b), (_, J, _, M) = objective.resolved_strengths, known
     constant = np.zeros(objective.d - objective.p)
     a, b = np.append(a[J], constant), np.append(b[J], constant)
     z = np.append(point.w[J], constant + point.level)
-    q = M @ z + np.append(u[J], constant - weighted_mean(objective, slopes))
+    q = M @ z + np.append(point.u[J], constant - point.mean_slope)
     bounded = np.append(np.full(J.size, objective.positive), constant > 0.0) | (a > 0.0)
     model = Model(M + np.diag(b), q, a, b, bounded, objective.positive)
     z, signs = model_minimum(model, z, tuning.exchanges)
     w = point.w.copy()
     w[J] = z[: J.size]
-    end = point_at(objective, w, float(z[J.size :].sum()))
-    v = slopes + h * (end.f - point.f)
-    if (
-        objective.loss.conjugate is not None and tuning.refinements
-    ):  # outside of its domain, the slopes themselves
-        outside = np.isinf(conjugates(objective.loss, v, objective.y))
-        if outside.any():
-            less = curvature(objective, J, np.where(outside, h, 0.0))
-            v, h = np.where(outside, end.terms[1], v), np.where(outside, 0.0, h)
-            model = model._replace(M=model.M - less)
-    return end, _refined(objective, J, v, h, z, signs, model, tuning.refinements)
+    return point_at(objective, w, float(z[J.size :].sum())), Target(z, signs, model)
 
 
-def _refined(objective, J, v, h, z, signs, model, refinements):
-    """Return a dual vector whose slopes are what they are at the minimum of the model."""
-    lengths = np.sqrt(np.append(objective.column_squares[J], np.ones(z.size - J.size)))
-    kept = ~model.bounded | (signs != 0.0)
-    within = rounding(objective, v) * lengths[kept]
-    inverse = None
-    for _ in range(refinements):
-        u = np.append(objective.rmatvec(v)[J], [weighted_mean(objective, v)] * (z.size - J.size))
-        rest = (-u - model.a * signs - model.b * z)[kept]
-        if (np.abs(rest) <= within).all():
-            break
-        inverse = inverse or inverse_of(model.M[np.ix_(kept, kept)])
-        move, whole = np.zeros(z.size), np.zeros(objective.p)
-        move[kept] = inverse(rest)
-        whole[J], z = move[: J.size], z + move
-        v = v + h * (objective.matvec(whole) + move[J.size :].sum())
-    return v
-
-
-def _lower(objective, begin, u, end):
-    """Return the end of the part of a step that lowers the objective, and the slopes there.
+def _lower(objective, begin, end):
+    """Return the end of the part of a step that lowers the objective, and that part.
 
     Where its rounding hides that, the violation of the conditions of a minimum decides. The begin
-    is returned where no part serves.
+    is returned where no part serves. The predictions at the end become those of the part.
     """
-    noise = NOISE * abs(begin.value)
+    noise, point = NOISE * abs(begin.value), end
     for part in PARTS:
-        point = end
+
+        def between(rows, part=part):
+            return begin.f[rows] + part * (end.f[rows] - begin.f[rows])
+
         if part < 1.0:
             level = begin.level + part * (end.level - begin.level)
-            point = point_at(objective, begin.w + part * (end.w - begin.w), level)
+            w = begin.w + part * (end.w - begin.w)
+            point = _point(objective, w, level, end.f, between)
         if point.value < begin.value + noise:
-            there = -objective.rmatvec(point.terms[1])
-            if point.value < begin.value - noise:
-                return point, there
-            if _violation(objective, point, there) < _violation(objective, begin, u):
-                return point, there
-            return begin, u
-    return begin, u
+            lower = point.value < begin.value - noise
+            if not lower and not _violation(objective, point) < _violation(objective, begin):
+                break
+            if part < 1.0:
+                for rows in blocks(0, objective.n):
+                    end.f[rows] = between(rows)
+            return point, part
+    return begin, 1.0
 
 
-def _violation(objective, point, u):
+def _violation(objective, point):
     """Return by how much the conditions of a minimum are not met, in units of the columns."""
-    a, b = objective.resolved_strengths
+    (a, b), u = objective.resolved_strengths, point.u
     g = u - b * point.w
     g = np.where(point.w != 0.0, g - a * np.sign(point.w), np.maximum(np.abs(g) - a, 0.0))
     if objective.positive:
         g = np.where((point.w == 0.0) & (u < 0.0), 0.0, g)
     lengths = np.sqrt(objective.column_squares)
     g = np.divide(np.abs(g), lengths, np.zeros(g.size), where=lengths > 0.0)
-    level = abs(weighted_mean(objective, point.terms[1])) * (objective.d > objective.p)
+    level = abs(point.mean_slope) * (objective.d > objective.p)
     return max(g.max(initial=0.0), level)

@@ -144,6 +144,10 @@ class RowwiseTerm(DataTerm):
 
     def predict(self, theta):
         """Return f for every row."""
+        if self.affine:
+            f = self.matvec(theta[: self.p])
+            f += theta[self.p :].sum()
+            return f
         return model_predictions(self.model, self.matvec(theta[: self.p]), theta[self.p :])
 
     def curvature(self, units=None):

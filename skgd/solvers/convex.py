@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.outcome import Outcome
-from skgd.objective.affine import Step, as_vector, split, weighted_mean
+from skgd.objective.affine import Step, as_vector, split
 from skgd.objective.conjugates import Tuning as StepTuning
 from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
@@ -70,11 +70,10 @@ class ConvexSolver(DirectSolver):
 
     def record_start(self):
         objective = self.objective
-        w, level, _, terms, value = point_at(objective, *split(objective, self.iterate))
-        u, mean = -objective.rmatvec(terms[1]), weighted_mean(objective, terms[1])
+        w, level, _, value, u, mean, _ = point_at(objective, *split(objective, self.iterate))
         is_rough = objective.loss.nonsmooth and objective.term.has_conjugate
         bound = trivial_bound(objective) if is_rough else -math.inf
-        self._record(Step(terms[1], w, level, value, u, mean), bound)
+        self._record(Step(None, w, level, value, u, mean), bound)
 
     def solve(self):
         objective, theta = self.objective, self.iterate
@@ -99,6 +98,7 @@ class ConvexSolver(DirectSolver):
             if objective.term.has_conjugate:
                 bound = bound_of_step(objective, step, least)
             self._record(step, bound)
+            del step  # and its vector, before the next is made
             if not self.running:
                 return
         if self.certificate is not None and self.certificate.gap <= self.gap_goal:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg, optimize
 
-from skgd.objective.affine import Step, as_vector, curvature, split, weighted_mean
+from skgd.objective.affine import Step, as_vector, curvature, split
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import newton_steps, point_at
+from skgd.objective.row_losses import SecondDerivatives
 
 
 class Tuning(NamedTuple):
@@ -68,7 +69,7 @@ def quasi_newton(objective, sample, theta, record, tuning=TUNING):
     tuning : Tuning
     """
     p, J = objective.p, np.flatnonzero(~objective.constant)
-    M = curvature(sample, J, sample.loss_terms(theta)[2])
+    M = curvature(sample, J, SecondDerivatives(sample, sample.predict(theta)).of)
     b = objective.resolved_strengths[1]
     M[range(J.size), range(J.size)] += b[J]
     diagonal = M.diagonal()
@@ -83,9 +84,8 @@ def quasi_newton(objective, sample, theta, record, tuning=TUNING):
 
     def function(z):
         nonlocal latest
-        w, level, _, terms, value = point_at(objective, *split(objective, theta_at(z)))
-        u, mean = -objective.rmatvec(terms[1]), weighted_mean(objective, terms[1])
-        latest = z.copy(), Step(terms[1], w, level, value, u, mean)
+        w, level, _, value, u, mean, _ = point_at(objective, *split(objective, theta_at(z)))
+        latest = z.copy(), Step(None, w, level, value, u, mean)
         g = np.append((b * w - u)[J], [mean] * (objective.d - p))
         return value, linalg.solve_triangular(L, g, lower=True, check_finite=False)
 
