@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -68,6 +69,14 @@ class Rows(NamedTuple):
     def target(self, k):
         """Return the rows with one of their targets."""
         return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
+
+    def scaled(self, scale):
+        """Return the rows with copies of their columns, divided by a scale."""
+        if sparse.issparse(self.X):
+            X = canonical((self.X @ sparse.diags(1.0 / scale)).asformat(self.X.format))
+        else:
+            X = self.X / scale
+        return self._replace(X=X.astype(self.X.dtype, copy=False), frame=None, moments=())
 
     def take(self, index):
         """Return some of the rows."""

@@ -137,7 +137,7 @@ def path(
         raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
     objective, level = _centred_objective(model, rows)
     solver = direct(objective, tol, for_path=True)
-    alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else _given(alphas)
+    alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else given_alphas(alphas)
     coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
     swept = minima_on_gram(solver, alphas)
     for k, alpha in enumerate(alphas):
@@ -175,7 +175,7 @@ def _centred_objective(model, rows):
     return Objective.of_rows(X, rest, weight, alpha=1.0, **parts, **known), level
 
 
-def _given(alphas):
+def given_alphas(alphas):
     """Return the alphas that were given, the largest first."""
     found = numbers(alphas, "alphas", {np.shape(alphas): "one number for each"})
     if found.ndim != 1 or not found.size or found.min() < 0.0:

@@ -64,15 +64,29 @@ def r2_scores(fold, coef, intercept):
     ndarray of shape (C,)
         NaN where a single row is held out.
     """
-    errors, products = squared_errors(fold, coef, intercept), fold.test_products
-    rows = fold.test
+    return determination(fold, squared_errors(fold, coef, intercept)).mean(axis=1)
+
+
+def determination(fold, errors):
+    """Return R2 of each target from its mean squared errors.
+
+    Parameters
+    ----------
+    fold : Fold
+    errors : ndarray of shape (C, n_targets)
+        The `squared_errors`.
+
+    Returns
+    -------
+    ndarray of shape (C, n_targets)
+    """
+    products, rows = fold.test_products, fold.test
     if len(rows.y) < 2:
-        return np.full(len(coef), np.nan)
+        return np.full(errors.shape, np.nan)
     if products is None:
         level = rows.targets @ rows.weight / len(rows.y)
         spread = np.square(rows.targets - level[:, None]) @ rows.weight / len(rows.y)
     else:
         spread = products.yy
     scores = 1.0 - errors / np.where(spread > 0.0, spread, 1.0)
-    scores = np.where(spread > 0.0, scores, np.where(errors == 0.0, 1.0, 0.0))
-    return scores.mean(axis=1)
+    return np.where(spread > 0.0, scores, np.where(errors == 0.0, 1.0, 0.0))

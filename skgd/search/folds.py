@@ -58,43 +58,49 @@ class SharedFold:
     whole : Whole
     train, test : ndarray of int
         Which of the rows.
+
+    Attributes
+    ----------
+    train_index, test_index : ndarray of int
+        The same.
     """
 
     def __init__(self, whole, train, test):
-        self._whole, self._train, self._test = whole, train, test
+        self._whole, self.train_index, self.test_index = whole, train, test
 
     @cached_property
     def train(self):
         """The rows to train on."""
-        return self._whole.rows.take(self._train)
+        return self._whole.rows.take(self.train_index)
 
     @cached_property
     def test(self):
         """The rows that are held out."""
-        return self._whole.scored.take(self._test)
+        return self._whole.scored.take(self.test_index)
 
     @cached_property
     def products(self):
         """The `Products` of the training rows; None where there are more columns than rows."""
         rows, whole, left_out = self._whole.rows, None, self._left_out
-        if rows.X.shape[1] > self._train.size:
+        if rows.X.shape[1] > self.train_index.size:
             return None
-        if left_out is not None and left_out.size <= self._train.size:
+        if left_out is not None and left_out.size <= self.train_index.size:
             whole = self._whole.products
         if whole is not None and left_out.size:
             part = self.test_products if self._tests_the_rest else products_of(rows.take(left_out))
-            whole = part and whole.less(part, self._train.size)
-        return whole._replace(n=self._train.size) if whole else products_of(self.train)
+            whole = part and whole.less(part, self.train_index.size)
+        return whole._replace(n=self.train_index.size) if whole else products_of(self.train)
 
     @cached_property
     def test_products(self):
         """The `Products` of the held-out rows; None where there are none of the others."""
-        return None if self.test.X.shape[1] > self._train.size else products_of(self.test)
+        p = self._whole.rows.X.shape[1]
+        return None if p > self.train_index.size else products_of(self.test)
 
     @cached_property
     def _left_out(self):
         """The rows that have a weight and are not trained on; None where some are drawn twice."""
-        counts = np.bincount(self._train, minlength=len(self._whole.rows.weight))
+        counts = np.bincount(self.train_index, minlength=len(self._whole.rows.weight))
         if counts.max(initial=0) > 1:
             return None
         return np.flatnonzero((counts == 0) & (self._whole.rows.weight > 0.0))
@@ -102,7 +108,43 @@ class SharedFold:
     @property
     def _tests_the_rest(self):
         """Whether just these are tested, with the weights of the fits."""
-        return self._whole.same_weights and np.array_equal(np.sort(self._test), self._left_out)
+        return self._whole.same_weights and np.array_equal(
+            np.sort(self.test_index), self._left_out
+        )
+
+
+class ScaledFold:
+    """A `Fold` whose columns have a spread of one in the rows to train on.
+
+    Parameters
+    ----------
+    fold : Fold
+
+    Attributes
+    ----------
+    scale : ndarray of shape (p,)
+        What the columns are divided by: their spread, and one for constant columns.
+    """
+
+    def __init__(self, fold):
+        self._fold = fold
+        if fold.products is None:
+            columns = fold.train.columns(True)
+            variance, constant = columns.variance, columns.constant
+        else:
+            variance, constant = fold.products.G.diagonal(), fold.products.constant
+        self.scale = np.sqrt(np.where((variance > 0.0) & ~constant, variance, 1.0))
+
+    @cached_property
+    def train(self):
+        """The rows to train on, copied in other units."""
+        return self._fold.train.scaled(self.scale)
+
+    @cached_property
+    def products(self):
+        """The `Products` of these rows, or None."""
+        products = self._fold.products
+        return None if products is None else products.scaled(self.scale)
 
 
 def folds_of(rows, splits, scored=None):

@@ -58,6 +58,11 @@ class Products(NamedTuple):
         away, up = self.means - centre, self.levels - levels
         return self.G + np.outer(away, away), self.q + np.outer(up, away), self.yy + up * up
 
+    def scaled(self, scale):
+        """Return the `Products` of columns that are divided by a scale."""
+        G = self.G / scale / scale[:, None]
+        return self._replace(means=self.means / scale, G=G, q=self.q / scale)
+
     def less(self, part, n):
         """Return the `Products` of the n rows that are left without a part; None if inexact."""
         total = self.total - part.total

@@ -1,0 +1,109 @@
+"""What a `GDRegressorCV` asks for: models, alphas, splits, scores, and the metadata of these."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import LeaveOneOut, check_cv
+from sklearn.utils.metadata_routing import process_routing
+
+from skgd.estimators._sklearn import take_rows, takes_weights
+from skgd.estimators.nested_parameters import part_of, plain
+from skgd.estimators.path import given_alphas
+from skgd.estimators.regressor import GDRegressor
+from skgd.estimators.validation import numbers
+from skgd.search.curves import (
+    ON_PRODUCTS,
+    Curves,
+    Scored,
+    alpha_grid,
+    cross_validate,
+    without_each_row,
+)
+from skgd.search.folds import folds_of
+
+SHARED = "penalty", "fit_intercept", "positive", "penalty_weights", "max_iter", "tol"
+
+
+def splitter_of(search):
+    """Return the splitter that ``cv`` stands for."""
+    return LeaveOneOut() if isinstance(search.cv, str) else check_cv(search.cv)
+
+
+def known_columns(model):
+    """Return what a model knows of the columns, as attributes."""
+    names = "n_features_in_", "feature_names_in_"
+    return {name: vars(model)[name] for name in names if name in vars(model)}
+
+
+def routed_metadata(search, sample_weight, params):
+    """Return the metadata of splitter and scorer."""
+    if get_config()["enable_metadata_routing"]:
+        return process_routing(search, "fit", sample_weight=sample_weight, **params)
+    if params:
+        raise ValueError(
+            f"fit of {type(search).__name__} takes {sorted(params)} only with metadata routing: "
+            "sklearn.set_config(enable_metadata_routing=True)."
+        )
+    return None
+
+
+def models_of(search):
+    """Return a model for each l1_ratio, at alpha = 1."""
+    shared, ratio = {name: vars(search)[name] for name in SHARED}, search.l1_ratio
+    ratios = [ratio]
+    if np.ndim(ratio):
+        ratios = numbers(ratio, "l1_ratio", {np.shape(ratio): "one number for each path"})
+        if ratios.ndim != 1 or not ratios.size or ratios.min() < 0.0 or ratios.max() > 1.0:
+            raise ValueError(f"l1_ratio must hold numbers in [0, 1]. Got {ratio!r} instead.")
+    models = [GDRegressor(alpha=1.0, l1_ratio=plain(ratio), **shared) for ratio in ratios]
+    if part_of(models[0], "penalty").elastic() is None:
+        raise ValueError(
+            f"{type(search).__name__} needs a penalty of l1 and l2 parts, by its `elastic`; "
+            f"{search.penalty!r} is none. Search for the alpha of a GDRegressor by "
+            "sklearn.model_selection.GridSearchCV instead."
+        )
+    return models
+
+
+def alphas_of(search, models, whole):
+    """Return the alphas of each model, the largest first."""
+    if isinstance(search.alphas, Integral):
+        n_alphas, eps = int(search.alphas), float(search.eps)
+        return [alpha_grid(model, whole.train, n_alphas, eps) for model in models]
+    return [given_alphas(search.alphas)] * len(models)
+
+
+def curves_of(search, models, alphas, data, routed):
+    """Return the `Curves` of the models."""
+    rows, X, y = data
+    is_plain = search.scoring is None and not search.standardize
+    if isinstance(search.cv, str) and is_plain:
+        found = [without_each_row(model, a, rows) for model, a in zip(models, alphas)]
+        if all(errors is not None for errors in found):
+            errors = np.where(rows.weight[:, None] > 0.0, np.stack(found), np.nan)
+            return Curves(errors, -errors, [])
+    how = {} if routed is None else routed.splitter.split
+    folds = folds_of(rows, splitter_of(search).split(X, y, **how))
+    if not all(rows.weight[fold.train_index].any() for fold in folds):
+        raise ValueError("Sample weights must contain a non-zero number in every training fold.")
+    known = [bool(rows.weight[fold.test_index].any()) for fold in folds]
+    folds = [fold for fold, is_known in zip(folds, known) if is_known]
+    scoring = _scoring(search, rows, folds, routed)
+    found = cross_validate(models, alphas, folds, scoring, search.standardize, search.n_jobs)
+    return found if all(known) else found.spread_over(np.array(known))
+
+
+def _scoring(search, rows, folds, routed):
+    """Return what scores the coefficients on a fold."""
+    if search.scoring is None or (routed is None and search.scoring in ON_PRODUCTS):
+        return ON_PRODUCTS[search.scoring]
+    scorer = check_scoring(GDRegressor(), search.scoring)
+    if routed is not None:
+        given = routed.scorer.score
+    else:
+        given = rows.weight_options if takes_weights(scorer) else {}
+    options = [{k: take_rows(v, fold.test_index) for k, v in given.items()} for fold in folds]
+    columns, single = known_columns(search), rows.y.ndim == 1
+    return Scored(scorer, columns, single, search.alpha_per_target, options)
