@@ -9,6 +9,7 @@ from skgd.objective.duality import EPS, MAX_MULTIPLE, ROUNDING, TINY, stored_len
 from skgd.objective.objective import resolved
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.quadratic import Separable
+from skgd.solvers.sweep_paths import MOST_ACTIVE, build_descend_along
 from skgd.solvers.sweeps import build_sweep
 
 SWEEPS = 32  # for one alpha, after which steps over the active set come between them
@@ -71,17 +72,19 @@ def minima_on_gram(solver, alphas):
 def _solve(solver, gram, known, W, rows, tol, follows):
     """Set rows of W to the minimum for their strengths, from the row before or their own."""
     (a, b, unit), problem = known, solver.problem
-    steps, slopes = solver.tuning.working_set.columns.coordinate_descent, problem.q.copy()
+    steps, p = solver.tuning.working_set.columns.coordinate_descent, len(problem.q)
+    strengths, slopes, many = (a, b, unit, problem.floor), np.empty(p), min(p, MOST_ACTIVE)
+    buffers = np.empty(many, np.intp), np.empty(many), np.empty((many, many)), rows
     with compiled_code():
-        sweep = build_sweep("dense")
-        for k in rows:
+        sweep, descend = build_sweep("dense"), build_descend_along()
+        known = (gram.G, gram.diagonal, problem.q), strengths, W, slopes
+        for k in rows[rows >= descend(*known, tol, follows, buffers)]:
             w, separable = W[k], Separable(a[k], b[k], problem.floor, unit[k])
-            if not follows:
-                slopes = problem.q - gram.product(w)
-            elif k:
+            if follows and k:
                 w[:] = W[k - 1]
+            slopes = problem.q - gram.product(w)
             if sweep(gram.G, gram.diagonal, w, slopes, separable, tol, SWEEPS) == SWEEPS:
-                slopes = coordinate_descent(gram, problem.q, w, separable, tol, steps)
+                coordinate_descent(gram, problem.q, w, separable, tol, steps)
 
 
 def _proximal_residual(W, slopes, strengths, tau, positive):
