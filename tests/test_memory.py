@@ -61,6 +61,7 @@ FULL |= {
     for loss in ("huber", "squared_epsilon_insensitive", "poisson")
     for penalty in ("l1", "l2", None)
 }
+KINKS = {loss: {"loss": loss} for loss in ("absolute_error", "quantile", "epsilon_insensitive")}
 ONE = {"max_iter": 1, "tol": None}
 BATCHES = {
     "adam": {"optimizer": "adam", "batch_size": 32, **ONE},
@@ -73,7 +74,7 @@ SAGA = {"saga": {"optimizer": "saga", "batch_size": 32, **ONE}}
 @cache
 def all_vectors(storage, dtype="float64"):
     """Return the extra memory of each fit in vectors of float64 numbers, one for each row."""
-    task = json.dumps([N, P, storage, dtype, FULL | BATCHES | SAGA])
+    task = json.dumps([N, P, storage, dtype, FULL | KINKS | BATCHES | SAGA])
     done = subprocess.run([sys.executable, "-c", FITS, task], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {name: (size - LOOSE) / (8 * N) for name, size in json.loads(done.stdout).items()}
@@ -84,6 +85,12 @@ def all_vectors(storage, dtype="float64"):
 @pytest.mark.parametrize("name", FULL)
 def test_a_fit_on_all_rows_holds_at_most_three_vectors(name, storage, dtype):
     assert all_vectors(storage, dtype)[name] <= 3.0
+
+
+@pytest.mark.parametrize("storage", ["C", "F"])
+@pytest.mark.parametrize("name", KINKS)
+def test_interior_points_hold_two_vectors_and_the_rows_near_a_kink(name, storage):
+    assert all_vectors(storage)[name] <= 9.5
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

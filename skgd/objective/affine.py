@@ -52,12 +52,16 @@ def dense_rows(objective, rows, columns):
     rows : slice or ndarray of int
     columns : ndarray of int
     """
-    X = objective.X[rows]
-    X = X if columns.size == objective.p else X[:, columns]
-    X = X.toarray() if sparse.issparse(X) else X
-    A = np.ones((X.shape[0], columns.size + objective.d - objective.p))
+    m = range(objective.n)[rows] if isinstance(rows, slice) else rows
+    A = np.ones((len(m), columns.size + objective.d - objective.p))
     centre = 0.0 if objective.centre is None else objective.centre[columns]
-    np.subtract(X, centre, out=A[:, : columns.size])
+    step = max(1, BLOCK // max(1, columns.size))
+    for start in range(0, len(m), step):
+        some = m[start : start + step]
+        X = objective.X[slice(some.start, some.stop) if isinstance(some, range) else some]
+        X = X if columns.size == objective.p else X[:, columns]
+        X = X.toarray() if sparse.issparse(X) else X
+        np.subtract(X, centre, out=A[start : start + step, : columns.size])
     return A
 
 

@@ -80,9 +80,10 @@ def _at_kink(loss, y, weight, mean):
     if loss.kinks is None or y.size > MOST_SORTED:
         return None
     pieces = Pieces(loss, y)
-    kinks, jumps = pieces.kinks.ravel(), (weight * np.diff(pieces.slopes, axis=0)).ravel()
+    kinks, steps = pieces.kinks(slice(None)).ravel(), pieces.slopes(slice(None))
+    jumps = (weight * np.diff(steps, axis=0)).ravel()
     order = np.argsort(kinks)
-    slopes = weight @ pieces.slopes[0] + np.cumsum(jumps[order])
+    slopes = weight @ steps[0] + np.cumsum(jumps[order])
     rounding = ROUNDING * np.abs(jumps).sum()
     first, last = np.searchsorted(slopes, [-rounding, rounding], side="right")
     low, high = kinks[order[[min(first, kinks.size - 1), min(last, kinks.size - 1)]]]

@@ -15,6 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
+from skgd.objective.row_losses import blocks
+
+ENTRIES = 2**16  # of the rows, of which a weighted copy is made at once
+
 
 class Tuning(NamedTuple):
     """Constants of the method."""
@@ -83,19 +87,25 @@ class State(NamedTuple):
     u: np.ndarray
     rest: np.ndarray
 
-    def add(self, moves, primal, dual):
-        """Return the state after a part of the primal moves and one of the dual moves."""
-        dw, up, down, du = moves
-        w, above, below = (
-            self.w + primal * dw,
-            self.above + primal * up,
-            self.below + primal * down,
-        )
-        return State(w, above, below, self.u + dual * du, self.rest - dual * du)
+    def advance(self, moves, primal, dual):
+        """Take a part of the primal moves and one of the dual moves, in place."""
+        shares = primal, primal, primal, dual
+        for array, move, share in zip(self, moves, shares):
+            array += share * move
+        rest, du = self.rest, moves[-1]
+        rest -= dual * du
 
-    def gap(self, weights):
-        """Return the duality gap of feasible points."""
-        return weights @ (self.above * self.rest + self.below * self.u)
+    def gap(self, weights, moves=None, primal=0.0, dual=0.0):
+        """Return the duality gap of feasible points, here or after parts of some moves."""
+        total = 0.0
+        for some in blocks(0, weights.size):
+            above, below, u, rest = (array[some] for array in self[1:])
+            if moves is not None:
+                up, down, du = (move[some] for move in moves[1:])
+                above, below = above + primal * up, below + primal * down
+                u, rest = u + dual * du, rest - dual * du
+            total += weights[some] @ (above * rest + below * u)
+        return total
 
 
 def interior_point(problem, w, tol, tuning=TUNING):
@@ -128,16 +138,18 @@ def interior_point(problem, w, tol, tuning=TUNING):
             return *_refined(problem, weights, state, D, solve, tuning), True
         if k == tuning.infeasible and np.abs(left).max() > 0.5 * begin:
             break
-        D = 1.0 / (state.above / state.rest + state.below / state.u)
+        D = state.above / state.rest
+        D += state.below / state.u
+        np.divide(1.0, D, out=D)
         solve = _factor(problem, weights * D, tuning)
-        first, second = -state.above * state.rest, -state.below * state.u
-        moves = _moves(problem, weights, state, D, solve, left, first, second)
-        _, up, down, du = moves
-        after = state.add(moves, *_parts(problem, state, moves, 1.0)).gap(weights)
+        moves = _moves(problem, weights, state, D, solve, left, *_products(state))
+        after = state.gap(weights, moves, *_parts(problem, state, moves, 1.0))
         target = 0.5 * (after / gap) ** 3 * gap / weights.sum()
-        first, second = target + first + up * du, target + second - down * du
-        moves = _moves(problem, weights, state, D, solve, left, first, second)
-        state = state.add(moves, *_parts(problem, state, moves, tuning.boundary))
+        products = _products(state, target, moves)
+        del moves
+        moves = _moves(problem, weights, state, D, solve, left, *products)
+        del products
+        state.advance(moves, *_parts(problem, state, moves, tuning.boundary))
         left = _left(problem, weights, state)
     return state.w, state.u, False
 
@@ -156,14 +168,30 @@ def _left(problem, weights, state):
     return problem.c + problem.b * state.w + problem.slopes(weights * state.u)
 
 
+def _products(state, target=0.0, moves=None):
+    """Return by how much the products of the pairs are to change: to a target, to second order."""
+    first, second = target - state.above * state.rest, target - state.below * state.u
+    if moves is not None:
+        _, up, down, du = moves
+        first += up * du
+        second -= down * du
+    return first, second
+
+
 def _moves(problem, weights, state, D, solve, left, first, second):
-    """Return the Newton moves that change the products of the pairs by these amounts."""
-    first, second = first / state.rest, second / state.u
-    e = first - second
-    dw = solve(problem.slopes(weights * D * e) - left)
-    du = D * (problem.predict(dw) - e)
-    up, down = first + state.above / state.rest * du, second - state.below / state.u * du
-    return dw, up, down, du
+    """Return the Newton moves that change the products of the pairs by these amounts.
+
+    The amounts are overwritten.
+    """
+    first /= state.rest
+    second /= state.u
+    du = second - first
+    dw = solve(-problem.slopes(weights * D * du) - left)
+    du += problem.predict(dw)
+    du *= D
+    first += state.above / state.rest * du
+    second -= state.below / state.u * du
+    return dw, first, second, du
 
 
 def _parts(problem, state, moves, boundary):
@@ -198,8 +226,10 @@ def _factor(problem, q, tuning):
     thin = diagonal < tuning.thin * rows.sum()
     if k > tuning.wide * m and np.count_nonzero(thin) <= m:
         return _factor_by_rows(problem.A, rows, diagonal, thin, tuning)
-    A = np.sqrt(rows)[:, None] * problem.A
-    M = A.T @ A
+    M, step = np.zeros((k, k)), max(1, ENTRIES // k)
+    for some in blocks(0, m, step):
+        A = np.sqrt(rows[some])[:, None] * problem.A[some]
+        M += A.T @ A
     M[range(k), range(k)] += diagonal
     return _inverse(M, tuning)
 

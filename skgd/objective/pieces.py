@@ -1,8 +1,9 @@
-"""The losses of all rows as pieces of lines."""
+"""The losses of all rows as pieces of lines, seen some rows at a time."""
 
 import numpy as np
 
 from skgd.kernels.row_kernels import loss_terms
+from skgd.objective.row_losses import blocks
 
 
 class Pieces:
@@ -13,25 +14,47 @@ class Pieces:
     loss : Loss
         With kinks.
     y : ndarray of shape (n,)
-
-    Attributes
-    ----------
-    kinks : ndarray of shape (K, n)
-    slopes : ndarray of shape (K + 1, n)
-        Of the pieces.
     """
 
     def __init__(self, loss, y):
-        self.kinks = kinks = loss.kinks(y)
+        self.loss, self.y = loss, y
+        kinks = loss.kinks(y[:1])
+        self.kind = np.min_scalar_type(len(kinks))  # of the number of a piece
+
+    def kinks(self, rows):
+        """Return the kinks of some rows, of shape (K, m)."""
+        return self.loss.kinks(self.y[rows])
+
+    def slopes(self, rows):
+        """Return the slopes of the pieces of some rows, of shape (K + 1, m)."""
+        kinks = self.kinks(rows)
         size = np.ptp(kinks) + np.abs(kinks).max(axis=0) + 1.0
         within = 0.5 * (kinks[1:] + kinks[:-1])
         places = np.vstack([kinks[:1] - size, within, kinks[-1:] + size])
-        self.slopes = loss_terms(loss, places, y)[1]
+        return loss_terms(self.loss, places, self.y[rows])[1].copy()
 
     def piece(self, f):
         """Return the number of the piece that each prediction lies on."""
-        return (f > self.kinks).sum(axis=0)
+        found = np.empty(f.size, dtype=self.kind)
+        for rows in blocks(0, f.size):
+            found[rows] = (f[rows] > self.kinks(rows)).sum(axis=0)
+        return found
+
+    def slopes_on(self, piece):
+        """Return the slope of each row on a piece of its loss."""
+        v = np.empty(piece.size)
+        for rows in blocks(0, piece.size):
+            number = piece[rows].astype(np.intp)[None]
+            v[rows] = np.take_along_axis(self.slopes(rows), number, axis=0)[0]
+        return v
+
+    def steepest(self):
+        """Return the largest slope of a loss, whatever its sign."""
+        return max(np.abs(self.slopes(rows)).max() for rows in blocks(0, self.y.size))
 
     def distance(self, f):
-        """Return how far each prediction is from the nearest kink."""
-        return np.abs(f - self.kinks).min(axis=0)
+        """Return how far each prediction is from the nearest kink, as float32."""
+        found = np.empty(f.size, dtype=np.float32)
+        for rows in blocks(0, f.size):
+            found[rows] = np.abs(f[rows] - self.kinks(rows)).min(axis=0)
+        return found

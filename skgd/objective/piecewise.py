@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.rows import are_even
 from skgd.objective.affine import Step, as_vector, dense_rows, split, weighted_mean
 from skgd.objective.interior_point import Hinges, interior_point
 from skgd.objective.pieces import Pieces
@@ -27,7 +28,7 @@ class Tuning(NamedTuple):
     rows_per_column: int = 20
     all_rows: float = 4.0  # times the rows that would be taken: then all are
     far: float = 0.1  # of all rows, whose slopes change, from which a sample is a better start
-    share: float = 1.5  # of the rows near a kink after a sample of m, over sqrt(columns / m)
+    share: float = 1.5  # of the rows near each kink after a sample of m, over sqrt(columns / m)
     columns: int = 200  # of penalised ones, up to which all are taken, and that are added at once
     rounds: int = 20
     sample_tol: float = 1e-4  # of the best constant's objective: the gap of a sample's minimum
@@ -58,6 +59,7 @@ def piecewise_steps(objective, theta, tuning):
             yield search.step(v)
         if not search.grow(v):
             return
+        del v  # before there is another
 
 
 class Search:
@@ -77,6 +79,8 @@ class Search:
         The predictions there.
     piece : ndarray of shape (n,)
         The pieces of the losses that they were on before.
+    live : ndarray of int or None
+        The rows that have a weight; None for all.
     rows, columns : ndarray of int
     """
 
@@ -84,8 +88,10 @@ class Search:
         self.objective, self.tuning, self.flops = objective, tuning, tuning.flops
         self.pieces = Pieces(objective.loss, objective.y)
         self.w, self.level = split(objective, theta)
-        self.f, self.sampled = objective.predict(theta), False
-        self.live = np.flatnonzero(objective.weight > 0.0)
+        self.f, self.sampled, self.live = objective.predict(theta), False, None
+        if not are_even(objective.weight):
+            self.live = np.flatnonzero(objective.weight > 0.0)
+        self.n_live = objective.n if self.live is None else self.live.size
         self.shift = np.zeros(objective.p)  # of columns, which an intercept makes up for
         if objective.d > objective.p:
             centre = 0.0 if objective.centre is None else objective.centre
@@ -93,7 +99,7 @@ class Search:
         self.piece = self.pieces.piece(self.f)
         self.columns = self._first_columns()
         self.rows = self._nearest(self.most)
-        if not self.w.any() and self.rows.size < self.live.size:
+        if not self.w.any() and self.rows.size < self.n_live:
             self._sample()
 
     @property
@@ -105,7 +111,7 @@ class Search:
     def most(self):
         """The number of rows that are taken at first."""
         most = max(self.tuning.rows, self.tuning.rows_per_column * self.k)
-        return most if most * self.tuning.all_rows < self.live.size else self.live.size
+        return most if most * self.tuning.all_rows < self.n_live else self.n_live
 
     def affords(self):
         """Spend the multiply-adds of the factors of the next minimum, if so many are left."""
@@ -120,13 +126,12 @@ class Search:
         """
         objective, rows = self.objective, self.rows
         self.piece = self.pieces.piece(self.f)
-        v = np.take_along_axis(self.pieces.slopes, self.piece[None], axis=0)[0]
-        slopes, weight = self.pieces.slopes[:, rows], objective.weight / objective.n
+        v, slopes = self.pieces.slopes_on(self.piece), self.pieces.slopes(rows)
         v[rows] = slopes[0]
-        u = self._solve(rows, weight, self.tuning.tol, v)
+        u = self._solve(rows, objective.weight[rows] / objective.n, self.tuning.tol, v)
         if u is None:
             return None
-        u = u[: self.pieces.kinks[:, rows].size].reshape(-1, rows.size)
+        u = u[: slopes.size - rows.size].reshape(-1, rows.size)
         inner = slopes[0] + (np.diff(slopes, axis=0) * u).sum(axis=0)
         v[rows] = np.clip(inner, slopes[0], slopes[-1])
         return v
@@ -153,13 +158,13 @@ class Search:
         if v is not None:
             changed = (self.pieces.piece(self.f) != self.piece) & (self.objective.weight > 0.0)
             changed[self.rows] = False
-        n_changed = np.count_nonzero(changed) if v is not None else self.live.size
-        complete = self.rows.size == self.live.size
+        n_changed = np.count_nonzero(changed) if v is not None else self.n_live
+        complete = self.rows.size == self.n_live
         steep = self._steep_columns(v) if v is not None and (complete or not n_changed) else ()
         if (complete and not len(steep)) or not (n_changed or len(steep)):
             return False
         self.columns = np.union1d(self.columns, steep).astype(np.intp)
-        if n_changed > self.tuning.far * self.live.size and not (self.sampled or complete):
+        if n_changed > self.tuning.far * self.n_live and not (self.sampled or complete):
             self._sample()
         elif v is None:
             self.rows = self._nearest(2 * self.rows.size)
@@ -182,7 +187,7 @@ class Search:
         """Return the slope of each column over the bound that the penalty sets."""
         objective = self.objective
         if v is None:
-            v = np.take_along_axis(self.pieces.slopes, self.piece[None], axis=0)[0]
+            v = self.pieces.slopes_on(self.piece)
         u = -objective.rmatvec(v)
         u, a = u if objective.positive else np.abs(u), objective.resolved_strengths[0]
         return np.divide(u, a, np.zeros(u.size), where=a > 0.0)
@@ -199,22 +204,34 @@ class Search:
 
     def _nearest(self, most):
         """Return the rows with the predictions nearest to a kink."""
-        live = self.live
-        if most >= live.size:
-            return live
-        return np.sort(live[np.argpartition(self.pieces.distance(self.f)[live], most)[:most]])
+        if most >= self.n_live:
+            return np.arange(self.n_live) if self.live is None else self.live
+        distance = self.pieces.distance(self.f)
+        if self.live is not None:
+            distance[self.objective.weight <= 0.0] = np.inf
+        near = np.flatnonzero(distance <= np.partition(distance, most - 1)[most - 1])
+        if near.size > most:  # some are as far as the last
+            near = np.sort(near[np.argsort(distance[near], kind="stable")[:most]])
+        return near
 
     def _sample(self):
-        """Go to the minimum over a sample, and take the rows near a kink there."""
-        objective, tuning, live = self.objective, self.tuning, self.live
-        self.sampled, size = True, min(2 * self.most, live.size)
-        some = np.sort(np.random.default_rng(0).choice(live, size, replace=False))
-        share = objective.weight[some].sum() / objective.weight[live].sum()
+        """Go to the minimum over a sample, and take the rows near a kink there.
+
+        The sample and the rows after it are about as many as are fewest together.
+        """
+        objective, tuning, rng = self.objective, self.tuning, np.random.default_rng(0)
+        share = tuning.share * len(self.pieces.kinks(slice(1)))
+        best = (0.5 * share * self.n_live * np.sqrt(self.k)) ** (2.0 / 3.0)
+        self.sampled, size = True, min(max(2 * self.most, int(best)), self.n_live)
+        some = np.sort(rng.choice(self.n_live, size, replace=False))
+        some = some if self.live is None else self.live[some]
+        part = objective.weight[some].mean() * size / objective.n
         v = np.zeros(objective.n)
-        v[some] = self.pieces.slopes[0, some] / share
-        self._solve(some, objective.weight / (objective.n * share), tuning.sample_tol, v)
-        share = tuning.share * np.sqrt(self.k / size)
-        self.rows = self._nearest(max(self.most, int(share * live.size)))
+        v[some] = self.pieces.slopes(some)[0] / part
+        weight = objective.weight[some] / (objective.n * part)
+        self._solve(some, weight, tuning.sample_tol, v)
+        near = share * np.sqrt(self.k / size) * self.n_live
+        self.rows = self._nearest(max(self.most, int(near)))
 
     def _solve(self, rows, weight, tol, v):
         """Go to the minimum over some rows, and return its dual variables; None if there is none.
@@ -222,7 +239,8 @@ class Search:
         Parameters
         ----------
         rows : ndarray of int
-        weight : ndarray of shape (n,)
+        weight : ndarray of shape (m,)
+            Of these rows.
         tol : float
         v : ndarray of shape (n,)
             The slopes of all rows where those that are sought are least.
@@ -239,6 +257,7 @@ class Search:
         self.w[columns] = z[: columns.size]
         self.w = np.maximum(self.w, 0.0) if objective.positive else self.w
         self.level = float(z[columns.size :].sum() - shift @ self.w[columns])
+        self.f = None
         self.f = objective.predict(as_vector(objective, self.w, self.level))
         return u
 
@@ -257,7 +276,7 @@ class Search:
         a, b = a / scale, b / scale**2
         low = a
         if objective.positive:  # steeper than any slope of the data term: an exact penalty
-            bound = 2.0 * np.abs(self.pieces.slopes).max()
+            bound = 2.0 * self.pieces.steepest()
             low = a + np.append(np.full(columns.size, bound), constant)
-        jumps = weight[rows] * np.diff(self.pieces.slopes[:, rows], axis=0)
-        return Hinges(A, c / scale - low, b, self.pieces.kinks[:, rows], jumps, a + low), scale
+        jumps = weight * np.diff(self.pieces.slopes(rows), axis=0)
+        return Hinges(A, c / scale - low, b, self.pieces.kinks(rows), jumps, a + low), scale

@@ -140,7 +140,7 @@ class ConvexSolver(DirectSolver):
         move = theta - self.iterate
         penalty = objective.penalty_term(theta)
         self.append(theta, step.value, residual, penalty, norm, math.sqrt(move @ move))
-        self.slopes = step.slopes if step.slopes is not None else step.v
+        self.slopes = self.slopes if step.slopes is None else step.slopes
 
     def _residual(self, step, theta, gap):
         """Return the scaled residual, or the gap where slopes jump; and the gradient's norm."""
