@@ -281,3 +281,20 @@ def test_a_lower_bound_that_is_known_certifies_other_points():
     found = certify(objective, model.parameters())
     left, rounding = objective.value(other) - objective.value(found.theta), 1e-12 * y.var()
     assert left - rounding <= objective.dual_gap(other, found) <= left + found.gap + rounding
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2", "elasticnet"])
+@pytest.mark.parametrize("tol", [1e-1, 1e-6])
+def test_the_gap_of_rounded_coefficients_is_theirs(penalty, tol):
+    X, y = load_diabetes(return_X_y=True)
+    X, options = (20.0 * X).astype(np.float32), {"penalty": penalty, "alpha": 0.3}
+    model, exact = (GDRegressor(tol=t, **options).fit(X, y) for t in (tol, 1e-12))
+    best = GDRegressor(tol=1e-12, **options).fit(X.astype(float), y)
+    objective = best.objective(X.astype(float), y)
+    w = model.coef_.astype(float)  # its intercept is rounded too, but is not of this gap
+    level = y.mean() - X.mean(axis=0, dtype=float) @ w
+    left = objective.value(np.append(w, level)) - objective.value(best.parameters())
+    assert model.coef_.dtype == np.float32
+    assert model.dual_gap_ >= left - 1e-12 * objective.null_objective
+    assert model.dual_gap_ <= 0.01 * tol * objective.null_objective + 1e-12 * y.var()
+    assert exact.dual_gap_ <= 1e-9 * objective.null_objective

@@ -18,6 +18,7 @@ from skgd.solvers.auto import Tuning
 from skgd.solvers.cholesky import Tuning as Cholesky
 from skgd.solvers.columns import Tuning as Columns
 from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradient
+from skgd.solvers.single_precision import products
 from skgd.solvers.smooth import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as WorkingSet
 
@@ -240,3 +241,31 @@ def test_a_solver_that_is_continued_finds_the_minimum_of_one_call(penalty, passe
     value = whole.objective.value
     assert abs(value(parts.theta) - value(whole.theta)) <= whole.gap_goal
     assert len(parts.record.curve) == parts.record.n_epochs + 1
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("scale", [1.0, 1e60], ids=["near one", "beyond float32"])
+def test_products_in_single_precision_are_those_in_double_to_its_digits(order, scale):
+    X, y, _ = make_rows(10_000, 12)
+    single, double = (
+        solve(X.astype(dtype, order=order), y, even_weights(len(y)), Tuning(), L2(), 0.1).problem
+        for dtype in (np.float32, np.float64)
+    )
+    fast, exact = products(single, goal=1e-4), (double.matvec, double.rmatvec)
+    rng = np.random.default_rng(0)
+    for multiply, reference, size in zip(fast, exact, (12, 10_000)):
+        v = scale * rng.standard_normal(size)
+        wanted = reference(v)
+        np.testing.assert_allclose(multiply(v), wanted, atol=1e-6 * np.abs(wanted).max())
+    assert products(single, goal=1e-8) == (single.matvec, single.rmatvec)
+
+
+@pytest.mark.parametrize("p", [5, 80], ids=["tall", "wide"])
+def test_conjugate_gradients_on_float32_rows_end_at_the_minimum_of_ridge(p):
+    X, y, _ = make_rows(60, p)
+    options = Tuning(smooth=Smooth(**NEVER)), L2(), 0.05
+    solver = solve(X.astype(np.float32), y, even_weights(60), *options)
+    assert solver.outcome is Outcome.CONVERGED
+    np.testing.assert_allclose(
+        solver.theta, Ridge(0.05 * 60, solver="svd").fit(X, y).coef_, atol=1e-7
+    )

@@ -242,3 +242,12 @@ def test_every_argument_of_a_display_is_valid_or_refused_by_name(shown, cls, mak
             plt.close("all")
 
     assert mistakes(name, call, FEW_VALUES) == []
+
+
+@pytest.mark.parametrize(("name", "values"), {"alpha": (1, True), "tol": (1.0, -1.0)}.items())
+def test_a_valid_value_makes_no_other_valid(name, values):
+    X, y = np.arange(12.0)[:, None], np.arange(12.0) ** 2
+    valid, invalid = values
+    model = GDRegressor(**{name: valid}).fit(X, y)
+    with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+        model.set_params(**{name: invalid}).fit(X, y)

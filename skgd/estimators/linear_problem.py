@@ -12,6 +12,7 @@ from skgd.models import Linear
 from skgd.objective.conjugates import brief_gap
 
 WIDE = 100  # columns of sparse rows, beyond which batches move only what they hold
+LINES = Linear(False), Linear(True)  # without and with an intercept
 ROUNDING = 1e-13  # of the best constant's objective, which a gap of zero may be above it
 
 
@@ -46,13 +47,13 @@ class LinearProblem(Problem):
         self.means, means = found.means, found.means
         resumed = last is not None and bool(last.runs) and last.runs[0].is_centred
         waits = sparse.issparse(X) and self.p > WIDE and estimator.batch_size is not None
-        arrives = resumed if stream else not waits and _arrives(estimator)
+        lasts, is_alone = _arrives(estimator), _is_left_alone(estimator)
+        arrives = resumed if stream else not waits and lasts
         is_centred = _is_centred(estimator, loss, arrives) and means.complete
-        self.in_units = _is_left_alone(estimator) or _arrives(estimator)
-        self.in_units &= estimator.center == "auto" and not waits
+        self.in_units = (is_alone or lasts) and estimator.center == "auto" and not waits
         self.centre = means.columns if is_centred else None
         self.offsets = np.zeros(len(targets)) if self.centre is None else means.targets
-        is_solved = estimator.center == "auto" and _is_left_alone(estimator)
+        is_solved = estimator.center == "auto" and is_alone
         self.levels = found.levels if is_solved else self.offsets
         if self.intercept:
             columns = columns._replace(constant=self._constant_columns(columns, weight))
@@ -141,7 +142,7 @@ class LinearProblem(Problem):
 
 def linear_objective(estimator, X, y, weight, null_objective, centre=None, columns=None):
     """Return F for one target, which is given as seen from its offset."""
-    model = Linear(estimator.fit_intercept and centre is None)
+    model = LINES[bool(estimator.fit_intercept) and centre is None]
     known = {"centre": centre, "columns": columns, "positive": estimator.positive}
     return objective_of(estimator, X, y, weight, model, null_objective, **known)
 

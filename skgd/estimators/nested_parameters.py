@@ -4,6 +4,7 @@ import inspect
 import re
 from functools import cache, lru_cache
 from numbers import Integral
+from types import NoneType
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
@@ -16,6 +17,7 @@ from skgd.part import Part, is_number
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
+PLAIN = str, int, float, Part, NoneType  # values that do not change
 TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
@@ -112,40 +114,54 @@ class NamedParts(BaseEstimator):
 
     def _validate_params(self):
         """Check the parameters, as scikit-learn does, but for those that are their defaults."""
-        params, defaults = self.get_params(deep=False), _defaults(type(self))
-        constraints, name = self._parameter_constraints, type(self).__name__
-        for key in [key for key in params if params[key] is not defaults[key]]:
-            try:
-                check_parameters(constraints, {key: params[key]}, name)
-            except ValueError as error:
-                names = [
-                    n for c in constraints[key] if isinstance(c, StrOptions) for n in c.options
-                ]
-                meant = meant_value(key, params[key], names, TABLES)
-                raise type(error)(f"{error}{meant}") from None
-        for kind in [kind for kind in TABLES if kind in params]:
-            self._check_shared(kind, params)
+        cls, params = type(self), self.get_params(deep=False)
+        given = {key: v for key, v in params.items() if v is not _defaults(cls)[key]}
+        if all(isinstance(value, PLAIN) for value in given.values()):
+            _check_plain(cls, tuple(given), *given.values())
+        else:
+            _check(cls, given)
 
-    def _check_shared(self, kind, params):
-        """Check the parameters that a part has as a field: they are its own, or have no effect."""
-        part, name = params[kind], type(self).__name__
-        if not isinstance(part, Part):
-            fields = TABLES[kind][part]._fields if part in TABLES[kind] else ()  # none of "auto"
-            missing = [f for f in fields if params.get(f, part) is None]
-            if missing:
-                raise ValueError(
-                    f"The {missing[0]!r} parameter of {name} must be a number with "
-                    f"{kind}={part!r}. Got None instead."
-                )
-            return
-        for field in [field for field in part._fields if field in params]:
-            own = params[field]
-            if own not in (None, _defaults(type(self))[field], getattr(part, field)):
-                raise ValueError(
-                    f"The {field!r} parameter of {name}, {own!r}, has no effect beside "
-                    f"{kind}={part!r}, which has its own. Set {kind}__{field}, or give {kind} by "
-                    "its name."
-                )
+
+@lru_cache(typed=True)
+def _check_plain(cls, names, *values):
+    """Check parameters whose values do not change, so that what is valid once remains so."""
+    _check(cls, dict(zip(names, values)))
+
+
+def _check(cls, given):
+    """Check parameters of a class; the others have their defaults."""
+    constraints, params = cls._parameter_constraints, _defaults(cls) | given
+    for key in given:
+        try:
+            check_parameters(constraints, {key: params[key]}, cls.__name__)
+        except ValueError as error:
+            names = [n for c in constraints[key] if isinstance(c, StrOptions) for n in c.options]
+            meant = meant_value(key, params[key], names, TABLES)
+            raise type(error)(f"{error}{meant}") from None
+    for kind in [kind for kind in TABLES if kind in params]:
+        _check_shared(cls, kind, params)
+
+
+def _check_shared(cls, kind, params):
+    """Check the parameters that a part has as a field: they are its own, or have no effect."""
+    part, name = params[kind], cls.__name__
+    if not isinstance(part, Part):
+        fields = TABLES[kind][part]._fields if part in TABLES[kind] else ()  # none of "auto"
+        missing = [f for f in fields if params.get(f, part) is None]
+        if missing:
+            raise ValueError(
+                f"The {missing[0]!r} parameter of {name} must be a number with "
+                f"{kind}={part!r}. Got None instead."
+            )
+        return
+    for field in [field for field in part._fields if field in params]:
+        own = params[field]
+        if own not in (None, _defaults(cls)[field], getattr(part, field)):
+            raise ValueError(
+                f"The {field!r} parameter of {name}, {own!r}, has no effect beside "
+                f"{kind}={part!r}, which has its own. Set {kind}__{field}, or give {kind} by "
+                "its name."
+            )
 
 
 def part_of(estimator, kind):
@@ -159,16 +175,18 @@ def named_part(kind, value, params):
     if not (value is None or isinstance(value, str)) or value not in TABLES[kind]:
         return value
     cls = TABLES[kind][value]
-    fields = [field for field in cls._fields if field in params]
+    fields = tuple(field for field in cls._fields if field in params) if cls._fields else ()
     values = [params[field] for field in fields]
     try:
-        return _made(cls, tuple(fields), *values)
+        return _made(cls, fields, *values)
     except TypeError:  # not hashable, of which the part itself has more to say
         return cls(**dict(zip(fields, values)))
 
 
 def plain(value):
     """Return a number as one of Python's: numpy's have other types to compiled code."""
+    if type(value) in (int, float, bool, str, NoneType):
+        return value
     if is_number(value, Integral):
         return int(value)
     return float(value) if is_number(value) else value

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.new_state import identity
-from skgd.kernels.vectors import mean_square
 from skgd.objective.best_constant import fit_constant
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
@@ -51,10 +50,10 @@ class RunningMeans(NamedTuple):
 
         Parameters
         ----------
-        latest : list of float
+        latest : ndarray of shape (n_targets,)
         """
         known = self.null_objectives > ROUNDING * self.targets**2
-        return np.where(known, self.null_objectives, latest).tolist()
+        return np.where(known, self.null_objectives, latest)
 
 
 class Statistics(NamedTuple):
@@ -66,7 +65,7 @@ class Statistics(NamedTuple):
         Over these rows and, in a stream, all before them.
     levels : ndarray of shape (n_targets,)
         The best constant predictions for these rows.
-    units : list of float
+    units : ndarray of shape (n_targets,)
         What a fit of each target can gain.
     """
 
@@ -90,21 +89,15 @@ def statistics_of(rows, columns, loss, level, stream=None):
     """
     targets = rows.targets
     constants = [fit_constant(loss, target, rows.weight, level) for target in targets]
-    units = [constant.unit for constant in constants]
-    means, squares = _means_of(targets, rows.weight, level)
-    null_objectives = squares if loss.quadratic else np.array(units)
+    levels, units, losses = (np.array(values) for values in zip(*constants))
+    means = targets @ rows.weight / len(rows.weight) if level else np.zeros(len(targets))
+    null_objectives = losses if loss.quadratic else units
     kind = identity(loss), loss.quadratic, level, stream is None
     found = RunningMeans(rows.total, columns.mean, columns.variance, means, null_objectives, *kind)
     if stream is not None and stream.means is not None:
         found = stream.means.merged(found)
         units = found.units(units)
-    return Statistics(found, np.array([constant.level for constant in constants]), units)
-
-
-def _means_of(targets, weight, level):
-    """Return the means of targets over some rows, zero without a level, and half their squares."""
-    means = targets @ weight / len(weight) if level else np.zeros(len(targets))
-    return means, 0.5 * np.array([mean_square(weight, y, m) for y, m in zip(targets, means)])
+    return Statistics(found, levels, units)
 
 
 def link_name(loss):

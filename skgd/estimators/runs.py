@@ -18,6 +18,7 @@ QUARTERS = 60  # times that an automatic rate is cut, at most
 DEFAULT_TOL = 1e-4  # that polishing goes by where there is none
 FINER = 1e-2  # of tol, to which polishing goes
 MAX_POLISHING = 10_000  # epochs
+NESTEROV = Nesterov()  # of ``optimizer="auto"``
 
 
 class Runs:
@@ -37,7 +38,7 @@ class Runs:
         self.stream, self.n_epochs = stream, 1 if stream else estimator.max_iter
         self.is_auto = isinstance(estimator.optimizer, str) and estimator.optimizer == "auto"
         self.method = second_order_method(estimator.optimizer)
-        self.optimizer = Nesterov() if self.is_auto else part_of(estimator, "optimizer")
+        self.optimizer = NESTEROV if self.is_auto else part_of(estimator, "optimizer")
         self.schedule = part_of(estimator, "schedule").for_horizon(estimator.max_iter)
         self.polishes = self.problem.polishes and not stream
         self.batching = plain(estimator.batch_size), estimator.sampling, int(estimator.average)
@@ -119,6 +120,6 @@ class Runs:
         tol, objective = self.estimator.tol or DEFAULT_TOL, run.objective
         options = Options(tol=FINER * tol, certify=certifier_of(objective, FINER * tol))
         setup = Setup(in_units=self.problem.in_units)
-        other = Descent(objective, Nesterov(), Auto(), run.theta, setup, options)
+        other = Descent(objective, NESTEROV, Auto(), run.theta, setup, options)
         other.minimize(MAX_POLISHING)
         run.take_over(other)

@@ -28,10 +28,13 @@ class ConstantFit(NamedTuple):
         What a fit can gain, which is positive: the mean loss of that constant. Where y is constant
         and nothing is left, what that constant gains on a prediction of zero, and no more than
         its slope there promises; and one where that is nothing either.
+    loss : float
+        The mean loss of the constant.
     """
 
     level: float
     unit: float
+    loss: float
 
 
 def fit_constant(loss, y, weight, fitted=True):
@@ -54,10 +57,10 @@ def fit_constant(loss, y, weight, fitted=True):
     constant = fitted and not spread > ROUNDING**2 * square
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
-        return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank))
+        return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank), left)
     start, slope, *_ = mean_loss_terms(loss, 0.0, y, weight)
     if not fitted:
-        return ConstantFit(0.0, _unit(start, 0.0))
+        return ConstantFit(0.0, _unit(start, 0.0), start)
     targets = y if are_even(weight) else y[weight > 0.0]
     level = _at_kink(loss, y, weight, mean)
     if level is None:
@@ -68,7 +71,7 @@ def fit_constant(loss, y, weight, fitted=True):
     estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
     promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
-    return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)))
+    return ConstantFit(level, _unit(0.0 if constant else left, min(gain, promised)), left)
 
 
 def _at_kink(loss, y, weight, mean):

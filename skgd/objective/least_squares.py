@@ -11,6 +11,7 @@ singular value decomposition where the rank is deficient.
 
 import numpy as np
 from scipy import linalg, sparse
+from scipy.sparse.linalg import LinearOperator, lsmr
 
 BLOCK = 2**15  # entries of a block of rows, in float64: 256 kB, of which QR makes two more
 
@@ -85,3 +86,55 @@ def newton_step(R, w, strengths, signs, least_length=False):
     if least_length:
         z -= w - V.T @ (V @ w)
     return z / scale
+
+
+def unexplained(objective, columns, w, residual, signs, tuning):
+    """Return what a Newton step over some columns leaves of a residual; None if too expensive.
+
+    Parameters
+    ----------
+    objective : Objective
+    columns : ndarray of int
+    w, signs : ndarray of shape (p,)
+    residual : ndarray of shape (n,)
+    tuning : Tuning
+        Of `skgd.objective.duality`.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+    """
+    (a, b), move = objective.resolved_strengths, np.zeros(w.size)
+    constant = objective.d > objective.p
+    if objective.n * columns.size**2 <= tuning.flops:
+        centre = objective.column_means if constant else objective.centre
+        R = triangle(objective.X, objective.weight, centre, residual, columns)
+        strengths = a[columns], b[columns]
+        move[columns] = newton_step(R, w[columns], strengths, signs[columns])
+    elif (a[columns] == 0.0).all() and (b[columns] == 0.0).all():
+        move[columns] = _explained(objective, columns, residual, constant, tuning.products)
+    else:
+        return None
+    v = objective.matvec(move)
+    np.subtract(residual, v, out=v)
+    v -= objective.weight @ v / v.size if constant else 0.0
+    return v
+
+
+def _explained(objective, columns, residual, constant, products):
+    """Return the least squares fit of a residual by columns too many for a factor, by LSMR."""
+    root = np.sqrt(objective.weight / objective.n)
+
+    def predict(v):
+        z = np.zeros(objective.p)
+        z[columns] = v.ravel()
+        z = objective.matvec(z)
+        return root * (z - objective.weight @ z / z.size * constant)
+
+    def rmatvec(u):
+        u = np.divide(u.ravel(), root, np.zeros(u.size), where=root > 0.0)
+        return objective.rmatvec(u - objective.weight @ u / u.size * constant)[columns]
+
+    shape = objective.n, columns.size
+    A = LinearOperator(shape, matvec=predict, rmatvec=rmatvec, dtype=float)
+    return lsmr(A, root * residual, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=products)[0]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.outcome import Outcome
-from skgd.objective.duality import Certificate, dual_value, slack_at
+from skgd.objective.duality import Certificate, dual_value
 from skgd.solvers.convex import is_too_large
 from skgd.solvers.direct import DirectSolver
 from skgd.solvers.quadratic import Quadratic
@@ -117,9 +117,9 @@ class AutoSolver(DirectSolver):
         """The latest point of the direct solvers, with the best lower bound of the minimum."""
         if self._uncertified is not None:
             (w, point, value), self._uncertified = self._uncertified, None
-            bound = dual_value(self.objective, point, slack_at(self.objective, w, value))
+            bound = dual_value(self.objective, point, self.problem.slack_at(w, value))
             bound = max(bound, self._certificate.lower_bound)
-            self._certificate = Certificate(w, value, bound)
+            self._certificate = Certificate(w, value, bound, point.slopes)
         return self._certificate
 
     def set_alpha(self, alpha, start=None):

@@ -12,13 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas
 
+from skgd.solvers.single_precision import products
+
 
 class Tuning(NamedTuple):
     """When conjugate gradients end. ``doc/benchmarks/tuning.py`` varies each field."""
 
     restarts: int = 3  # runs, at most: each further one for what rounding has left
     stall_ratio: float = 0.3  # of the scaled residual that a run may leave
-    forecast_every: int = 4  # passes between two forecasts
+    forecast_every: int = 2  # passes between two forecasts
+    forecast_start: int = 4  # passes before the first
     forecast_share: float = 0.15  # of the seconds of a factor, before which there is no forecast
     forecast_doubt: float = 4.0  # over the passes so far: by how much a forecast may be too long
     most_factors: float = 1.2  # seconds of a factor, that passes done and left may take together
@@ -50,7 +53,8 @@ def cg_with_restarts(solver, by_rows, pass_seconds, factor_seconds, tuning):
             point.gradient + problem.l2_strength * point.w,
             point.residual,
         )
-        if solver.tol < tuning.trusted_tol or not forecast.arrived:
+        exact = not problem.allows_single and solver.tol >= tuning.trusted_tol
+        if not (exact and forecast.arrived):
             residual = problem.residual(w)
             slopes = problem.rmatvec(residual)
         worst = solver.record_point(w, slopes, residual).max()
@@ -130,7 +134,7 @@ class Forecast:
         It extrapolates the latter half of the passes so far.
         """
         k, tuning = len(self.history), self.tuning
-        if k % tuning.forecast_every or k <= tuning.forecast_every:
+        if k % tuning.forecast_every or k < tuning.forecast_start:
             return False
         if k * self.pass_seconds < tuning.forecast_share * self.factor_seconds:
             return False
@@ -154,10 +158,10 @@ def cg_primal(solver, forecast):
     w, r = solver.iterate.copy(), solver.slopes - b * solver.iterate
     residual = problem.residual(w) if w.any() else problem.objective.y.copy()
     point, d = SmoothedPoint(w, r, residual), scale * r
-    rz = r @ d
+    rz, (matvec, rmatvec) = r @ d, products(problem, solver.goal)
     while rz > 0.0:
-        Xd = problem.matvec(d)
-        Hd = problem.rmatvec(Xd)
+        Xd = matvec(d)
+        Hd = rmatvec(Xd)
         Hd += b * d
         length = rz / (d @ Hd)
         w += length * d
@@ -185,9 +189,9 @@ def cg_dual(solver, forecast):
     weight, w = objective.weight / objective.n, np.zeros(objective.p)
     u, r = np.zeros(objective.n), objective.y.copy()
     d, Xd, point = r.copy(), solver.slopes.copy(), SmoothedPoint(w, solver.slopes, r)
-    rr = weight @ (r * r)
+    rr, (matvec, rmatvec) = weight @ (r * r), products(problem, solver.goal)
     while rr > 0.0:
-        Hd = problem.matvec(Xd)
+        Hd = matvec(Xd)
         Hd /= b
         Hd += d
         length = rr / ((weight * d) @ Hd)
@@ -195,7 +199,7 @@ def cg_dual(solver, forecast):
         Hd *= length
         r -= Hd
         w += length / b * Xd
-        gradient = problem.rmatvec(r)
+        gradient = rmatvec(r)
         point.add(w, gradient, u + r)
         if forecast.ends(point):
             break

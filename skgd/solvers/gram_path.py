@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.kernels.compiling import compiled_code
-from skgd.objective.duality import EPS, MAX_MULTIPLE, ROUNDING, TINY, stored_lengths
+from skgd.objective.duality import EPS, MAX_MULTIPLE, ROUNDING, TINY
 from skgd.objective.objective import resolved
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.quadratic import Separable
@@ -109,7 +109,7 @@ def _values_and_bounds(problem, W, slopes, strengths):
     target = problem.target_square - W @ problem.q
     square = np.maximum(target - (slopes * W).sum(axis=1), 0.0)
     value = 0.5 * square + (a * np.abs(W) + 0.5 * b * W * W).sum(axis=1)
-    lengths, target_length = stored_lengths(problem.objective), np.sqrt(problem.target_square)
+    lengths, target_length = problem.lengths, np.sqrt(problem.target_square)
     rounding = ROUNDING * lengths * (target_length + np.abs(W) @ lengths)[:, None]
     bound, largest = np.zeros(len(W)), np.abs(W).max(axis=1)
     with np.errstate(over="ignore"):  # what is too large is bounded, or gives no bound

@@ -13,7 +13,7 @@ from scipy.linalg import lapack
 
 from skgd.kernels.sums import OFF, gram, has_single_gram, single_gram
 from skgd.kernels.vectors import mean_product, mean_square
-from skgd.objective.duality import DualPoint
+from skgd.objective.duality import ROUNDING, DualPoint, Slack, stored_lengths
 from skgd.objective.residual import scale_from
 
 MIN_PIVOT = 0.03  # of a Gram matrix with a diagonal of ones, whose square float32 resolves
@@ -67,6 +67,8 @@ class Quadratic:
         Its fields.
     q, column_squares : ndarray of shape (p,)
         The slopes at zero, and the diagonal of G.
+    lengths : ndarray of shape (p,)
+        Of the columns, as they are stored.
     target_square : float
         The mean square of y.
     smooth : bool
@@ -78,7 +80,7 @@ class Quadratic:
             y = objective.y
             products = float(mean_square(objective.weight, y)), objective.rmatvec(y)
         self.column_squares, (self.target_square, self.q) = objective.column_squares, products
-        self.l2_strength = None
+        self.lengths, self.l2_strength = stored_lengths(objective), None
         self.set_penalty(objective)
 
     def set_penalty(self, objective):
@@ -113,6 +115,13 @@ class Quadratic:
         return sparse.issparse(self.objective.X)
 
     @property
+    def allows_single(self):
+        """Whether steps may be computed from products in float32."""
+        objective = self.objective
+        known = objective.X, objective.weight, objective.centre, self.column_squares
+        return has_single_gram(*known)
+
+    @property
     def far_from_zero(self):
         """Whether the centre is far from zero beside the lengths of the rows."""
         centre = self.objective.centre
@@ -143,8 +152,7 @@ class Quadratic:
         Slopes from it are not exact, but steps are: they end where the data says.
         """
         objective = self.objective
-        known = objective.X, objective.weight, objective.centre, self.column_squares
-        if not has_single_gram(*known):
+        if not self.allows_single:
             return None
         G = without(single_gram(objective.X, objective.centre), objective.constant)
         return G if smallest_pivot(G) > MIN_PIVOT else None
@@ -173,6 +181,11 @@ class Quadratic:
     def mean_square(self, residual):
         """Return the weighted mean square of a number for each row."""
         return float((self.objective.weight * residual) @ residual) / residual.size
+
+    def slack_at(self, w, value):
+        """Return the `Slack` at weights w, where F is ``value``."""
+        rounding = self.lengths @ np.abs(w) + math.sqrt(self.target_square)
+        return Slack(ROUNDING * rounding * self.lengths, w, value)
 
     def penalty(self, w):
         """Return the penalty."""

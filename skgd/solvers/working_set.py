@@ -32,9 +32,9 @@ class Tuning(NamedTuple):
     min_columns: int = 20  # the same, at least; and up to which all columns are taken at once
     growth: tuple[float, float] = (0.4, 2.0)  # columns added, at most, over weights not zero
     max_columns: int = 4000  # of a dense set, beyond which a descent takes over
-    full_gram_columns: int = 160  # up to which all columns are taken, where rows are twice as many
-    full_gram_flops: float = 5e7  # multiply-adds of a Gram matrix, cheaper than three passes
-    sparse_start: float = 20.0  # slope at zero over l1_strength, up to which few columns are used
+    full_gram_columns: int = 160  # up to which all are taken, where rows are twice as many
+    full_gram_flops: float = 6e4  # multiply-adds of a Gram matrix, over the square of the ratio
+    max_slope_ratio: float = 150.0  # of slopes at zero to l1_strength: the more are used
     inner_tol: float = 0.3  # of the goal, to which the working set is solved
     inner_share: float = 0.3  # of the worst violation, to which it need only be solved before
     inner_tightening: float = 0.1  # of both, where no column is added
@@ -82,14 +82,17 @@ class WorkingSet:
         if problem.sparse:
             cheap = tall and tuning.columns.gram_is_cheap(entries_of_rows(X))
         else:
-            many = for_path or not self._starts_sparse()
-            cheap = tall or (p <= n and n * p**2 <= tuning.full_gram_flops and many)
+            most = tuning.full_gram_flops * self._slope_ratio(for_path) ** 2
+            cheap = tall or (p <= n and n * p**2 <= most)
         return p <= tuning.min_columns or cheap
 
-    def _starts_sparse(self):
-        """Whether the l1 penalty is so strong that few columns are used."""
-        steepest = self.tuning.sparse_start * self.problem.l1_strength
-        return bool((np.abs(self.problem.q) <= steepest).all())
+    def _slope_ratio(self, for_path):
+        """Return the largest slope at zero over its l1 strength: the larger, the more columns."""
+        most = self.tuning.max_slope_ratio
+        if for_path:
+            return most
+        with np.errstate(all="ignore"):  # a ratio that is no number is that of a column of zeros
+            return min(most, np.fmax.reduce(np.abs(self.problem.q) / self.problem.l1_strength))
 
     def minimize(self, solver):
         """Go to the minimum from the iterate of the solver."""
