@@ -3,7 +3,16 @@
 from skgd.estimators.gabor import GDGaborRegressor
 from skgd.estimators.path import path
 from skgd.estimators.regressor import GDRegressor
+from skgd.search.grid import JointGridSearchCV
+from skgd.search.randomized import JointRandomizedSearchCV
 from skgd.search.regressor_cv import GDRegressorCV
 
 __version__ = "0.1.0"
-__all__ = ["GDGaborRegressor", "GDRegressor", "GDRegressorCV", "path"]
+__all__ = [
+    "GDGaborRegressor",
+    "GDRegressor",
+    "GDRegressorCV",
+    "JointGridSearchCV",
+    "JointRandomizedSearchCV",
+    "path",
+]

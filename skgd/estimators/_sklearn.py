@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 
@@ -115,6 +116,89 @@ except ImportError:
     SCORES_A_FIT = None  # no frame runs it
 
 
+try:  # what a search needs that evaluates its candidates itself
+    from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
+    from sklearn.model_selection._search import BaseSearchCV
+    from sklearn.model_selection._validation import (
+        _insert_error_scores as insert_error_scores,
+    )
+    from sklearn.model_selection._validation import (
+        _score as score_candidate,
+    )
+    from sklearn.model_selection._validation import (
+        _warn_or_raise_about_fit_failures as tell_failures,
+    )
+    from sklearn.utils.metaestimators import _safe_split as split_rows
+    from sklearn.utils.validation import _check_method_params as split_metadata
+
+    STEPS = {
+        *("_get_scorers", "_get_routed_params_for_fit", "_format_results"),
+        *("_select_best_index", "_check_refit_for_multimetric"),
+    }
+    CAN_SEARCH = SCORES_A_FIT is not None and set(dir(BaseSearchCV)) >= STEPS
+    fit_and_score = _fit_and_score
+except ImportError:
+    CAN_SEARCH = False  # scikit-learn's own search takes its place
+    insert_error_scores = score_candidate = tell_failures = split_rows = None
+    split_metadata = fit_and_score = None
+
+
+class SearchSteps:
+    """The steps of scikit-learn's fit of a search that stand on either side of its fits.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+    """
+
+    def __init__(self, search):
+        self.scorers, self.refit_metric = search._get_scorers()
+        self.route = search._get_routed_params_for_fit
+        self.format = search._format_results
+        self.select = search._select_best_index
+        self.check_refit = search._check_refit_for_multimetric
+
+
+def named_scorers(scorer):
+    """Return the scorers that one of several metrics holds, by name, or None for a single one."""
+    return scorer._scorers if isinstance(scorer, _MultimetricScorer) else None
+
+
+def is_passthrough(scorer):
+    """Whether a scorer is the estimator's own ``score``."""
+    return isinstance(scorer, _PassthroughScorer)
+
+
+def metric_of(scorer):
+    """Return function, sign and options of a scorer that only predicts; None for others."""
+    if is_passthrough(scorer):
+        return r2_score, 1, {}
+    if not isinstance(scorer, _BaseScorer) or scorer._response_method != "predict":
+        return None
+    return scorer._score_func, scorer._sign, scorer._kwargs
+
+
+def has_callbacks(estimator):
+    """Whether scikit-learn's callbacks are set on an estimator."""
+    return bool(vars(estimator).get("_skl_callbacks"))
+
+
+def open_search(search):
+    """Return the context that callbacks of a search are called in, or None where none are set."""
+    if not has_callbacks(search):
+        return None
+    return search._init_callback_context(max_subtasks=1 + (search.refit is not False))
+
+
+def are_valid(estimator):
+    """Whether scikit-learn's checks find nothing wrong with the parameters of an estimator."""
+    try:
+        estimator._validate_params()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 try:
     from sklearn.utils import _safe_indexing as take_rows
 except ImportError:
@@ -170,24 +254,38 @@ def link_of(loss, inverse_link):
 
 def open_context(estimator):
     """Return the context that callbacks are called in, or None where none are set."""
-    if not vars(estimator).get("_skl_callbacks"):
+    if not has_callbacks(estimator):
         return None
     return estimator._init_callback_context(max_subtasks=None)
 
 
 __all__ = [
+    "CAN_SEARCH",
     "SCORES_A_FIT",
     "CallbackSupport",
     "HasMethods",
     "Interval",
+    "SearchSteps",
     "StrOptions",
+    "are_valid",
     "check_parameters",
     "check_sample_weight",
+    "fit_and_score",
     "fit_context",
+    "has_callbacks",
+    "insert_error_scores",
+    "is_passthrough",
     "link_of",
     "method_if",
+    "metric_of",
+    "named_scorers",
     "open_context",
+    "open_search",
+    "score_candidate",
+    "split_metadata",
+    "split_rows",
     "take_rows",
     "takes_weights",
+    "tell_failures",
     "validate_params",
 ]

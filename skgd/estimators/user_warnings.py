@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd.estimators._sklearn import SCORES_A_FIT
 
-PACKAGES = __file__, sklearn.__file__, joblib.__file__
-INNER = tuple(f"{Path(path).parent}{os.sep}" for path in PACKAGES)
+PACKAGES = sklearn.__file__, joblib.__file__
+INNER = f"{Path(__file__).parents[1]}{os.sep}", *(f"{Path(p).parent}{os.sep}" for p in PACKAGES)
 
 
 def warn(message, category=ConvergenceWarning):

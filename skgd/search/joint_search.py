@@ -1,0 +1,229 @@
+"""What searches share: the fit of scikit-learn, with candidates trained together."""
+
+import abc
+import time
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import indexable
+from sklearn.utils.parallel import Parallel, delayed
+
+from skgd.estimators._sklearn import (
+    SearchSteps,
+    fit_and_score,
+    fit_context,
+    insert_error_scores,
+    named_scorers,
+    split_metadata,
+    tell_failures,
+)
+from skgd.estimators.user_warnings import warn
+from skgd.search.cells import JointSplit, SharedRows, Task
+from skgd.search.events import Events, progress_of
+from skgd.search.plan import Group, SearchPlan, can_join, plan_search
+from skgd.search.reports import failure_report, print_cell, warning_report
+
+
+class JointSearch(abc.ABC):
+    """An abstract search whose candidates are trained together where that is possible."""
+
+    @abc.abstractmethod
+    def _candidates(self):
+        """Return the settings to try, a list of dict."""
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
+        """Train and score all candidates on all splits, and fit the best one to all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        **params : dict
+            Metadata of the estimator's ``fit``, the scorers and the splitter, as scikit-learn's
+            search takes them: ``groups``, and ``sample_weight`` or, for a step of a pipeline,
+            ``step__sample_weight``. What has an entry for each row is split like the rows.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once for all candidates that were trained together, with a table of those that have
+            not converged.
+        FitFailedWarning
+            Once, of fits that have failed, whose cells have ``error_score``.
+        """
+        if not can_join(self.estimator):
+            super().fit(X, y, **params)
+            every = np.arange(len(self.cv_results_["params"]))
+            self.plan_ = SearchPlan([Group(every, None, "another kind of estimator")])
+            return self
+        steps = SearchSteps(self)
+        X, y = indexable(X, y)
+        params = split_metadata(X, params=params)
+        routed = steps.route(params)
+        events = Events(self, X, y, params)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
+        splits = [*cv.split(X, y, **routed.splitter.split)]
+        task = Task(
+            *(X, y, splits, [*self._candidates()], steps.scorers),
+            *(routed.estimator.fit, routed.scorer.score),
+            *(self.error_score, self.return_train_score),
+        )
+        self._check(task)
+        with events.searching(len(task.candidates) * len(splits)):
+            out = self._evaluate(task, events)
+        tell_failures(out, self.error_score)
+        if callable(self.scoring):
+            insert_error_scores(out, self.error_score)
+        results = steps.format(task.candidates, self.n_splits_, out)
+        self._choose(steps, out, results)
+        if self.refit:
+            self._refit(X, y, routed.estimator.fit, events)
+        self.scorer_ = named_scorers(steps.scorers) or steps.scorers
+        self.cv_results_ = results
+        events.end()
+        return self
+
+    def _check(self, task):
+        """Say what is to be done, if there is something to do."""
+        n_candidates, n_splits = len(task.candidates), len(task.splits)
+        if n_splits != self.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                f"{self.n_splits_} splits, got {n_splits}"
+            )
+        if self.verbose > 0:
+            print(
+                f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling "
+                f"{n_candidates * n_splits} fits"
+            )
+        if not n_candidates or not n_splits:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
+
+    def _evaluate(self, task, events):
+        """Return the result of every cell, the splits of a candidate side by side."""
+        heads, self.plan_ = plan_search(self.estimator, task.candidates)
+        n_splits, n_cells = len(task.splits), len(task.candidates) * len(task.splits)
+        with progress_of(n_cells, self.progress) as advance:
+            cells = self._joint_cells(task, heads, events, advance)
+            out = [None] * n_cells
+            for cell in cells:
+                out[cell.candidate * n_splits + cell.split] = cell.result
+            left = [i for i in range(n_cells) if out[i] is None]
+            for i, result in zip(left, self._lone_results(task, left, events)):
+                out[i] = result
+                advance(1)
+        self._report(cells, task.candidates)
+        return out
+
+    def _joint_cells(self, task, heads, events, advance):
+        """Return the cells of all candidates that are trained together, as far as that went well.
+
+        Splits share threads.
+        """
+        shared = None if type(self.estimator) is Pipeline else SharedRows(task)
+        parallel = Parallel(self.n_jobs, pre_dispatch=self.pre_dispatch, require="sharedmem")
+        cells_of = delayed(self._cells_of_split)
+        found = parallel(
+            cells_of(task, split, head, shared, (events, advance))
+            for split in range(len(task.splits) if heads else 0)
+            for head in heads
+        )
+        return [cell for cells in found for cell in cells]
+
+    def _cells_of_split(self, task, number, head, shared, told):
+        """Return the cells of a split; none of those that only a fit of its own can tell of."""
+        (events, advance), n_splits, cells = told, len(task.splits), []
+        try:
+            split = JointSplit(task, number, head, shared)
+        except Exception:  # of the steps before, or of the rows: each candidate's own fit raises
+            return cells
+        for name, members in head.groups:
+            numbers = [member.index * n_splits + number for member in members]
+            with events.training(numbers, split.X, split.y, split.fit_params):
+                try:
+                    done = split.cells(name, members)
+                except (ArithmeticError, TypeError, ValueError):
+                    done = []
+            if self.error_score == "raise":
+                done = [cell for cell in done if cell.failure is None]
+            for cell in done if self.verbose > 1 else ():
+                print_cell(cell, task.candidates, n_splits, self.verbose)
+            advance(len(done))
+            cells += done
+        return cells
+
+    def _lone_results(self, task, numbers, events):
+        """Return the results of cells that are fitted one by one, as scikit-learn does."""
+        n_candidates, n_splits = len(task.candidates), len(task.splits)
+        options = {
+            "scorer": task.scorer,
+            "fit_params": task.fit_params,
+            "score_params": task.score_params,
+            "return_train_score": self.return_train_score,
+            "return_n_test_samples": True,
+            "return_times": True,
+            "error_score": self.error_score,
+            "verbose": self.verbose,
+        }
+        cells = [divmod(number, n_splits) for number in numbers]
+        return Parallel(self.n_jobs, pre_dispatch=self.pre_dispatch)(
+            delayed(fit_and_score)(
+                *(clone(self.estimator), task.X, task.y),
+                train=task.splits[split][0],
+                test=task.splits[split][1],
+                parameters=task.candidates[candidate],
+                split_progress=(split, n_splits),
+                candidate_progress=(candidate, n_candidates),
+                **options,
+                **events.options(candidate * n_splits + split),
+            )
+            for candidate, split in cells
+        )
+
+    def _report(self, cells, candidates):
+        """Tell once what the fits of many candidates would say, and of those that have failed."""
+        failed = [cell for cell in cells if cell.failure is not None]
+        if failed:
+            report = failure_report(failed, candidates)
+            for cell in failed:
+                cell.result["fit_error"] = report
+        unsure = [cell for cell in cells if cell.failure is None and cell.warning is not None]
+        if unsure:
+            warn(warning_report(unsure, candidates, len(cells)))
+
+    def _choose(self, steps, out, results):
+        """Set the best candidate, as scikit-learn chooses it."""
+        metric, first = steps.refit_metric, out[0]["test_scores"]
+        self.multimetric_ = isinstance(first, dict)
+        if callable(self.scoring) and self.multimetric_:
+            steps.check_refit(first)
+            metric = self.refit
+        if not self.refit and self.multimetric_:
+            return
+        self.best_index_ = steps.select(self.refit, metric, results)
+        if not callable(self.refit):
+            self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+        self.best_params_ = results["params"][self.best_index_]
+
+    def _refit(self, X, y, fit_params, events):
+        """Fit the best candidate to all rows."""
+        best = clone(self.best_params_, safe=False)
+        self.best_estimator_ = clone(self.estimator).set_params(**best)
+        with events.refitting(self.best_estimator_):
+            begin = time.time()
+            self.best_estimator_.fit(X, y, **fit_params)
+            self.refit_time_ = time.time() - begin
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_

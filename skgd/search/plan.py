@@ -1,0 +1,214 @@
+"""Which candidates of a search are trained together: those with the same steps before them, of
+which one trainer says that they have the same key."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skgd.estimators._sklearn import CAN_SEARCH, are_valid, has_callbacks
+from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.regressor import GDRegressor
+from skgd.part import is_number
+from skgd.search import alphas
+
+
+class Trainer(NamedTuple):
+    """What trains candidates together, as the contract in `skgd.search.trained` says.
+
+    Attributes
+    ----------
+    key_of, train : callable
+    least : int
+        Candidates, fewer of which are faster fitted alone.
+    """
+
+    key_of: Callable
+    train: Callable
+    least: int
+
+
+# By what the plan calls them, in the order in which they are asked.
+TRAINERS = {"alphas": Trainer(alphas.key_of, alphas.train, 1)}
+
+ASKED = {  # what only a fit of its own can honour
+    "record_path": "record_path stores every epoch",
+    "early_stopping": "early stopping holds rows out",
+    "warm_start": "warm_start goes on from a fit of its own",
+    "verbose": "verbose prints every epoch",
+}
+
+
+class Group(NamedTuple):
+    """Candidates of a search that are trained in the same way.
+
+    Attributes
+    ----------
+    candidates : ndarray of int
+        Their numbers, the rows of ``cv_results_``.
+    trainer : str or None
+        What trains them together; None where each is fitted alone.
+    reason : str
+        Why they are fitted alone; empty where they are trained together.
+    """
+
+    candidates: np.ndarray
+    trainer: str | None
+    reason: str
+
+
+class SearchPlan(tuple):
+    """The groups of a search, those that are trained together first; printed as a table."""
+
+    __slots__ = ()
+
+    @property
+    def n_joined(self) -> int:
+        """The number of candidates that are trained together with others."""
+        return sum(len(group.candidates) for group in self if group.trainer)
+
+    def __repr__(self):
+        lines = ["candidates  trained by"]
+        for group in self:
+            how = group.trainer or f"a fit of its own: {group.reason}"
+            lines.append(f"{len(group.candidates):10d}  {how}")
+        return "\n".join(lines)
+
+
+class Member(NamedTuple):
+    """A candidate of a joined group.
+
+    Attributes
+    ----------
+    index : int
+    model : GDRegressor
+        With the candidate's parameters.
+    """
+
+    index: int
+    model: GDRegressor
+
+
+class Head(NamedTuple):
+    """One setting of the steps before the regressor, and the groups that follow it.
+
+    Attributes
+    ----------
+    estimator : GDRegressor or Pipeline
+        With these settings.
+    groups : list of (str, list of Member)
+        Names of trainers, and the candidates that each is to train together.
+    """
+
+    estimator: Any
+    groups: list
+
+
+def model_of(estimator):
+    """Return the regressor in which an estimator ends: itself, or the last step of a pipeline."""
+    return estimator[-1] if type(estimator) is Pipeline else estimator
+
+
+def can_join(estimator):
+    """Whether an estimator is one whose candidates may be trained together.
+
+    A class of a user's own may do anything, and callbacks are told of every fit and epoch.
+    """
+    steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
+    steps = [step for step in (estimator, *steps) if hasattr(step, "__dict__")]
+    ours = bool(steps) and type(model_of(estimator)) is GDRegressor
+    return CAN_SEARCH and ours and not any(map(has_callbacks, steps))
+
+
+def plan_search(estimator, candidates):
+    """Return how the candidates of a search are trained.
+
+    Parameters
+    ----------
+    estimator : GDRegressor, or Pipeline that ends in one
+    candidates : list of dict
+
+    Returns
+    -------
+    heads : list of Head
+        Only of candidates that are joined.
+    plan : SearchPlan
+    """
+    heads, joined, alone = {}, {}, {}
+    for index, params in enumerate(candidates):
+        try:
+            head_key, model = _divided(estimator, params, heads)
+            name, key = _trainer_of(model, heads[head_key])
+        except Exception as error:  # which the fit of its own raises too
+            name, key = None, f"{type(error).__name__} when its parameters are set"
+        if name is None:
+            alone.setdefault(key, []).append(index)
+        else:
+            joined.setdefault((head_key, name, key), []).append(Member(index, model))
+    for key in [key for key, members in joined.items() if len(members) < TRAINERS[key[1]].least]:
+        alone.setdefault("no other is trained like it", []).append(joined.pop(key)[0].index)
+    found = {head_key: Head(heads[head_key], []) for head_key, _, _ in joined}
+    for (head_key, name, _), members in joined.items():
+        found[head_key].groups.append((name, members))
+    groups = [
+        Group(np.array([member.index for member in members]), name, "")
+        for (_, name, _), members in joined.items()
+    ]
+    groups += [Group(np.array(indices), None, reason) for reason, indices in alone.items()]
+    return [*found.values()], SearchPlan(groups)
+
+
+def _divided(estimator, params, heads):
+    """Return the key of the steps before a candidate's regressor, and the regressor.
+
+    Parameters
+    ----------
+    estimator : GDRegressor or Pipeline
+    params : dict
+    heads : dict of estimators
+        By their keys; one that is new is added.
+    """
+    prefix = f"{estimator.steps[-1][0]}__" if type(estimator) is Pipeline else ""
+    inner = {key: value for key, value in params.items() if key.startswith(prefix)}
+    outer = {key: params[key] for key in sorted(params.keys() - inner.keys())}
+    head_key = tuple((key, _identity(value)) for key, value in outer.items())
+    if head_key not in heads:
+        head = clone(estimator)
+        heads[head_key] = head.set_params(**clone(outer, safe=False)) if outer else head
+    model = copied(model_of(heads[head_key]))
+    own = {key[len(prefix) :]: value for key, value in inner.items()}
+    return head_key, model.set_params(**clone(own, safe=False)) if own else model
+
+
+def _identity(value):
+    """Return what equal settings of a step have in common."""
+    is_plain = value is None or isinstance(value, str | bool | tuple) or is_number(value)
+    return repr(value) if is_plain else id(value)
+
+
+def _trainer_of(model, head):
+    """Return the name of what can train a candidate with others, and the key of those others.
+
+    For one that is fitted alone, None and the reason.
+    """
+    if not can_join(head) or type(model) is not GDRegressor:
+        return None, "another estimator, or a class of a user's own"
+    if not are_valid(model):
+        return None, "parameters that are not valid"
+    for name in [name for name in ASKED if vars(model)[name]]:
+        return None, ASKED[name]
+    for name, trainer in TRAINERS.items():
+        key = trainer.key_of(model)
+        if key is not None:
+            return name, (key, part_of(model, "loss"))
+    return None, "no trainer takes its settings"
+
+
+def copied(estimator, cls=None):
+    """Return an estimator with the same attributes, of a class of its own if one is given."""
+    cls = type(estimator) if cls is None else cls
+    copy = cls.__new__(cls)
+    vars(copy).update(vars(estimator))
+    return copy
