@@ -12,7 +12,7 @@ from skgd.estimators._sklearn import CAN_SEARCH, are_valid, has_callbacks
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.regressor import GDRegressor
 from skgd.part import is_number
-from skgd.search import alphas
+from skgd.search import alphas, descents
 
 
 class Trainer(NamedTuple):
@@ -31,7 +31,10 @@ class Trainer(NamedTuple):
 
 
 # By what the plan calls them, in the order in which they are asked.
-TRAINERS = {"alphas": Trainer(alphas.key_of, alphas.train, 1)}
+TRAINERS = {
+    "alphas": Trainer(alphas.key_of, alphas.train, 1),
+    "descents": Trainer(descents.key_of, descents.train, 2),
+}
 
 ASKED = {  # what only a fit of its own can honour
     "record_path": "record_path stores every epoch",
