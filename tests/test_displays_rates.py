@@ -322,13 +322,23 @@ def test_of_what_is_not_shown_the_best_is_taken():
         for rule in ("gd", "adam")
     ]
     search = searched(params, [0.1, 0.2, np.nan, np.nan, 0.5, np.nan, 0.6, 0.7])
-    with pytest.raises(ValueError, match=r"varies \['alpha', 'optimizer'\]"):
-        LearningRateDisplay.from_search(search)
+    shown = LearningRateDisplay.from_search(search)
+    assert [panel.parameter for panel in shown.panels_] == ["alpha", "optimizer"]
+    assert shown.panels_[0] is shown
+    assert [panel.ax_ for panel in shown.panels_] == shown.figure_.axes[:2]
     by_alpha = LearningRateDisplay.from_search(search, parameter="alpha")
     np.testing.assert_array_equal(by_alpha.values, [[0.2, 0.5], [np.nan, 0.7]])
     np.testing.assert_array_equal(by_alpha.diverged, [[False, False], [True, False]])
     by_rule = LearningRateDisplay.from_search(search, parameter="optimizer")
     np.testing.assert_array_equal(by_rule.values, [[0.1, 0.6], [0.2, 0.7]])
+    for panel, alone in zip(shown.panels_, (by_alpha, by_rule)):
+        np.testing.assert_array_equal(panel.values, alone.values)
+
+
+def test_axes_are_asked_for_one_for_each_panel():
+    params = [{"learning_rate": 0.1, "alpha": a, "l1_ratio": a} for a in (0.1, 0.9)]
+    with pytest.raises(ValueError, match="2 panels; got 1 axes"):
+        LearningRateDisplay.from_search(searched(params, [0.3, 0.4]), ax=plt.figure().gca())
 
 
 def test_a_map_says_over_what_it_takes_the_best():

@@ -10,8 +10,18 @@ from sklearn.base import clone
 from skgd.displays.arguments import checked, positive
 from skgd.displays.inspection import descent_in, text_of, transformed_rows
 from skgd.displays.legends import legend_below
-from skgd.displays.style import COLOUR_MAP, LINES, canvas, ink, merged, round_ticks, value_norm
-from skgd.displays.sweeps import automatic_rate, cell_edges, searched, sweep
+from skgd.displays.style import (
+    COLOUR_MAP,
+    LINES,
+    canvas,
+    canvases,
+    hatch_cells,
+    hatched,
+    merged,
+    round_ticks,
+    value_norm,
+)
+from skgd.displays.sweeps import automatic_rate, cell_edges, further_parameters, searched, sweep
 from skgd.estimators.validation import MatrixLike
 
 
@@ -53,6 +63,8 @@ class LearningRateDisplay:
     hatches_ : matplotlib Artist or None
         Marks diverged descents.
     best_ : matplotlib Line2D
+    panels_ : list of LearningRateDisplay
+        All that were drawn together, this one first.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -172,21 +184,27 @@ class LearningRateDisplay:
             ``error_score=np.nan``. A diverged fit raises an error and has no score; its cell
             counts as diverged.
         parameter : str, default=None
-            The second parameter, such as ``"alpha"``, or its name in the pipeline; None for the
-            only other parameter of the search. Each cell shows the best over all remaining
-            parameters.
+            The second parameter, such as ``"alpha"``, or its name in the pipeline; None for a
+            panel for each further parameter of the search. Each cell shows the best over all
+            that are not shown.
         metric : str, default=None
             The name of the score, if there are several.
-        ax : matplotlib Axes, default=None
-            The axes; None for a new figure.
+        ax : matplotlib Axes or list of them, default=None
+            The axes, one for each panel; None for a new figure.
         **plot_options : dict
             As in `plot`.
 
         Returns
         -------
         LearningRateDisplay
+            The first panel.
         """
-        return cls(**searched(search, parameter, metric)).plot(ax, **plot_options)
+        extra = further_parameters(search) if parameter is None else []
+        shown = [cls(**searched(search, name, metric)) for name in extra or [parameter]]
+        for panel, one in zip(shown, canvases(ax, len(shown))):
+            panel.plot(one, **plot_options)
+        shown[0].panels_ = shown
+        return shown[0]
 
     @property
     def best(self) -> Any:
@@ -232,7 +250,7 @@ class LearningRateDisplay:
             self._map(ax, mesh_kwargs or {})
         handles = [a for a in (self.best_, self.hatches_) if a is not None]
         legend_below(ax, handles)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.panels_, self.ax_, self.figure_ = [self], ax, ax.figure
         return self
 
     def _line(self, ax, options):
@@ -247,15 +265,12 @@ class LearningRateDisplay:
         edges = cell_edges(self.learning_rates)
         spans = [edges[[k, k + 1]] for k in np.flatnonzero(self.diverged)]
         for low, high in spans:
-            self.hatches_ = ax.axvspan(low, high, **_hatched(), label="diverged")
+            self.hatches_ = ax.axvspan(low, high, **hatched(), label="diverged")
         if not np.isnan(sound).all():
             self._star(ax, self.learning_rates[self.best[0]], sound[self.best])
         ax.set_ylabel(self._label())
 
     def _map(self, ax, options):
-        from matplotlib.collections import PatchCollection
-        from matplotlib.patches import Patch, Rectangle
-
         sound = np.where(self.diverged, np.nan, self.values)
         edges, m = cell_edges(self.learning_rates), len(sound)
         norm = value_norm(sound, self.show == "score")
@@ -263,13 +278,7 @@ class LearningRateDisplay:
         self.mesh_ = ax.pcolormesh(edges, np.arange(m + 1) - 0.5, sound, **look)
         extend = "min" if self.show == "score" and (sound < norm.vmin).any() else "neither"
         self.colorbar_ = ax.figure.colorbar(self.mesh_, ax=ax, label=self._label(), extend=extend)
-        widths = np.diff(edges)
-        cells = [
-            Rectangle((edges[j], i - 0.5), widths[j], 1) for i, j in np.argwhere(self.diverged)
-        ]
-        if cells:
-            ax.add_collection(PatchCollection(cells, **_hatched()))
-            self.hatches_ = Patch(**_hatched(), label="diverged")
+        self.hatches_ = hatch_cells(ax, edges, self.diverged, "diverged")
         if not np.isnan(sound).all():
             row, column = self.best
             self._star(ax, self.learning_rates[column], row)
@@ -287,8 +296,3 @@ class LearningRateDisplay:
         start = "mean test score" if self.show == "score" else "final objective"
         over = f" (best {', '.join(self.best_over)})" if self.best_over else ""
         return f"{start}{' above its minimum' * self.above_minimum}{over}"
-
-
-def _hatched():
-    """Return the hatched patch of diverged descents."""
-    return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}

@@ -71,6 +71,33 @@ def ink():
     return rcParams["text.color"]
 
 
+def hatched():
+    """Return the look of a hatched area."""
+    return {"hatch": "////", "facecolor": "none", "edgecolor": ink(), "linewidth": 0.0}
+
+
+def hatch_cells(ax, edges, marked, label):
+    """Hatch the marked cells of a map; return what the legend shows, or None.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    edges : ndarray of shape (n + 1,)
+        Of the columns; rows are one high, around whole numbers.
+    marked : ndarray of shape (m, n), bool
+    label : str
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Patch, Rectangle
+
+    widths = np.diff(edges)
+    cells = [Rectangle((edges[j], i - 0.5), widths[j], 1) for i, j in np.argwhere(marked)]
+    if not cells:
+        return None
+    ax.add_collection(PatchCollection(cells, **hatched()))
+    return Patch(**hatched(), label=label)
+
+
 def line_look(k):
     """Return the colour and the dashes of the k-th line."""
     return {"color": LINES[k % len(LINES)], "linestyle": DASHES[k // len(LINES) % len(DASHES)]}

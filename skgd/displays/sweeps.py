@@ -37,22 +37,32 @@ def sweep(model, rates, data, above_minimum):
     return np.where(np.isfinite(ends), ends, np.nan), diverged
 
 
-def searched(search, parameter, metric):
-    """Return the data of a `LearningRateDisplay`, from the parameters of `from_search`."""
+def results_of(search):
+    """Return the results of a search, if it is fitted."""
     results = getattr(search, "cv_results_", None)
     if results is None:
         raise TypeError(f"The 'search' parameter must be a fitted search. Got {search!r} instead.")
+    return results
+
+
+def further_parameters(search):
+    """Return the names of the parameters that a search varies beside the learning rate."""
+    tried = results_of(search)["params"]
+    key = _only_key(tried, "learning_rate")
+    return [name for name in _varied(tried) if name != key]
+
+
+def searched(search, parameter, metric):
+    """Return the data of a `LearningRateDisplay`, from the parameters of `from_search`."""
+    results = results_of(search)
     column = f"mean_test_{metric or 'score'}"
     if column not in results:
         raise ValueError(f"The 'metric' parameter is {metric!r}; the search has no {column!r}.")
     scores = np.asarray(results[column], dtype=float)
     tried = results["params"]
     key = _only_key(tried, "learning_rate")
-    extra = [k for k in _varied(tried) if k != key]
-    if parameter is None and len(extra) > 1:
-        raise ValueError(f"The search varies {extra}: choose one with parameter=.")
-    second = extra[0] if extra else None
-    second = _only_key(tried, parameter) if parameter is not None else second
+    extra = [name for name in _varied(tried) if name != key]
+    second = None if parameter is None else _only_key(tried, parameter)
     places = [_cell(params, key, second) for params in tried]
     rates = sorted({place[1] for place in places if place})
     candidates = _distinct([place[0] for place in places if place])
