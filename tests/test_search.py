@@ -574,6 +574,43 @@ def test_a_plan_says_what_is_joined_and_why_not(problem):
     ]
 
 
+DESCENTS = [
+    (GDRegressor(optimizer="sgd", batch_size=1, penalty="l1"), {"learning_rate": [1e-3, 0.02]}),
+    (GDRegressor(optimizer="adam", batch_size=8), {"optimizer__beta1": [0.5, 0.9]}),
+    (GDRegressor(optimizer="momentum", penalty="elasticnet"), {"l1_ratio": [0.2, 0.8]}),
+    (GDRegressor(loss="huber", optimizer="rmsprop"), {"penalty": ["l1", "l2", None]}),
+]
+
+
+@pytest.mark.parametrize(("model", "grid"), DESCENTS)
+@pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
+def test_descents_have_the_cells_of_scikit_learn_to_rounding(problem, model, grid, scoring):
+    common = {"tol": None, "max_iter": 6, "random_state": 0, "learning_rate": 0.01}
+    model, grid = clone(model).set_params(**common), {"alpha": [0.01, 0.3], **grid}
+    weights = {"sample_weight": np.random.default_rng(0).random(40)}
+    ours, theirs = both(model, grid, *problem, weights, scoring=scoring, return_train_score=True)
+    assert [group.trainer for group in ours.plan_] == ["descents"]
+    assert_allclose(ours.best_estimator_.coef_, theirs.best_estimator_.coef_)
+    pipeline = make_pipeline(StandardScaler(), model)
+    grid = {f"gdregressor__{name}": values for name, values in grid.items()}
+    ours, _ = both(pipeline, {**grid, "standardscaler__with_std": [True, False]}, *problem)
+    assert [group.trainer for group in ours.plan_] == ["descents", "descents"]
+
+
+def test_descents_that_diverge_fail_as_in_scikit_learn(problem):
+    model = GDRegressor(optimizer="gd", tol=None, max_iter=40, random_state=0, batch_size=4)
+    grid = {"learning_rate": [0.01, 0.02, 3.0, 1e100], "alpha": [0.1, 0.2]}
+    searches = [
+        quietly(cls(model, grid, error_score=error_score), *problem)
+        for error_score in (np.nan, -1.0)
+        for cls in (JointGridSearchCV, GridSearchCV)
+    ]
+    for (ours, ours_told), (theirs, theirs_told) in (searches[:2], searches[2:]):
+        assert_same_search(ours, theirs)
+        assert ours_told == theirs_told
+    assert np.isnan(searches[0][0].cv_results_["mean_test_score"]).sum() == 4
+
+
 VALUES = {
     "alpha": [0.0, 1e-3, 0.1, 1.0],
     "penalty": [None, "l1", "l2", "elasticnet", L1()],

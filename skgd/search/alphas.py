@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.estimators._sklearn import check_parameters
+from skgd.estimators._sklearn import are_valid
 from skgd.estimators.linear_problem import LinearProblem
 from skgd.estimators.messages import messages_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct
@@ -43,9 +43,10 @@ class AlphaPath(NamedTuple):
 
 def key_of(estimator):
     """Return what candidates share that are trained together; None for what is trained alone."""
-    params = estimator.get_params(deep=False)
-    is_auto = isinstance(params["optimizer"], str) and params["optimizer"] == "auto"
-    if type(estimator) is not GDRegressor or not is_auto or not _is_valid(estimator, params):
+    if type(estimator) is not GDRegressor or not _is_valid(estimator):
+        return None
+    params = vars(estimator)
+    if not (isinstance(params["optimizer"], str) and params["optimizer"] == "auto"):
         return None
     asked = asked_of_a_descent(params, part_of(estimator, "schedule"), False, False)
     others = params["center"] != "auto" or params["warm_start"] or params["verbose"]
@@ -60,12 +61,13 @@ def key_of(estimator):
     return "alphas", *map(plain, plainly), factor
 
 
-def _is_valid(estimator, params):
+def _is_valid(estimator):
     """Whether a fit alone would have nothing against the parameters."""
+    if not are_valid(estimator):
+        return False
     try:
-        check_parameters(estimator._parameter_constraints, params, type(estimator).__name__)
         part_of(estimator, "penalty").elastic()
-        np.asarray(params["penalty_weights"], dtype=float)
+        np.asarray(estimator.penalty_weights, dtype=float)
     except (AttributeError, TypeError, ValueError):
         return False
     return True

@@ -92,8 +92,9 @@ class SharedRows:
     def _folds(self, model):
         task, model = self.task, copied(model)
         weights = [params.get("sample_weight") for params in (task.fit_params, task.score_params)]
-        rows = validated_rows(model, task.X, task.y, weights[0])
-        scored = validated_rows(model, task.X, task.y, weights[1], reset=False)
+        rows, scored = validated_rows(model, task.X, task.y, weights[0]), None
+        if weights[0] is not weights[1]:
+            scored = validated_rows(model, task.X, task.y, weights[1], reset=False)
         return folds_of(rows, task.splits, scored), columns_of(model)
 
 
@@ -208,25 +209,27 @@ class JointSplit:
         begin, task = time.time(), self.task
         models = [_drawing_anew(member.model) for member in members]
         fold, columns = self._fold(models[0])
-        for model in models:
-            vars(model).update(columns)
+        first = copied(models[0])
+        vars(first).update(columns)
         trained = TRAINERS[name].train(models, fold)
         solutions = solutions_of(trained, fold.train.X.dtype)
         fit_time = self.seconds + (time.time() - begin) / len(members)
         alive = [k for k, failure in enumerate(solutions.failures) if failure is None]
-        left, models = solutions.take(alive), [models[k] for k in alive]
+        left = solutions.take(alive)
 
         def estimator_of(k):
-            return left.estimator(k, models[k], fold.train, self.head.training)
+            model = copied(models[alive[k]])
+            vars(model).update(columns)
+            return left.estimator(k, model, fold.train, self.head.training)
 
         begin, sides = time.time(), {}
         if alive:
             test = self.test
-            sides["test_scores"] = test.scores(models[0], fold.test, left, fold, estimator_of)
+            sides["test_scores"] = test.scores(first, fold.test, left, fold, estimator_of)
         score_time = (time.time() - begin) / max(1, len(alive))
         if alive and self.train is not None:
-            rows = self.train.rows(models[0])
-            sides["train_scores"] = self.train.scores(models[0], rows, left, None, estimator_of)
+            rows = self.train.rows(first)
+            sides["train_scores"] = self.train.scores(first, rows, left, None, estimator_of)
         found = [{key: scores[i] for key, scores in sides.items()} for i in range(len(alive))]
         found = dict(zip(alive, found))
         known = {"n_test_samples": self.n_test, "fit_time": fit_time, "fit_error": None}
@@ -259,7 +262,7 @@ def failed_scores(task):
 
 def _drawing_anew(model):
     """Return a regressor whose random numbers are drawn as by a clone."""
-    model = copied(model)
     if isinstance(model.random_state, RandomState):
+        model = copied(model)
         model.random_state = copy.deepcopy(model.random_state)
     return model

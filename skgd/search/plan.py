@@ -182,13 +182,20 @@ def _divided(estimator, params, heads):
         heads[head_key] = head.set_params(**clone(outer, safe=False)) if outer else head
     model = copied(model_of(heads[head_key]))
     own = {key[len(prefix) :]: value for key, value in inner.items()}
-    return head_key, model.set_params(**clone(own, safe=False)) if own else model
+    if own.keys() <= vars(model).keys() and all(map(_is_plain, own.values())):
+        vars(model).update(own)  # as set_params does, which looks up many others
+        return head_key, model
+    return head_key, model.set_params(**clone(own, safe=False))
+
+
+def _is_plain(value):
+    """Whether a value is a number, a name or nothing, which may be shared."""
+    return value is None or isinstance(value, str | bool) or is_number(value)
 
 
 def _identity(value):
     """Return what equal settings of a step have in common."""
-    is_plain = value is None or isinstance(value, str | bool | tuple) or is_number(value)
-    return repr(value) if is_plain else id(value)
+    return repr(value) if _is_plain(value) else id(value)
 
 
 def _trainer_of(model, head):
