@@ -9,22 +9,21 @@ and are marked in the picture.
 
 # %%
 # Threefold cross-validation of a pipeline on the diabetes data, over learning rates, penalties and
-# optimizers at once. A fit that diverges raises an error; the search gives it the score nan and
-# continues.
+# optimizers at once. Candidates of one optimizer are trained together. One that diverges has the
+# score nan.
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgd import GDRegressor
+from skgd import GDRegressor, JointGridSearchCV
 from skgd.displays import LearningRateDisplay
 
 X, y = load_diabetes(return_X_y=True)
-search = GridSearchCV(
+search = JointGridSearchCV(
     make_pipeline(StandardScaler(), GDRegressor(alpha=1.0, max_iter=100, tol=None)),
     {
         "gdregressor__learning_rate": np.logspace(-3.0, 2.0, 11),
@@ -43,17 +42,14 @@ print(
     f"best: {best['optimizer']} with {best['penalty']}, rate {best['learning_rate']:.2g}", end=""
 )
 print(f", R2 {search.best_score_:.4f}; {failed} of 66 candidates diverged")
+print(search.plan_)
 
 # %%
-# Rates and optimizers, each cell with the better penalty. Plain descent diverges beyond 2/L, and
-# momentum at a larger rate. The length of Adam's steps does not depend on the gradient: it needs
-# rates that are a hundred times as large here, and at too large a rate its score gets worse
-# gradually.
-LearningRateDisplay.from_search(search, parameter="optimizer")
-plt.show()
-
-# %%
-# Rates and penalties, each cell with the best optimizer. At this alpha the l1 penalty, which sets
-# weights to zero, hardly lowers the score, while the l2 penalty shrinks all weights by half.
-LearningRateDisplay.from_search(search, parameter="penalty")
+# Left, rates and optimizers, each cell with the better penalty. Plain descent diverges beyond 2/L,
+# and momentum at a larger rate. The length of Adam's steps does not depend on the gradient: it
+# needs rates that are a hundred times as large here, and at too large a rate its score gets worse
+# gradually. Right, rates and penalties, each cell with the best optimizer. At this alpha the l1
+# penalty, which sets weights to zero, hardly lowers the score, while the l2 penalty shrinks all
+# weights by half.
+LearningRateDisplay.from_search(search)
 plt.show()
