@@ -180,7 +180,7 @@ def metric_of(scorer):
 
 def has_callbacks(estimator):
     """Whether scikit-learn's callbacks are set on an estimator."""
-    return bool(vars(estimator).get("_skl_callbacks"))
+    return bool(getattr(estimator, "_skl_callbacks", None))
 
 
 def open_search(search):

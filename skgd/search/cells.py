@@ -20,7 +20,7 @@ from skgd.estimators.nested_parameters import part_of
 from skgd.search.fitted import solutions_of
 from skgd.search.folds import Fold, folds_of
 from skgd.search.heads import FittedHead, ending_in
-from skgd.search.plan import TRAINERS, copied
+from skgd.search.plan import copied
 from skgd.search.scores import joint_scores, metrics_of
 
 
@@ -197,13 +197,13 @@ class JointSplit:
         self.n_test = len(self.test.y)
         self.seconds = (time.time() - begin) / sum(len(members) for _, members in head.groups)
 
-    def cells(self, name, members):
+    def cells(self, train, members):
         """Return the cells of candidates that are trained together.
 
         Parameters
         ----------
-        name : str
-            Of what trains them.
+        train : callable
+            Of a trainer.
         members : list of Member
         """
         begin, task = time.time(), self.task
@@ -211,7 +211,7 @@ class JointSplit:
         fold, columns = self._fold(models[0])
         first = copied(models[0])
         vars(first).update(columns)
-        trained = TRAINERS[name].train(models, fold)
+        trained = train(models, fold)
         solutions = solutions_of(trained, fold.train.X.dtype)
         fit_time = self.seconds + (time.time() - begin) / len(members)
         alive = [k for k, failure in enumerate(solutions.failures) if failure is None]

@@ -113,7 +113,7 @@ class JointSearch(abc.ABC):
 
     def _evaluate(self, task, events):
         """Return the result of every cell, the splits of a candidate side by side."""
-        heads, self.plan_ = plan_search(self.estimator, task.candidates)
+        heads, plan = plan_search(self.estimator, task.candidates)
         n_splits, n_cells = len(task.splits), len(task.candidates) * len(task.splits)
         with progress_of(n_cells, self.progress) as advance:
             cells = self._joint_cells(task, heads, events, advance)
@@ -121,6 +121,7 @@ class JointSearch(abc.ABC):
             for cell in cells:
                 out[cell.candidate * n_splits + cell.split] = cell.result
             left = [i for i in range(n_cells) if out[i] is None]
+            self.plan_ = plan.after(np.array(left, int) // n_splits)
             for i, result in zip(left, self._lone_results(task, left, events)):
                 out[i] = result
                 advance(1)
@@ -149,11 +150,11 @@ class JointSearch(abc.ABC):
             split = JointSplit(task, number, head, shared)
         except Exception:  # of the steps before, or of the rows: each candidate's own fit raises
             return cells
-        for name, members in head.groups:
+        for train, members in head.groups:
             numbers = [member.index * n_splits + number for member in members]
             with events.training(numbers, split.X, split.y, split.fit_params):
                 try:
-                    done = split.cells(name, members)
+                    done = split.cells(train, members)
                 except (ArithmeticError, TypeError, ValueError):
                     done = []
             if self.error_score == "raise":

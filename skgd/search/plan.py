@@ -12,7 +12,7 @@ from skgd.estimators._sklearn import CAN_SEARCH, are_valid, has_callbacks
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.regressor import GDRegressor
 from skgd.part import is_number
-from skgd.search import alphas, descents
+from skgd.search import alphas, descents, fits
 
 
 class Trainer(NamedTuple):
@@ -29,6 +29,8 @@ class Trainer(NamedTuple):
     train: Callable
     least: int
 
+
+FITS = "fits"  # of their own, which share the steps before
 
 # By what the plan calls them, in the order in which they are asked.
 TRAINERS = {
@@ -55,11 +57,14 @@ class Group(NamedTuple):
         What trains them together; None where each is fitted alone.
     reason : str
         Why they are fitted alone; empty where they are trained together.
+    n_alone : int
+        Fits that were done alone, as the joint one has raised an error, for scikit-learn to tell.
     """
 
     candidates: np.ndarray
     trainer: str | None
     reason: str
+    n_alone: int = 0
 
 
 class SearchPlan(tuple):
@@ -72,10 +77,23 @@ class SearchPlan(tuple):
         """The number of candidates that are trained together with others."""
         return sum(len(group.candidates) for group in self if group.trainer)
 
+    def after(self, alone):
+        """Return the plan as it was carried out.
+
+        Parameters
+        ----------
+        alone : ndarray of int
+            The candidate of each fit that was done alone.
+        """
+        counts = [int(np.isin(alone, group.candidates).sum()) for group in self]
+        return SearchPlan(group._replace(n_alone=count) for group, count in zip(self, counts))
+
     def __repr__(self):
         lines = ["candidates  trained by"]
         for group in self:
             how = group.trainer or f"a fit of its own: {group.reason}"
+            if group.trainer and group.n_alone:
+                how += f", but for {group.n_alone} fits that failed"
             lines.append(f"{len(group.candidates):10d}  {how}")
         return "\n".join(lines)
 
@@ -101,8 +119,8 @@ class Head(NamedTuple):
     ----------
     estimator : GDRegressor or Pipeline
         With these settings.
-    groups : list of (str, list of Member)
-        Names of trainers, and the candidates that each is to train together.
+    groups : list of (callable, list of Member)
+        What trains them, and candidates.
     """
 
     estimator: Any
@@ -119,10 +137,10 @@ def can_join(estimator):
 
     A class of a user's own may do anything, and callbacks are told of every fit and epoch.
     """
-    steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
-    steps = [step for step in (estimator, *steps) if hasattr(step, "__dict__")]
-    ours = bool(steps) and type(model_of(estimator)) is GDRegressor
-    return CAN_SEARCH and ours and not any(map(has_callbacks, steps))
+    steps = [estimator]
+    if type(estimator) is Pipeline and estimator.steps:
+        steps += [step for _, step in estimator.steps]
+    return CAN_SEARCH and type(steps[-1]) is GDRegressor and not any(map(has_callbacks, steps))
 
 
 def plan_search(estimator, candidates):
@@ -136,7 +154,7 @@ def plan_search(estimator, candidates):
     Returns
     -------
     heads : list of Head
-        Only of candidates that are joined.
+        Only of candidates that are joined, or that share the steps before.
     plan : SearchPlan
     """
     heads, joined, alone = {}, {}, {}
@@ -150,17 +168,23 @@ def plan_search(estimator, candidates):
             alone.setdefault(key, []).append(index)
         else:
             joined.setdefault((head_key, name, key), []).append(Member(index, model))
-    for key in [key for key, members in joined.items() if len(members) < TRAINERS[key[1]].least]:
-        alone.setdefault("no other is trained like it", []).append(joined.pop(key)[0].index)
+    few = [k for k in joined if k[1] != FITS and len(joined[k]) < TRAINERS[k[1]].least]
+    for key in few:
+        lone = key[0], FITS, "no other is trained like it"
+        joined.setdefault(lone, []).extend(joined.pop(key))
     found = {head_key: Head(heads[head_key], []) for head_key, _, _ in joined}
-    for (head_key, name, _), members in joined.items():
-        found[head_key].groups.append((name, members))
-    groups = [
-        Group(np.array([member.index for member in members]), name, "")
-        for (_, name, _), members in joined.items()
-    ]
-    groups += [Group(np.array(indices), None, reason) for reason, indices in alone.items()]
-    return [*found.values()], SearchPlan(groups)
+    groups = []
+    for (head_key, name, key), members in joined.items():
+        indices = [member.index for member in members]
+        if name != FITS:
+            groups.append(Group(np.array(indices), name, ""))
+            found[head_key].groups.append((TRAINERS[name].train, members))
+            continue
+        alone.setdefault(key, []).extend(indices)
+        if type(estimator) is Pipeline and len(members) > 1:
+            found[head_key].groups.append((fits.train, members))
+    groups += [Group(np.array(sorted(numbers)), None, why) for why, numbers in alone.items()]
+    return [head for head in found.values() if head.groups], SearchPlan(groups)
 
 
 def _divided(estimator, params, heads):
@@ -201,19 +225,19 @@ def _identity(value):
 def _trainer_of(model, head):
     """Return the name of what can train a candidate with others, and the key of those others.
 
-    For one that is fitted alone, None and the reason.
+    For one that is fitted alone the reason, after FITS if the steps before may be shared, or None.
     """
     if not can_join(head) or type(model) is not GDRegressor:
         return None, "another estimator, or a class of a user's own"
     if not are_valid(model):
         return None, "parameters that are not valid"
     for name in [name for name in ASKED if vars(model)[name]]:
-        return None, ASKED[name]
+        return FITS, ASKED[name]
     for name, trainer in TRAINERS.items():
         key = trainer.key_of(model)
         if key is not None:
             return name, (key, part_of(model, "loss"))
-    return None, "no trainer takes its settings"
+    return FITS, "no trainer takes its settings"
 
 
 def copied(estimator, cls=None):
