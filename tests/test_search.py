@@ -537,6 +537,83 @@ def test_a_bar_shows_the_progress(apart, problem, capsys):
     assert "100%" in capsys.readouterr().out
 
 
+class Recorded:
+    """A callback of scikit-learn 1.9 that records what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        self._tell("begin", context, X, y, metadata)
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata):
+        self._tell("end", context, X, y, metadata)
+
+    def _tell(self, when, context, X, y, metadata):
+        parent = context.parent and context.parent.task_name
+        sums = [None if data is None else float(np.sum(data)) for data in (X, y)]
+        weight = metadata and metadata["sample_weight"].sum()
+        self.told.append((when, parent, context.task_name, context.task_id, *sums, weight))
+
+
+@pytest.mark.skipif(not hasattr(GridSearchCV, "set_callbacks"), reason="scikit-learn 1.9 has them")
+@pytest.mark.parametrize("estimator", [GDRegressor(), make_pipeline(Ridge())])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_callbacks_are_told_what_scikit_learn_tells_them(apart, problem, estimator, weighted):
+    name = "alpha" if isinstance(estimator, GDRegressor) else "ridge__alpha"
+    weights = {name.replace("alpha", "sample_weight"): np.arange(40.0)} if weighted else {}
+    told = []
+    for cls in (JointGridSearchCV, GridSearchCV):
+        callback = Recorded()
+        cls(estimator, {name: [0.1, 1.0]}).set_callbacks(callback).fit(*problem, **weights)
+        told.append(callback.told)
+    assert told[0][0] == "setup"
+    assert told[0][-1] == "teardown"
+    assert sorted(map(str, told[0])) == sorted(map(str, told[1]))
+
+
+@pytest.mark.skipif(not hasattr(GridSearchCV, "set_callbacks"), reason="scikit-learn 1.9 has them")
+def test_a_regressor_with_callbacks_is_fitted_alone(problem):
+    callbacks = [Recorded(), Recorded()]
+    for cls, callback in zip((JointGridSearchCV, GridSearchCV), callbacks):
+        model = GDRegressor(optimizer="gd", learning_rate=0.1, max_iter=3, tol=None)
+        model.set_callbacks(callback)
+        cls(model, {"alpha": [0.1, 1.0]}, cv=2).fit(*problem)
+    assert callbacks[0].told == callbacks[1].told
+
+
+def test_a_search_is_stored_cloned_and_shown_as_in_scikit_learn(problem):
+    ours, theirs = both(PIPELINE, {"model__alpha": [0.1, 1.0]}, *problem, cv=3)
+    again = pickle.loads(pickle.dumps(ours))
+    assert_array_equal(again.predict(problem[0]), ours.predict(problem[0]))
+    assert repr(again.plan_) == repr(ours.plan_)
+    assert clone(ours).get_params().keys() == theirs.get_params().keys() | {"progress"}
+    assert ours.__sklearn_tags__() == theirs.__sklearn_tags__()
+    assert repr(ours) == "Joint" + repr(theirs).replace("\n ", "\n      ")
+    assert "GDRegressor" in ours._repr_html_()
+    assert not hasattr(ours, "predict_proba")
+    assert not hasattr(JointGridSearchCV(PIPELINE, {}), "n_features_in_")
+
+
+def test_a_plan_counts_the_fits_that_were_left_to_scikit_learn(problem, monkeypatch):
+    def refuses_some(estimators, fold):
+        if fold.train.y[0] == problem[1][0]:  # in all splits but the first
+            raise ValueError("Not together.")
+        return fitted_alone(estimators, fold)
+
+    trainer = plan.Trainer(lambda estimator: "all", refuses_some, 1)
+    monkeypatch.setitem(plan.TRAINERS, "alphas", trainer)
+    ours, _ = both(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem)
+    assert ours.plan_[0].n_alone == 8
+    assert "but for 8 fits" in repr(ours.plan_)
+
+
 @pytest.mark.parametrize("state", [0, None])
 def test_a_randomized_search_draws_the_candidates_of_scikit_learn(apart, problem, state):
     draws = {"alpha": loguniform(1e-3, 1.0), "penalty": ["l1", "l2"]}
