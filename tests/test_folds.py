@@ -11,7 +11,7 @@ from skgd import GDRegressor
 from skgd.estimators.data import validated_rows
 from skgd.search import products
 from skgd.search.errors import r2_scores, squared_errors
-from skgd.search.folds import Fold, folds_of
+from skgd.search.folds import Fold, Whole, folds_of
 
 STORAGES = {
     "C": np.ascontiguousarray,
@@ -108,6 +108,19 @@ def test_digits_that_the_difference_would_lose_come_from_the_rows(outlier):
     splits = [*KFold(4).split(X)]
     for (train, _), fold in zip(splits, folds_of(rows_of(X, y), splits)):
         assert_are(fold.products, X[train], y[train, None], np.ones(len(train)))
+
+
+def test_products_of_all_rows_are_those_of_their_parts():
+    X, y = make_regression(n=40)
+    X[:, 3] = 0.1
+    weight = np.random.default_rng(0).integers(0, 4, 40).astype(float)
+    rows = rows_of(X, y, weight)
+    whole = Whole(rows, rows)
+    whole.folds(KFold(4).split(X))
+    assert_are(whole.products, X, y[:, None], weight)
+    assert whole.products.constant.tolist() == [False, False, False, True, False]
+    assert not whole.products.G[3].any()
+    assert whole.undivided().products is not None
 
 
 def test_a_column_that_only_held_out_rows_vary_is_constant():

@@ -88,7 +88,7 @@ def train(estimators, fold):
     C, groups = len(estimators), {}
     for k, estimator in enumerate(estimators):
         groups.setdefault(part_of(estimator, "penalty").elastic(), []).append(k)
-    n_targets, p = len(fold.train.targets), fold.train.X.shape[1]
+    n_targets, p, _ = fold.form
     coef, intercept = np.zeros((C, n_targets, p)), np.zeros((C, n_targets))
     n_iter, failures, warnings = np.zeros((C, n_targets), int), [None] * C, [None] * C
     for group in groups.values():
@@ -120,8 +120,9 @@ def alpha_path(estimator, fold, alphas):
     alphas : ndarray of shape (n_alphas,)
         Falling.
     """
-    rows, shape = fold.train, (len(alphas), len(fold.train.targets))
-    coef, messages = np.zeros((*shape, rows.X.shape[1])), [None] * len(alphas)
+    n_targets, p, dtype = fold.form
+    shape, messages = (len(alphas), n_targets), [None] * len(alphas)
+    coef = np.zeros((*shape, p))
     n_iter, reached = np.ones(shape, int), np.zeros(shape, bool)
     products, intercept = fold.products, np.zeros(shape)
     if products is not None:
@@ -129,20 +130,19 @@ def alpha_path(estimator, fold, alphas):
         if estimator.fit_intercept:
             intercept = products.levels - coef @ products.means
     if not reached.all():
-        problem = LinearProblem(estimator, rows, None, False)
+        problem = LinearProblem(estimator, fold.train, None, False)
         for k in range(shape[1]):
             left = np.flatnonzero(~reached[:, k])
             for i, run in _on_rows(estimator, problem.objectives[k], alphas, left, coef[:, k]):
                 n_iter[i, k] = run.record.n_epochs
                 theta = problem.in_order_of_init(k, run.theta)
-                coef[i, k] = theta[: coef.shape[2]]
+                coef[i, k] = theta[:p]
                 intercept[i, k] = theta[-1] if estimator.fit_intercept else 0.0
                 if messages[i] is None and not run.outcome.settled:
                     messages[i] = next(iter(messages_of(estimator, run)), None)
-    if rows.X.dtype != coef.dtype:
+    if dtype != coef.dtype:
         coef, intercept = (
-            stored_as(rows.X.dtype, values, n).astype(float)
-            for values, n in ((coef, coef.shape[2]), (intercept, 0))
+            stored_as(dtype, values, n).astype(float) for values, n in ((coef, p), (intercept, 0))
         )
     return AlphaPath(coef + 0.0, intercept, n_iter, messages)
 
@@ -180,3 +180,27 @@ def _on_rows(estimator, objective, alphas, left, coef):
             solver.set_alpha(alphas[i], coef[i - 1] if i and i - 1 not in left else None)
         solver.minimize(estimator.max_iter)
         yield i, solver
+
+
+def certified(estimator, rows, coef):
+    """Return the attributes of a fit that begins at coefficients, which may be the minimum.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    rows : Rows
+    coef : ndarray of shape (n_targets, p)
+
+    Returns
+    -------
+    dict
+        The solution with its certificates.
+    """
+    problem, tol, runs = LinearProblem(estimator, rows, None, False), plain(estimator.tol), []
+    for objective, w in zip(problem.objectives, coef):
+        runs.append(direct(objective, tol, w))
+        runs[-1].minimize(estimator.max_iter)
+        for message in [] if runs[-1].outcome.settled else messages_of(estimator, runs[-1]):
+            message.tell()
+    n_iter = problem.each(np.array([run.record.n_epochs for run in runs]))
+    return {"n_iter_": n_iter, **problem.solution(problem.answer(runs))}

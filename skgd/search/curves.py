@@ -13,32 +13,38 @@ from skgd.estimators.regressor import GDRegressor
 from skgd.search.alphas import alpha_path
 from skgd.search.errors import determination, squared_errors
 from skgd.search.folds import ScaledFold
+from skgd.search.gram_problem import gram_problems
 from skgd.search.leave_one_out import left_out_errors
+from skgd.solvers.quadratic import Quadratic
 
 MOST = 10.0  # mean squares of the rows: the largest alpha of a penalty without an l1 part
 
 
-def alpha_grid(model, rows, n_alphas, eps):
+def alpha_grid(model, whole, n_alphas, eps):
     """Return falling alphas in equal ratios, the first of which leaves no weight, or hardly any.
 
     Parameters
     ----------
     model : GDRegressor
         With alpha = 1.
-    rows : Rows
-        With columns as they are penalised.
+    whole : SharedFold or ScaledFold
+        Of all rows, with columns as they are penalised.
     n_alphas : int
     eps : float
         The ratio of the last to the first; its square for a penalty without an l1 part.
     """
-    objectives = LinearProblem(model, rows, None, False).objectives
-    a, b = objectives[0].elastic_strengths
+    if whole.products is None:
+        objectives = LinearProblem(model, whole.train, None, False).objectives
+        problems = [Quadratic(objective) for objective in objectives]
+    else:
+        problems = [problem.problem for problem in gram_problems(model, whole.products)]
+    a, b = problems[0].objective.elastic_strengths
     bounded = a > 0.0
     if bounded.any():
-        q = np.stack([objective.rmatvec(objective.y) for objective in objectives])[:, bounded]
+        q = np.stack([problem.q for problem in problems])[:, bounded]
         largest = ((q if model.positive else np.abs(q)) / a[bounded]).max()
     else:
-        largest, eps = MOST * objectives[0].column_squares.sum() / (b.max() or 1.0), eps * eps
+        largest, eps = MOST * problems[0].column_squares.sum() / (b.max() or 1.0), eps * eps
     if not largest * eps >= np.finfo(float).tiny:  # no column is correlated with y
         largest = 1.0
     return np.geomspace(largest, largest * eps, n_alphas)

@@ -21,7 +21,6 @@ from skgd.search.curves import (
     cross_validate,
     without_each_row,
 )
-from skgd.search.folds import folds_of
 
 SHARED = "penalty", "fit_intercept", "positive", "penalty_weights", "max_iter", "tol"
 
@@ -71,23 +70,30 @@ def alphas_of(search, models, whole):
     """Return the alphas of each model, the largest first."""
     if isinstance(search.alphas, Integral):
         n_alphas, eps = int(search.alphas), float(search.eps)
-        return [alpha_grid(model, whole.train, n_alphas, eps) for model in models]
+        return [alpha_grid(model, whole, n_alphas, eps) for model in models]
     return [given_alphas(search.alphas)] * len(models)
 
 
-def curves_of(search, models, alphas, data, routed):
+def folds_asked_for(search, whole, data, routed):
+    """Return the folds of the splitter; None where a decomposition may do without."""
+    if isinstance(search.cv, str) and search.scoring is None and not search.standardize:
+        return None
+    (X, y), how = data, {} if routed is None else routed.splitter.split
+    folds = whole.folds(splitter_of(search).split(X, y, **how))
+    if not all(whole.rows.weight[fold.train_index].any() for fold in folds):
+        raise ValueError("Sample weights must contain a non-zero number in every training fold.")
+    return folds
+
+
+def curves_of(search, models, alphas, whole, folds, routed):
     """Return the `Curves` of the models."""
-    rows, X, y = data
-    is_plain = search.scoring is None and not search.standardize
-    if isinstance(search.cv, str) and is_plain:
+    rows = whole.rows
+    if folds is None:
         found = [without_each_row(model, a, rows) for model, a in zip(models, alphas)]
         if all(errors is not None for errors in found):
             errors = np.where(rows.weight[:, None] > 0.0, np.stack(found), np.nan)
             return Curves(errors, -errors, [])
-    how = {} if routed is None else routed.splitter.split
-    folds = folds_of(rows, splitter_of(search).split(X, y, **how))
-    if not all(rows.weight[fold.train_index].any() for fold in folds):
-        raise ValueError("Sample weights must contain a non-zero number in every training fold.")
+        folds = whole.folds(LeaveOneOut().split(rows.weight))
     known = [bool(rows.weight[fold.test_index].any()) for fold in folds]
     folds = [fold for fold, is_known in zip(folds, known) if is_known]
     scoring = _scoring(search, rows, folds, routed)

@@ -4,7 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
-from skgd.search.products import products_of
+from skgd.search.products import joined, products_of
+
+MOST_PARTS = 20  # of the rows, whose products are kept at once
 
 
 class Fold:
@@ -18,6 +20,11 @@ class Fold:
 
     def __init__(self, train, test):
         self.train, self.test = train, test
+
+    @property
+    def form(self):
+        """The targets and columns by their number, and the type of the columns."""
+        return form_of(self.train)
 
     @cached_property
     def products(self):
@@ -41,12 +48,29 @@ class Whole:
     """
 
     def __init__(self, rows, scored):
-        self.rows, self.scored = rows, scored
+        self.rows, self.scored, self._folds = rows, scored, []
         self.same_weights = np.array_equal(rows.weight, scored.weight)
+
+    def folds(self, splits):
+        """Return a `SharedFold` for each split, with the rows to train on and those to test on."""
+        self._folds = [SharedFold(self, *map(_numbers, split)) for split in splits]
+        return self._folds
+
+    def undivided(self):
+        """Return the `SharedFold` that is trained on all rows, and tested on none."""
+        everywhere = np.arange(len(self.rows.weight))
+        return SharedFold(self, everywhere, everywhere[:0])
 
     @cached_property
     def products(self):
-        """The `Products` of all rows, or None."""
+        """The `Products` of all rows, or None: those of their parts where each is in one."""
+        left_out = [fold.left_out for fold in self._folds]
+        if 1 < len(left_out) <= MOST_PARTS and all(part is not None for part in left_out):
+            weighted, indices = np.flatnonzero(self.rows.weight), np.concatenate(left_out)
+            if np.array_equal(np.sort(indices), weighted) and all(map(len, left_out)):
+                found = joined([fold.part for fold in self._folds], self.rows.X.dtype)
+                if found is not None:
+                    return found._replace(n=len(self.rows.y))
         return products_of(self.rows)
 
 
@@ -68,6 +92,11 @@ class SharedFold:
     def __init__(self, whole, train, test):
         self._whole, self.train_index, self.test_index = whole, train, test
 
+    @property
+    def form(self):
+        """The targets and columns by their number, and the type of the columns."""
+        return form_of(self._whole.rows)
+
     @cached_property
     def train(self):
         """The rows to train on."""
@@ -81,36 +110,35 @@ class SharedFold:
     @cached_property
     def products(self):
         """The `Products` of the training rows; None where there are more columns than rows."""
-        rows, whole, left_out = self._whole.rows, None, self._left_out
-        if rows.X.shape[1] > self.train_index.size:
+        n, whole, left_out = self.train_index.size, None, self.left_out
+        if self.form[1] > n:
             return None
-        if left_out is not None and left_out.size <= self.train_index.size:
+        if left_out is not None and left_out.size <= n:
             whole = self._whole.products
         if whole is not None and left_out.size:
-            part = self.test_products if self._tests_the_rest else products_of(rows.take(left_out))
-            whole = part and whole.less(part, self.train_index.size)
-        return whole._replace(n=self.train_index.size) if whole else products_of(self.train)
+            whole = self.part and whole.less(self.part, n)
+        return whole._replace(n=n) if whole else products_of(self.train)
 
     @cached_property
     def test_products(self):
         """The `Products` of the held-out rows; None where there are none of the others."""
-        p = self._whole.rows.X.shape[1]
-        return None if p > self.train_index.size else products_of(self.test)
+        return None if self.form[1] > self.train_index.size else products_of(self.test)
 
     @cached_property
-    def _left_out(self):
+    def left_out(self):
         """The rows that have a weight and are not trained on; None where some are drawn twice."""
         counts = np.bincount(self.train_index, minlength=len(self._whole.rows.weight))
         if counts.max(initial=0) > 1:
             return None
         return np.flatnonzero((counts == 0) & (self._whole.rows.weight > 0.0))
 
-    @property
-    def _tests_the_rest(self):
-        """Whether just these are tested, with the weights of the fits."""
-        return self._whole.same_weights and np.array_equal(
-            np.sort(self.test_index), self._left_out
-        )
+    @cached_property
+    def part(self):
+        """The `Products` of the rows left out, which may be those held out; or None."""
+        whole, left_out, tested = self._whole, self.left_out, np.sort(self.test_index)
+        if whole.same_weights and np.array_equal(tested, left_out):
+            return self.test_products
+        return products_of(whole.rows.take(left_out))
 
 
 class ScaledFold:
@@ -122,6 +150,8 @@ class ScaledFold:
 
     Attributes
     ----------
+    form : tuple
+        As that of the fold.
     scale : ndarray of shape (p,)
         What the columns are divided by: their spread, and one for constant columns.
     """
@@ -133,6 +163,7 @@ class ScaledFold:
             variance, constant = columns.variance, columns.constant
         else:
             variance, constant = fold.products.G.diagonal(), fold.products.constant
+        self.form = fold.form
         self.scale = np.sqrt(np.where((variance > 0.0) & ~constant, variance, 1.0))
 
     @cached_property
@@ -162,8 +193,12 @@ def folds_of(rows, splits, scored=None):
     -------
     list of SharedFold
     """
-    whole = Whole(rows, rows if scored is None else scored)
-    return [SharedFold(whole, _numbers(train), _numbers(test)) for train, test in splits]
+    return Whole(rows, rows if scored is None else scored).folds(splits)
+
+
+def form_of(rows):
+    """Return the numbers of targets and columns, and the type of the columns."""
+    return rows.y[0].size, rows.X.shape[1], rows.X.dtype
 
 
 def _numbers(index):

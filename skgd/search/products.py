@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.moments import are_constant
 from skgd.kernels.sums import gram, rmatvec
 
 MAX_COLUMNS = 2000  # whose products of 32 MB are kept for every fold
@@ -77,6 +78,33 @@ class Products(NamedTuple):
         if any(_are_lost((1.0 + share) * all_, left, mean) for all_, left, mean in known):
             return None
         return Products(n, total, means, levels, G, q, yy, self.constant)
+
+
+def joined(parts, dtype):
+    """Return the `Products` of rows that are in one part each; None where inexact.
+
+    Parameters
+    ----------
+    parts : list of (Products or None)
+    dtype : dtype
+        Of the columns.
+    """
+    if any(part is None for part in parts):
+        return None
+    totals = np.array([part.total for part in parts])
+    shares = totals / totals.sum()
+    means = shares @ np.stack([part.means for part in parts])
+    levels = shares @ np.stack([part.levels for part in parts])
+    seen = [part.about(means, levels) for part in parts]
+    G, q, yy = (sum(share * values for share, values in zip(shares, v)) for v in zip(*seen))
+    variance = G.diagonal()
+    constant = are_constant(means, variance, dtype)
+    moves = ~constant & (variance > 0.0)
+    if (np.abs(means) > FAR * np.sqrt(variance))[moves].any():
+        return None
+    G[constant] = G[:, constant] = q[:, constant] = 0.0
+    n = sum(part.n for part in parts)
+    return Products(n, float(totals.sum()), means, levels, G, q, yy, constant)
 
 
 def _are_lost(all_, left, mean):

@@ -20,18 +20,19 @@ from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import MatrixLike, stored_as
 from skgd.kernels.sums import predictions
 from skgd.penalties import Penalty
-from skgd.search.alphas import alpha_path
+from skgd.search.alphas import alpha_path, certified
 from skgd.search.curves import choice_of
 from skgd.search.cv_inputs import (
     SHARED,
     alphas_of,
     curves_of,
+    folds_asked_for,
     known_columns,
     models_of,
     routed_metadata,
     splitter_of,
 )
-from skgd.search.folds import ScaledFold, folds_of
+from skgd.search.folds import ScaledFold, Whole
 
 
 @documented
@@ -221,11 +222,12 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
         rows = validated_rows(models[0], X, y, sample_weight)
         vars(self).pop("feature_names_in_", None)
         vars(self).update(known_columns(models[0]))
-        everywhere = np.arange(len(rows.y))
-        (whole,) = folds_of(rows, [(everywhere, everywhere[:0])])
-        whole = ScaledFold(whole) if self.standardize else whole
+        everything = Whole(rows, rows)
+        folds = folds_asked_for(self, everything, (X, y), routed)
+        undivided = everything.undivided()
+        whole = ScaledFold(undivided) if self.standardize else undivided
         alphas = alphas_of(self, models, whole)
-        curves = curves_of(self, models, alphas, (rows, X, y), routed)
+        curves = curves_of(self, models, alphas, everything, folds, routed)
         if curves.messages:
             warn(
                 f"{len(curves.messages)} of the fits on the folds have not converged; the first: "
@@ -259,15 +261,15 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
             model, targets = models[choice.path], slice(k, k + 1) if each else slice(None)
             path = alpha_path(model, whole, alphas[choice.path])
             paths.append(path.coef[:, targets] / scale)
-            y = rows.y[:, k] if each else rows.y
-            fits.append(clone(model).set_params(alpha=alpha).fit(rows.X, y, **rows.weight_options))
+            at = int(np.flatnonzero(alphas[choice.path] == alpha)[0])
+            model = clone(model).set_params(alpha=alpha)
+            fits.append(certified(model, rows.target(k) if each else rows, path.coef[at, targets]))
         coefs = np.moveaxis(np.concatenate(paths, axis=1), 0, -1)
         self.coef_path_ = coefs if rows.y.ndim == 2 else coefs[0]
-        coef = np.stack([fit.coef_ for fit in fits]) if each else fits[0].coef_
-        self.coef_ = stored_as(rows.X.dtype, coef.astype(float) / scale, coef.shape[-1])
-        for name in ("intercept_", "dual_gap_", "n_iter_", "converged_"):
-            found = [getattr(fit, name) for fit in fits]
+        for name in fits[0]:
+            found = [fit[name] for fit in fits]
             setattr(self, name, np.array(found) if each else found[0])
+        self.coef_ = stored_as(rows.X.dtype, self.coef_.astype(float) / scale, scale.size)
 
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the linear function at the chosen alpha.
