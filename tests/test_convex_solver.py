@@ -15,6 +15,8 @@ from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
 from skgd import GDRegressor
 from skgd.losses import LOSSES, Loss
+from skgd.objective import row_losses
+from skgd.objective.newton_steps import Tuning, newton_steps
 
 pytestmark = pytest.mark.slow  # many Newton steps
 
@@ -206,3 +208,30 @@ def test_too_few_epochs_are_warned_of_and_the_record_has_every_step():
     )
     last = objective.value_and_gradient(model.parameters())[1]
     np.testing.assert_allclose(history["gradient_norm"][-1], np.sqrt(last @ last), atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["huber", "poisson"])
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_newton_steps_are_the_same_without_dual_vectors_and_without_losses_kept(
+    loss, penalty, monkeypatch
+):
+    X, y = make_counts(300, 4)
+    objective = GDRegressor(loss, penalty=penalty, alpha=0.01).objective(X, y)
+    start, steps = np.zeros(objective.d), []
+    for kept, wants in ((2**15, None), (0, None), (2**15, lambda point: False)):
+        monkeypatch.setattr(row_losses, "KEPT", kept)
+        steps.append([*newton_steps(objective, start, Tuning(), wants)])
+    known, again, bare = steps
+    assert len(known) == len(again) == len(bare)
+    assert bare[0].v is None and known[0].v is not None
+    for step, same, other in zip(known, again, bare):
+        np.testing.assert_allclose(same.v, step.v, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(same.w, step.w, rtol=1e-10)
+        np.testing.assert_allclose(other.w, step.w, rtol=1e-10)
+
+
+def make_counts(n, p):
+    """Return rows, and counts whose mean is an exponential of one column."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    return X, rng.poisson(np.exp(0.5 * X[:, 0])).astype(float)

@@ -91,9 +91,11 @@ def loss_terms(loss, f, y):
     -------
     ndarray of shape (3, ...)
     """
-    shape = np.broadcast_shapes(np.shape(f), np.shape(y))
-    whole = (a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in (f, y))
-    f, y = (np.require(a, float, "CW") for a in whole)
+    shape = np.shape(f)
+    if shape != np.shape(y):
+        shape = np.broadcast_shapes(shape, np.shape(y))
+        f, y = np.broadcast_to(f, shape), np.broadcast_to(y, shape)
+    f, y = (np.require(a, float, "CW") for a in (f, y))
     found = np.empty((3, *shape))
     with compiled_code():
         _loss_of(type(loss))(loss, f.reshape(-1), y.reshape(-1), found.reshape(3, -1))
@@ -209,8 +211,9 @@ def second_derivatives_of_rows(model, z, extra, r, found):
 
 
 def losses_of_rows(loss, f, y, found):
-    for i in range(f.size):
+    for i in range(f.size):  # which may call functions, one number at a time
         found[0, i] = value(loss, f[i], y[i])
+    for i in range(f.size):
         found[1, i] = slope(loss, f[i], y[i])
         found[2, i] = second_derivative(loss, f[i], y[i])
 

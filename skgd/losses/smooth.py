@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from skgd.elementary import exp
 from skgd.losses.contract import Loss
 
 
@@ -120,16 +121,16 @@ class Poisson(Loss):
         if f >= 700.0:
             return math.inf
         if y <= 0.0:
-            return math.exp(f) - y * f
+            return exp(f) - y * f
         d = f - math.log(y)
         # y (exp(d) - 1 - d), without cancellation for small d
-        return y * (math.expm1(d) - d) if abs(d) < 0.5 else math.exp(f) - y * (1.0 + d)
+        return y * (math.expm1(d) - d) if abs(d) < 0.5 else exp(f) - y * (1.0 + d)
 
     def slope(self, f, y):
-        return math.exp(f if f < 700.0 else 700.0) - y
+        return exp(f) - y
 
     def second_derivative(self, f, y):
-        return math.exp(f if f < 700.0 else 700.0)
+        return exp(f)
 
     def conjugate(self, v, y):
         """Return ``u log(u) - u - (y log(y) - y)`` for ``u = y + v >= 0``, with ``0 log(0) = 0``.

@@ -62,12 +62,16 @@ def fit_constant(loss, y, weight, fitted=True):
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0), start)
     targets = y if are_even(weight) else y[weight > 0.0]
-    level = _at_kink(loss, y, weight, mean)
+
+    def terms_at(c):
+        return mean_loss_terms(loss, c, y, weight)
+
+    level, left = _at_kink(loss, y, weight, mean), None
     if level is None:
-        level = _by_newton(lambda c: mean_loss_terms(loss, c, y, weight)[1:3], loss, mean)
+        level, left = _by_newton(terms_at, loss, mean)
     if level is None:
-        level = _lowest(lambda c: mean_loss_terms(loss, c, y, weight)[1], loss.linked(targets))
-    left = mean_loss_terms(loss, level, y, weight)[0]
+        level = _lowest(lambda c: terms_at(c)[1], loss.linked(targets))
+    left = terms_at(level)[0] if left is None else left
     estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
     promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0
@@ -93,20 +97,23 @@ def _at_kink(loss, y, weight, mean):
     return float(min(max(mean, low), high))
 
 
-def _by_newton(derivatives, loss, mean):
-    """Return where a slope is zero, sought from the mean by Newton steps; None if not found."""
+def _by_newton(terms_at, loss, mean):
+    """Return where a slope is zero, sought from the mean by Newton steps, and the loss there.
+
+    Both are None if it is not found.
+    """
     if loss.nonsmooth:
-        return None
+        return None, None
     level, last = float(loss.linked(np.array([mean]))[0]), np.inf
     for _ in range(NEWTON_STEPS):
-        slope, curvature = derivatives(level)
+        value, slope, curvature, _ = terms_at(level)
         if not abs(slope) < last or not curvature > 0.0:
-            return None
+            break
         step, last = slope / curvature, abs(slope)
         level -= step
         if abs(step) <= NEGLIGIBLE * max(abs(level), abs(mean)):
-            return float(level)
-    return None
+            return float(level), value  # but for the square of the step
+    return None, None
 
 
 def _lowest(slope, targets):

@@ -117,7 +117,7 @@ def bound_of_step(objective, step, least, multiples=0):
         return dual_value(objective, step.v, slack, step.level, multiples)
 
 
-def dual_vectors(objective, theta, tuning=TUNING):
+def dual_vectors(objective, theta, tuning=TUNING, wants=None):
     """Generate dual vectors on a way to the minimum, and the parameters that they belong to.
 
     Parameters
@@ -125,6 +125,8 @@ def dual_vectors(objective, theta, tuning=TUNING):
     objective : Objective
     theta : ndarray of shape (d,)
     tuning : Tuning
+    wants : callable or None
+        As in `newton_steps`.
 
     Yields
     ------
@@ -137,7 +139,7 @@ def dual_vectors(objective, theta, tuning=TUNING):
         v, value = objective.loss_terms(theta)[1], objective.value(theta)
         yield Step(v, *split(objective, theta), value)
     else:
-        yield from newton_steps(objective, theta, tuning.newton)
+        yield from newton_steps(objective, theta, tuning.newton, wants)
 
 
 def _slack(objective, v, w, value):

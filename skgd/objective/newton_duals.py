@@ -28,14 +28,15 @@ def dual_of_step(objective, known, begin, end, part, target, refinements):
     objective : Objective
     known : Curvature
         That the step is from.
-    begin, end : ndarray of shape (n,)
-        The predictions at both ends of a part of the step.
+    begin : Point
+    end : ndarray of shape (n,)
+        The predictions at the end of a part of the step.
     part : float
     target : Target
     refinements : int
     """
     second = known.second
-    v = np.empty(objective.n) if second.f is begin else begin
+    v = np.empty(objective.n) if second.f is begin.f else begin.f
     left_out = _fill_dual(objective, second, begin, end, part, v, refinements > 0)
     if left_out is not None:  # these rows have their own slopes
         inside = second.of
@@ -53,9 +54,10 @@ def _fill_dual(objective, second, begin, end, part, v, refined):
     """
     left_out = None
     for rows in blocks(0, objective.n):
-        move = (end[rows] - begin[rows]) / part
-        there = begin[rows] + move
-        v[rows] = terms_of(objective, begin[rows], rows)[1] + second.of(rows) * move
+        move = (end[rows] - begin.f[rows]) / part
+        there = begin.f[rows] + move
+        slopes = terms_of(objective, begin.f[rows], rows, begin.terms)[1]
+        v[rows] = slopes + second.of(rows) * move
         if refined and objective.loss.conjugate is not None:
             outside = np.isinf(conjugates(objective.loss, v[rows], objective.y[rows]))
             if outside.any():

@@ -50,6 +50,11 @@ class Point(NamedTuple):
     u: np.ndarray  # (p,): the negative slopes of the data term
     mean_slope: float  # of the losses
     n_curved: int  # rows with a second derivative
+    terms: np.ndarray | None  # (3, n): of `Losses`
+
+    def as_step(self, v=None):
+        """Return the point as a `Step`, with a dual vector or without."""
+        return Step(v, self.w, self.level, self.value, self.u, self.mean_slope)
 
 
 class Curvature(NamedTuple):
@@ -68,7 +73,7 @@ class Curvature(NamedTuple):
         return bool(change <= reuse * mean)
 
 
-def newton_steps(objective, theta, tuning):
+def newton_steps(objective, theta, tuning, wants=None):
     """Generate steps to the minimum.
 
     Parameters
@@ -77,6 +82,8 @@ def newton_steps(objective, theta, tuning):
         Of a linear model and a smooth loss.
     theta : ndarray of shape (d,)
     tuning : Tuning
+    wants : callable or None
+        Says whether a step to a `Point` needs a dual vector, if it leads anywhere; None for all.
 
     Yields
     ------
@@ -86,7 +93,8 @@ def newton_steps(objective, theta, tuning):
     point, flops, known = point_at(objective, *split(objective, theta)), tuning.flops, None
     v = None
     for k in range(tuning.rounds):
-        active, second = _active(objective, point, tuning), SecondDerivatives(objective, point.f)
+        active = _active(objective, point, tuning)
+        second = SecondDerivatives(objective, point.f, point.terms)
         serve = not k and slope_gap(objective, point.w, point.u) <= tuning.slope_gap * unit
         if serve:  # the slopes at hand, where free columns have none
             active &= (a == 0.0) & (b == 0.0)
@@ -109,15 +117,18 @@ def newton_steps(objective, theta, tuning):
         if not np.isfinite(end.value):
             return
         point, part = _lower(objective, before, end)
-        v = dual_of_step(objective, known, before.f, end.f, part, target, tuning.refinements)
-        if not np.isfinite(v.sum()):
-            return
         stays, fresh = point is before, known.second is second
+        if stays or wants is None or wants(point):
+            v = dual_of_step(objective, known, before, end.f, part, target, tuning.refinements)
+            if not np.isfinite(v.sum()):
+                return
+        else:
+            v = None
         if v is point.f:
             point = point_at(objective, point.w, point.level)
         known = known if point is end and not serve else None
         del before, end, second
-        yield Step(v, point.w, point.level, point.value, point.u, point.mean_slope)
+        yield point.as_step(v)
         if stays and fresh and not serve:
             return
 
@@ -132,8 +143,8 @@ def _point(objective, w, level, f, predictions):
     """Return the point with these parameters, and predictions for some rows."""
     a, b = objective.resolved_strengths
     penalty = a @ np.abs(w) + 0.5 * b @ w**2
-    value, slopes, mean_slope, n_curved = losses_at(objective, predictions)
-    return Point(w, level, f, value + penalty, -slopes, mean_slope, n_curved)
+    value, slopes, *rest = losses_at(objective, predictions)
+    return Point(w, level, f, value + penalty, -slopes, *rest)
 
 
 def slope_gap(objective, w, u):

@@ -13,7 +13,8 @@ from skgd.kernels.moments import SMALL
 from skgd.kernels.row_kernels import conjugates, loss_terms
 from skgd.kernels.sums import matvec, rmatvec
 
-ROWS = 2**12  # whose losses are computed at once
+ROWS = 2**13  # whose losses are computed at once
+KEPT = 2**15  # rows at most, whose losses and derivatives are kept
 
 
 class Losses(NamedTuple):
@@ -23,6 +24,7 @@ class Losses(NamedTuple):
     slopes: np.ndarray  # (p,): the mean slopes of the columns
     mean_slope: float
     n_curved: int
+    terms: np.ndarray | None  # (3, n): those of the rows, where these are few
 
 
 class SecondDerivatives(NamedTuple):
@@ -30,14 +32,13 @@ class SecondDerivatives(NamedTuple):
 
     objective: object
     f: np.ndarray  # (n,)
+    terms: np.ndarray | None = None  # (3, n): of `Losses`
     left_out: np.ndarray | None = None  # (n,), bool
 
     def of(self, rows):
         """Return those of some rows."""
-        h = terms_of(self.objective, self.f[rows], rows)[2]
-        if self.left_out is not None:
-            h[self.left_out[rows]] = 0.0
-        return h
+        h = terms_of(self.objective, self.f[rows], rows, self.terms)[2]
+        return h if self.left_out is None else np.where(self.left_out[rows], 0.0, h)
 
 
 def blocks(start, stop, size=ROWS):
@@ -45,9 +46,9 @@ def blocks(start, stop, size=ROWS):
     return [slice(k, min(k + size, stop)) for k in range(start, stop, size)]
 
 
-def terms_of(objective, f, rows):
+def terms_of(objective, f, rows, terms=None):
     """Return the loss, its slope and its second derivative of some rows, predicted as f."""
-    return loss_terms(objective.loss, f, objective.y[rows])
+    return loss_terms(objective.loss, f, objective.y[rows]) if terms is None else terms[:, rows]
 
 
 def sums_of(weight, terms):
@@ -62,17 +63,20 @@ def sums_of(weight, terms):
 def losses_at(objective, f):
     """Return the `Losses` at the predictions that ``f(rows)`` returns."""
     sums, slopes, n_curved = np.zeros(2), np.zeros(objective.p), 0
+    kept = np.empty((3, objective.n)) if objective.n <= KEPT else None
     for rows, X in _products(objective):
         u = np.empty(rows.stop - rows.start)
         for some in blocks(rows.start, rows.stop):
             terms, weight = terms_of(objective, f(some), some), objective.weight[some]
             sums += sums_of(weight, terms[:2])
             n_curved += np.count_nonzero(terms[2])
+            if kept is not None:
+                kept[:, some] = terms
             np.multiply(terms[1], weight, out=u[some.start - rows.start :][: weight.size])
         slopes += rmatvec(X, u, objective.centre, objective.term.far)
     slopes[objective.constant] = 0.0
     value, mean_slope = sums / objective.n
-    return Losses(float(value), slopes / objective.n, float(mean_slope), n_curved)
+    return Losses(float(value), slopes / objective.n, float(mean_slope), n_curved, kept)
 
 
 def add_curved(objective, v, second, weights, level):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.outcome import Outcome
-from skgd.objective.affine import Step, as_vector, split
+from skgd.objective.affine import as_vector, split
 from skgd.objective.conjugates import Tuning as StepTuning
 from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
@@ -70,10 +70,10 @@ class ConvexSolver(DirectSolver):
 
     def record_start(self):
         objective = self.objective
-        w, level, _, value, u, mean, _ = point_at(objective, *split(objective, self.iterate))
+        start = point_at(objective, *split(objective, self.iterate))
         is_rough = objective.loss.nonsmooth and objective.term.has_conjugate
         bound = trivial_bound(objective) if is_rough else -math.inf
-        self._record(Step(None, w, level, value, u, mean), bound)
+        self._record(start.as_step(), bound)
 
     def solve(self):
         objective, theta = self.objective, self.iterate
@@ -93,9 +93,10 @@ class ConvexSolver(DirectSolver):
         """Take steps from here until the gap is small enough."""
         objective, steps = self.objective, self.tuning.steps
         newton = steps.newton._replace(slope_gap=self.tuning.gap * self.tol)
-        for step in dual_vectors(objective, theta, steps._replace(newton=newton)):
+        tuning = steps._replace(newton=newton)
+        for step in dual_vectors(objective, theta, tuning, self._may_end):
             least, bound = min(step.value, self.record.curve[-1]), -math.inf
-            if objective.term.has_conjugate:
+            if objective.term.has_conjugate and step.v is not None:
                 bound = bound_of_step(objective, step, least)
             self._record(step, bound)
             del step  # and its vector, before the next is made
@@ -103,6 +104,10 @@ class ConvexSolver(DirectSolver):
                 return
         if self.certificate is not None and self.certificate.gap <= self.gap_goal:
             self.stop(Outcome.CONVERGED)  # and rounding keeps the residual from its goal
+
+    def _may_end(self, point):
+        """Whether a lower bound may end the steps at a point."""
+        return self._residual(point.as_step(), math.inf)[0] <= self.tol
 
     def _goes_on(self, step):
         """Record a step of the quasi-Newton method, and return whether another is worth it.
@@ -129,7 +134,7 @@ class ConvexSolver(DirectSolver):
         objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
         known = -math.inf if self.certificate is None else self.certificate.lower_bound
         certificate = Certificate(theta, step.value, max(bound, known))
-        residual, norm = self._residual(step, theta, certificate.gap)
+        residual, norm = self._residual(step, certificate.gap)
         if math.isfinite(certificate.gap):
             self.certificate = certificate
         certified = certificate.gap <= self.gap_goal or not objective.term.has_conjugate
@@ -142,9 +147,9 @@ class ConvexSolver(DirectSolver):
         self.append(theta, step.value, residual, penalty, norm, math.sqrt(move @ move))
         self.slopes = self.slopes if step.slopes is None else step.slopes
 
-    def _residual(self, step, theta, gap):
+    def _residual(self, step, gap):
         """Return the scaled residual, or the gap where slopes jump; and the gradient's norm."""
-        objective = self.objective
+        objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
         if step.slopes is None or self._scale is None:
             return gap / objective.null_objective, math.nan
         a, b = (np.zeros(theta.size) for _ in range(2))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg, optimize
 
-from skgd.objective.affine import Step, as_vector, curvature, split
+from skgd.objective.affine import as_vector, curvature, split
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import newton_steps, point_at
 from skgd.objective.row_losses import SecondDerivatives
@@ -84,10 +84,10 @@ def quasi_newton(objective, sample, theta, record, tuning=TUNING):
 
     def function(z):
         nonlocal latest
-        w, level, _, value, u, mean, _ = point_at(objective, *split(objective, theta_at(z)))
-        latest = z.copy(), Step(None, w, level, value, u, mean)
-        g = np.append((b * w - u)[J], [mean] * (objective.d - p))
-        return value, linalg.solve_triangular(L, g, lower=True, check_finite=False)
+        step = point_at(objective, *split(objective, theta_at(z))).as_step()
+        latest = z.copy(), step
+        g = np.append((b * step.w - step.slopes)[J], [step.mean_slope] * (objective.d - p))
+        return step.value, linalg.solve_triangular(L, g, lower=True, check_finite=False)
 
     def callback(z):
         if not np.array_equal(latest[0], z):
