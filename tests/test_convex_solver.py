@@ -223,7 +223,8 @@ def test_newton_steps_are_the_same_without_dual_vectors_and_without_losses_kept(
         steps.append([*newton_steps(objective, start, Tuning(), wants)])
     known, again, bare = steps
     assert len(known) == len(again) == len(bare)
-    assert bare[0].v is None and known[0].v is not None
+    assert bare[0].v is None
+    assert known[0].v is not None
     for step, same, other in zip(known, again, bare):
         np.testing.assert_allclose(same.v, step.v, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(same.w, step.w, rtol=1e-10)
