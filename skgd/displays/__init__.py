@@ -10,6 +10,7 @@ from skgd.displays.curve import LossCurveDisplay
 from skgd.displays.fit import FitDisplay
 from skgd.displays.geometry import PenaltyGeometryDisplay
 from skgd.displays.rates import LearningRateDisplay
+from skgd.displays.scores import ScoreCurveDisplay
 from skgd.displays.steps import StepDisplay
 from skgd.displays.surface import LossSurfaceDisplay
 
@@ -21,5 +22,6 @@ __all__ = [
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "PenaltyGeometryDisplay",
+    "ScoreCurveDisplay",
     "StepDisplay",
 ]
