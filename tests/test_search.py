@@ -105,7 +105,7 @@ def assert_same_search(ours, theirs, rtol=1e-9, atol=1e-10):
             assert_array_equal(found, expected, err_msg=key)
     for name in ("best_index_", "best_params_", "multimetric_", "n_splits_"):
         assert vars(ours).get(name) == vars(theirs).get(name)
-    added = {"plan_", "progress", "_checked_cv_orig"}  # the last by scikit-learn 1.9
+    added = {"plan_", "progress", "halving", "_checked_cv_orig"}  # the last by scikit-learn 1.9
     assert vars(ours).keys() - added == vars(theirs).keys() - added
     if "best_score_" in vars(theirs):
         assert_allclose(ours.best_score_, theirs.best_score_, rtol=rtol, atol=atol)
@@ -593,7 +593,7 @@ def test_a_search_is_stored_cloned_and_shown_as_in_scikit_learn(problem):
     again = pickle.loads(pickle.dumps(ours))
     assert_array_equal(again.predict(problem[0]), ours.predict(problem[0]))
     assert repr(again.plan_) == repr(ours.plan_)
-    assert clone(ours).get_params().keys() == theirs.get_params().keys() | {"progress"}
+    assert clone(ours).get_params().keys() == theirs.get_params().keys() | {"progress", "halving"}
     assert ours.__sklearn_tags__() == theirs.__sklearn_tags__()
     assert repr(ours) == "Joint" + repr(theirs).replace("\n ", "\n      ")
     assert "GDRegressor" in ours._repr_html_()
@@ -698,6 +698,56 @@ def test_descents_that_diverge_fail_as_in_scikit_learn(problem):
         assert_same_search(ours, theirs)
         assert ours_told == theirs_told
     assert np.isnan(searches[0][0].cv_results_["mean_test_score"]).sum() == 4
+
+
+DESCENT = GDRegressor(
+    optimizer="sgd", batch_size=4, schedule="constant", tol=None, max_iter=16, random_state=0
+)
+RATES = {"learning_rate": [1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.03], "alpha": [0.01]}
+
+
+@pytest.mark.parametrize("estimator", [DESCENT, make_pipeline(StandardScaler(), DESCENT)])
+@pytest.mark.parametrize(
+    ("halving", "halts", "left"), [(4, [4, 8], [3, 1, 2]), ([2, 5, 40], [2, 5], [3, 1, 2])]
+)
+def test_candidates_that_lag_keep_the_score_at_which_they_were_dropped(
+    problem, estimator, halving, halts, left
+):
+    prefix = "" if estimator is DESCENT else "gdregressor__"
+    grid = {prefix + name: values for name, values in RATES.items()}
+    halved = JointGridSearchCV(estimator, grid, halving=halving).fit(*problem)
+    n_epochs = halved.cv_results_["n_epochs"]
+    assert list(np.unique(n_epochs, return_counts=True)[1]) == left
+    kept = np.arange(6)
+    for stop in [*halts, 16]:
+        peer = clone(estimator).set_params(**{f"{prefix}max_iter": stop})
+        whole = GridSearchCV(peer, grid).fit(*problem).cv_results_
+        scores, means = whole["split1_test_score"], whole["mean_test_score"]
+        at = np.flatnonzero(n_epochs == stop)
+        assert_allclose(halved.cv_results_["split1_test_score"][at], scores[at], rtol=1e-9)
+        lag = kept[np.argsort(-means[kept], kind="stable")[-(-len(kept) // 2) :]]
+        assert stop == 16 or set(lag) == set(at)
+        kept = np.setdiff1d(kept, at) if stop < 16 else kept
+    assert halved.best_index_ == kept[np.argmax(halved.cv_results_["mean_test_score"][kept])]
+    assert_allclose(halved.best_score_, halved.cv_results_["mean_test_score"][kept].max())
+
+
+def test_only_candidates_that_descend_together_are_halved(problem):
+    grid = [{"optimizer": ["sgd"], **RATES}, {"optimizer": ["saga"]}]
+    model = clone(DESCENT)
+    halved = JointGridSearchCV(model, grid, halving=4, scoring=["r2"], refit="r2").fit(*problem)
+    assert list(halved.cv_results_["n_epochs"].mask) == [False] * 6 + [True]
+    whole = GridSearchCV(model, grid).fit(*problem)
+    rest = halved.cv_results_["mean_test_r2"][6], whole.cv_results_["mean_test_score"][6]
+    assert_allclose(*rest)
+
+
+def test_halving_by_several_metrics_needs_the_name_of_one(problem):
+    search = JointGridSearchCV(DESCENT, RATES, halving=4, scoring=["r2"], refit=False)
+    with pytest.raises(ValueError, match="halving needs one that refit names"):
+        search.fit(*problem)
+    with pytest.raises(ValueError, match="The 'halving' parameter"):
+        clone(search).set_params(halving=0).fit(*problem)
 
 
 VALUES = {

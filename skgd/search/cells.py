@@ -1,7 +1,6 @@
 """The cells of a search, one for each candidate and split: trained, scored and timed in groups."""
 
 import copy
-import threading
 import time
 from typing import Any, NamedTuple
 
@@ -16,12 +15,12 @@ from skgd.estimators._sklearn import (
     split_rows,
 )
 from skgd.estimators.data import validated_rows
-from skgd.estimators.nested_parameters import part_of
 from skgd.search.fitted import solutions_of
-from skgd.search.folds import Fold, folds_of
+from skgd.search.folds import Fold
 from skgd.search.heads import FittedHead, ending_in
 from skgd.search.plan import copied
 from skgd.search.scores import joint_scores, metrics_of
+from skgd.search.shared_rows import columns_of, key_of_rows
 
 
 class Task(NamedTuple):
@@ -69,43 +68,22 @@ class Cell(NamedTuple):
     warning: str | None
 
 
-class SharedRows:
-    """All rows of a search without steps before the regressor, as the folds share them.
+class Work(NamedTuple):
+    """Candidates that are about to be trained together on a split.
 
-    Parameters
+    Attributes
     ----------
-    task : Task
+    indices : list of int
+    models : list of GDRegressor
+    fold : Fold
+    columns : dict
+        What a fit would know of the columns.
     """
 
-    def __init__(self, task):
-        self.task, self.found, self.lock = task, {}, threading.Lock()
-
-    def fold(self, split, model):
-        """Return the fold of a split, as a regressor reads it, and what it knows of columns."""
-        key = key_of_rows(model)
-        with self.lock:
-            if key not in self.found:
-                self.found[key] = self._folds(model)
-        folds, columns = self.found[key]
-        return folds[split], columns
-
-    def _folds(self, model):
-        task, model = self.task, copied(model)
-        weights = [params.get("sample_weight") for params in (task.fit_params, task.score_params)]
-        rows, scored = validated_rows(model, task.X, task.y, weights[0]), None
-        if weights[0] is not weights[1]:
-            scored = validated_rows(model, task.X, task.y, weights[1], reset=False)
-        return folds_of(rows, task.splits, scored), columns_of(model)
-
-
-def key_of_rows(model):
-    """Return what the way a regressor reads rows depends on."""
-    return part_of(model, "loss"), model.optimizer == "auto"
-
-
-def columns_of(model):
-    """Return what a regressor knows of the columns of X."""
-    return {k: v for k, v in vars(model).items() if k in ("n_features_in_", "feature_names_in_")}
+    indices: list
+    models: list
+    fold: Any
+    columns: dict
 
 
 class Side:
@@ -206,15 +184,32 @@ class JointSplit:
             Of a trainer.
         members : list of Member
         """
-        begin, task = time.time(), self.task
+        begin, work = time.time(), self.open(members)
+        trained = train(work.models, work.fold)
+        return self.scored(work, trained, time.time() - begin, range(len(members)))
+
+    def open(self, members):
+        """Return the `Work` of training some candidates."""
         models = [_drawing_anew(member.model) for member in members]
-        fold, columns = self._fold(models[0])
+        return Work([member.index for member in members], models, *self._fold(models[0]))
+
+    def scored(self, work, trained, seconds, chosen):
+        """Return the cells of candidates that have been trained.
+
+        Parameters
+        ----------
+        work : Work
+        trained : Trained
+        seconds : float
+            That training took.
+        chosen : iterable of int
+            Those to score, as they are numbered in the work.
+        """
+        fold, columns, models = work.fold, work.columns, work.models
         first = copied(models[0])
         vars(first).update(columns)
-        trained = train(models, fold)
         solutions = solutions_of(trained, fold.train.X.dtype)
-        fit_time = self.seconds + (time.time() - begin) / len(members)
-        alive = [k for k, failure in enumerate(solutions.failures) if failure is None]
+        alive = [k for k in chosen if solutions.failures[k] is None]
         left = solutions.take(alive)
 
         def estimator_of(k):
@@ -232,13 +227,13 @@ class JointSplit:
             sides["train_scores"] = self.train.scores(first, rows, left, None, estimator_of)
         found = [{key: scores[i] for key, scores in sides.items()} for i in range(len(alive))]
         found = dict(zip(alive, found))
+        fit_time, cells = self.seconds + seconds / len(models), []
         known = {"n_test_samples": self.n_test, "fit_time": fit_time, "fit_error": None}
-        cells = []
-        for k, member in enumerate(members):
-            scores = found.get(k) or failed_scores(task)
+        for k in chosen:
+            scores = found.get(k) or failed_scores(self.task)
             result = {**known, **scores, "score_time": score_time if k in found else 0.0}
             said = solutions.failures[k], trained.warnings[k]
-            cells.append(Cell(member.index, self.number, result, *said))
+            cells.append(Cell(work.indices[k], self.number, result, *said))
         return cells
 
     def _fold(self, model):
