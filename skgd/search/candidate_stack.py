@@ -72,7 +72,7 @@ class CandidateStack:
 
     def __init__(self, shared, sweep, members, arrays):
         self.shared, self.sweep, self.members, self.arrays = shared, sweep, members, arrays
-        self.tasks = {}
+        self.tasks, self.knows_gradients = {}, False
 
     @classmethod
     def new(cls, shared, sweep, members, settings):
@@ -133,7 +133,10 @@ class CandidateStack:
             **{name: np.ascontiguousarray(array) for name, array in last.items()},
             **wide,
         )
-        return CandidateStack(self.shared, self.sweep, self.members[kept], taken)
+        stack = CandidateStack(self.shared, self.sweep, self.members[kept], taken)
+        if self.knows_gradients:
+            stack.gradients[:], stack.knows_gradients = self.gradients[:, kept], True
+        return stack
 
     def step(self, G, number, multiplier, measures=False):
         """Take a step with the gradients G; measure the iterates if that is asked."""
@@ -151,12 +154,19 @@ class CandidateStack:
             self.tasks[shape] = np.empty(shape)
         return self.tasks[shape]
 
+    @property
+    def gradients(self):
+        """The gradients of the data terms on the full batch, of shape (d, C), where known."""
+        return self.room(self.shared.d, self.members.size)
+
     def full_step(self, term, multiplier):
         """Take a step on all rows."""
-        G = self.room(self.shared.d, self.members.size)
-        term.gradients(self.arrays.theta, self.arrays.target, G)
+        G = self.gradients
+        if not self.knows_gradients:
+            term.gradients(self.arrays.theta, self.arrays.target, G)
         self.step(G, 1, multiplier, True)
         self.arrays.t[:] += 1
+        self.knows_gradients = False
 
     def run(self, term, chunk):
         """Take the steps of a chunk of rows."""

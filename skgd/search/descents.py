@@ -51,7 +51,7 @@ def key_of(estimator):
         return None
     if isinstance(estimator.random_state, RandomState):
         return None
-    if rule.variance_reduced or estimator.learning_rate == "auto" or estimator.tol is not None:
+    if rule.variance_reduced or estimator.learning_rate == "auto":
         return None
     rules = tuple(type(rule.resolved(full)) for full in (True, False))
     return (rules, loss, schedule, *(_frozen(params[name]) for name in COMMON))

@@ -9,6 +9,7 @@ from skgd.kernels.stacked_step import TILE
 from skgd.objective.residual import thresholded_average
 from skgd.search.candidate_stack import CandidateStack, merged
 from skgd.search.joint_problem import JointProblem
+from skgd.search.joint_stopping import JointStopping
 from skgd.search.ordered_rows import OrderedRows
 from skgd.search.trained import Trained
 
@@ -32,6 +33,8 @@ class JointDescents:
         self.found = problem.starts.copy()
         self.n_iter, self.failed = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
         self.shared, self.safe = problem.shared(), problem.safe_squares()
+        stops = problem.first.tol is not None or problem.schedule.patience() is not None
+        self.stopping = JointStopping(problem) if stops else None
         self.rows = OrderedRows(problem.rows_term, problem.first.sampling, problem.seed)
         self.stacks = self._new_stacks()
 
@@ -73,8 +76,17 @@ class JointDescents:
                 theta[c] = stored_as(X.dtype, theta[c], p) + 0
             except ValueError as error:
                 failures[c] = str(error)
+        told = [None if failures[c] else self._warning(c) for c in range(C)]
         found = theta[:, :, :p], theta[:, :, p]
-        return Trained(*found, failures, [None] * C, self.n_iter.reshape(C, K))
+        return Trained(*found, failures, told, self.n_iter.reshape(C, K))
+
+    def _warning(self, candidate):
+        """Return what a separate fit would warn of."""
+        if self.stopping is None:
+            return None
+        columns = np.flatnonzero(self.problem.candidate == candidate)
+        told = [self.stopping.message(column, self.found[:, column]) for column in columns]
+        return "\n".join(filter(None, told)) or None
 
     def _new_stacks(self):
         """Return the candidates in stacks, those together that move by the same sweep."""
@@ -112,7 +124,28 @@ class JointDescents:
                 for stack in self.stacks:
                     stack.measure()
         self.n_epochs += 1
-        self._drop_diverged()
+        if self.stopping is None:
+            self._drop_diverged()
+        else:
+            self._judge()
+
+    def _judge(self):
+        """Evaluate the objectives, and leave out the candidates that have arrived or failed."""
+        problem, stopping, extrapolates = (
+            self.problem,
+            self.stopping,
+            self.shared.rule.extrapolates,
+        )
+        stopping.previous[:] = stopping.totals
+        for stack in self.stacks:
+            theta, columns = stack.arrays.theta, stack.members
+            if problem.full:
+                totals = problem.totals(theta, columns, stack.gradients)
+                stack.knows_gradients = True
+            if extrapolates or not problem.full:
+                totals = problem.totals(stack.iterate, columns)
+            stopping.totals[columns] = totals
+        self._leave_out([stopping.ended(stack, self.n_epochs) for stack in self.stacks])
 
     def _drop_diverged(self):
         """Leave out the candidates whose objective has grown beyond its ceiling, or is no number.
@@ -124,7 +157,7 @@ class JointDescents:
             bad = ~(stack.arrays.square <= self.safe[stack.members])
             if bad.any():
                 columns = stack.members[bad]
-                values = self.problem.values(stack.iterate[:, bad], columns)
+                values = self.problem.totals(stack.iterate[:, bad], columns)
                 bad[bad] = ~(values <= self.problem.ceilings[columns])
                 self.failed[stack.members[bad]] = True
             lost.append(bad)
@@ -148,6 +181,9 @@ class JointDescents:
         """Store what some candidates of a stack have come to."""
         columns = stack.members[places]
         self.n_iter[columns] = self.n_epochs
+        if self.stopping is not None:
+            failed = [self.stopping.runs[column].outcome.failed for column in columns]
+            self.failed[columns] = failed
         self.found[:, columns] = stack.iterate[:, places]
         averaged = self.shared.problem.averaged
         if not averaged:
@@ -165,8 +201,11 @@ class JointDescents:
         """End the descents that are left: those whose objective has grown have diverged."""
         stacks, self.stacks = self.stacks, []
         for stack in stacks:
-            values = self.problem.values(stack.iterate, stack.members)
-            self.failed[stack.members] |= ~(values <= self.problem.most[stack.members])
+            if self.stopping is None:
+                values = self.problem.totals(stack.iterate, stack.members)
+                self.failed[stack.members] |= ~(values <= self.problem.most[stack.members])
+            else:
+                self.stopping.end(stack, self.n_epochs)
             self._store(stack, np.arange(stack.members.size))
 
 

@@ -1,5 +1,7 @@
 """What candidates that descend together have in common, and what each has for itself."""
 
+from functools import cached_property
+
 import numpy as np
 
 from skgd.descent.growth import NOISE, RISE
@@ -9,10 +11,13 @@ from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.kernels.row_kernels import mean_loss_terms
 from skgd.objective.objective import Objective
+from skgd.objective.residual import scale_from
 from skgd.objective.stacked import StackedTerm
 from skgd.objective.stacked_products import ProductTerm
 from skgd.optimizers import Nesterov
 from skgd.search.candidate_stack import Shared
+
+FINEST = 1e-8  # tol, to which objectives are exact that follow from products
 
 
 def rule_of(estimator):
@@ -104,15 +109,40 @@ class JointProblem:
             null_objective=known.null_objective,
         )
 
-    def values(self, theta, columns):
-        """Return the objectives of some columns at the columns of theta, and their penalties."""
+    def totals(self, theta, columns, G=None):
+        """Return the objectives of some columns at the columns of theta.
+
+        With G of the same shape, the gradients of the data terms are put into it.
+        """
         target, weights = self.target[columns], theta[: self.objectives[0].p]
-        factor = self.objectives[0].penalty_factor
-        factor = np.ones(len(weights)) if factor is None else factor
+        losses = np.empty(target.size)
         with np.errstate(all="ignore"):
-            penalty = self.l1[columns] * (factor @ np.abs(weights))
-            penalty += 0.5 * self.l2[columns] * (factor @ np.square(weights))
-            return self.rows_term.values(theta, target) + penalty
+            if G is None:
+                losses = self.term.values(theta, target)
+            else:
+                self.term.gradients(theta, target, G, losses)
+            losses += self.l1[columns] * (self.factor @ np.abs(weights))
+            losses += 0.5 * self.l2[columns] * (self.factor @ np.square(weights))
+        return losses
+
+    def residual_scale(self, target, l2):
+        """Return what `skgd.objective.residual.residual_scale` does, for l2 strengths."""
+        curvature, squares, target_square, share, unit, constant = self._scales[target]
+        return scale_from(curvature + l2, squares, target_square, share, unit, constant)
+
+    @cached_property
+    def _scales(self):
+        """What scaled residuals depend on, for each target."""
+        return [
+            (
+                objective.column_curvature,
+                *objective.term.rounding_squares(),
+                objective.term.variance_share(),
+                objective.term.residual_unit(objective.null_objective),
+                np.flatnonzero(objective.constant),
+            )
+            for objective in self.objectives
+        ]
 
     def _rule(self, estimator):
         return rule_of(estimator).in_unit(1.0).resolved(self.full)
@@ -130,9 +160,10 @@ class JointProblem:
         points = [o.admissible(point) for o, (_, point) in zip(self.objectives, points)]
         self.starts = np.array(points).T[:, self.target]
         values = np.array([o.data_term(point)[0] for o, point in zip(self.objectives, points)])
-        w, factor = np.array(points)[:, : self.objectives[0].p], self.objectives[0].penalty_factor
-        factor = np.ones(w.shape[1]) if factor is None else factor
-        lengths = (np.abs(w) @ factor)[self.target], (np.square(w) @ factor)[self.target]
+        w = np.array(points)[:, : self.objectives[0].p]
+        self.factor = self.objectives[0].penalty_factor
+        self.factor = np.ones(w.shape[1]) if self.factor is None else self.factor
+        lengths = (np.abs(w) @ self.factor)[self.target], (w * w @ self.factor)[self.target]
         self.before = values[self.target] + self.l1 * lengths[0] + 0.5 * self.l2 * lengths[1]
         null = np.array([objective.null_objective for objective in self.objectives])[self.target]
         self.ceilings = MAX_GROWTH * np.maximum(self.before, null)
@@ -151,8 +182,7 @@ class JointProblem:
         terms = [mean_loss_terms(loss, 0.0, o.y, o.weight) for o in self.objectives]
         value, _, _, slope = np.array(terms)[self.target].T
         square = float(np.sum(term.diagonal_curvature())) / loss.curvature
-        factor = self.objectives[0].penalty_factor
-        factor = 1.0 if factor is None else factor.max(initial=0.0)
+        factor = self.factor.max(initial=0.0)
         with np.errstate(all="ignore"):
             bounds = [
                 np.where(value <= share, np.inf, -np.inf),
@@ -166,7 +196,7 @@ class JointProblem:
     def _product_term(self, fold):
         """Return the data terms by the products of columns, where these lose no digits."""
         term, products = self.objectives[0].term, None
-        if term.quadratic:
+        if term.quadratic and (self.first.tol is None or self.first.tol >= FINEST):
             products = fold.products
         if products is None:
             return None
