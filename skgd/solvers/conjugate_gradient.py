@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas
 
-from skgd.solvers.single_precision import products
+from skgd.solvers.products import products
 
 
 class Tuning(NamedTuple):
