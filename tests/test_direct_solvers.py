@@ -24,7 +24,7 @@ from skgd.solvers.working_set import Tuning as WorkingSet
 
 NOT_FIRST = {"cheap_seconds": -1.0, "cheap_passes": -1.0}  # a Cholesky factor
 NEVER = {**NOT_FIRST, "max_unknowns": 0}  # a factor
-SOON = ConjugateGradient(forecast_every=1, forecast_share=0.0, forecast_doubt=-np.inf)
+SOON = ConjugateGradient(forecast_start=1, forecast_share=0.0, forecast_doubt=-np.inf)
 SMOOTH = {
     "factor": Smooth(cheap_seconds=np.inf),
     "conjugate gradients": Smooth(**NEVER),

@@ -20,8 +20,7 @@ class Tuning(NamedTuple):
 
     restarts: int = 3  # runs, at most: each further one for what rounding has left
     stall_ratio: float = 0.3  # of the scaled residual that a run may leave
-    forecast_every: int = 2  # passes between two forecasts
-    forecast_start: int = 4  # passes before the first
+    forecast_start: int = 3  # passes before the first forecast
     forecast_share: float = 0.15  # of the seconds of a factor, before which there is no forecast
     forecast_doubt: float = 4.0  # over the passes so far: by how much a forecast may be too long
     most_factors: float = 1.2  # seconds of a factor, that passes done and left may take together
@@ -134,7 +133,7 @@ class Forecast:
         It extrapolates the latter half of the passes so far.
         """
         k, tuning = len(self.history), self.tuning
-        if k % tuning.forecast_every or k < tuning.forecast_start:
+        if k < tuning.forecast_start:
             return False
         if k * self.pass_seconds < tuning.forecast_share * self.factor_seconds:
             return False
