@@ -259,6 +259,15 @@ def test_the_largest_alpha_within_one_standard_error_is_found_by_hand():
     np.testing.assert_allclose(search.coef_, alone.coef_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e100, 1e-100])
+def test_the_choice_does_not_depend_on_the_unit_of_y(unit):
+    X, y = make_regression(n=60, p=12, noise=2.0, sparse_truth=True)
+    search = GDRegressorCV(penalty="l1", alphas=20, selection="1se", **FINE)
+    here, there = clone(search).fit(X, y), clone(search).fit(X, unit * y)
+    assert there.alpha_ == pytest.approx(unit * here.alpha_, rel=1e-9)
+    np.testing.assert_allclose(there.coef_, unit * here.coef_, rtol=1e-6)
+
+
 def test_every_target_may_have_an_alpha_of_its_own():
     X, y = make_regression(n=40)
     Y = np.column_stack([y, np.random.default_rng(0).standard_normal(40), X[:, 0]])
@@ -413,6 +422,8 @@ class Cubic(Penalty):
         ({"selection": "2se"}, "selection"),
         ({"penalty": Cubic()}, "needs a penalty of l1 and l2 parts"),
         ({"cv": "5"}, "cv"),
+        ({"cv": []}, "cv gives no folds"),
+        ({"penalty": ElasticNet(0.2), "l1_ratio": np.array([0.1, 0.5])}, "has no effect beside"),
         ({"tol": None}, "tol"),
     ],
     ids=str,

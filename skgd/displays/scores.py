@@ -9,6 +9,7 @@ from skgd.displays.arguments import checked
 from skgd.displays.inspection import final_estimator, text_of
 from skgd.displays.legends import legend_below
 from skgd.displays.style import canvas, line_look, merged
+from skgd.search.curves import standard_error
 
 
 class ScoreCurveDisplay:
@@ -65,7 +66,10 @@ class ScoreCurveDisplay:
         self.names, self.alphas, self.scores = names, alphas, scores
         self.marks, self.label = marks, label
         self.means = [np.nanmean(values, axis=1) for values in scores]
-        self.errors = [_standard_error(values) for values in scores]
+        self.errors = [
+            np.array([standard_error(row[np.isfinite(row)]) for row in values])
+            for values in scores
+        ]
 
     @classmethod
     @checked
@@ -132,14 +136,6 @@ class ScoreCurveDisplay:
         legend_below(ax, [*(self.lines_ if len(self.lines_) > 1 else []), *self.marks_])
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _standard_error(values):
-    """Return the standard error of the mean over the folds that are known; zero for one."""
-    counts = np.isfinite(values).sum(axis=1)
-    if counts.max(initial=0) < 2:
-        return np.zeros(len(values))
-    return np.nanstd(values, axis=1, ddof=1) / np.sqrt(counts)
 
 
 def _text(scoring):

@@ -7,6 +7,7 @@ from numbers import Integral
 from types import NoneType
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgd.estimators._sklearn import StrOptions, check_parameters
@@ -156,7 +157,8 @@ def _check_shared(cls, kind, params):
         return
     for field in [field for field in part._fields if field in params]:
         own = params[field]
-        if own not in (None, _defaults(cls)[field], getattr(part, field)):
+        usual = None, _defaults(cls)[field], getattr(part, field)
+        if np.ndim(own) or own not in usual:
             raise ValueError(
                 f"The {field!r} parameter of {name}, {own!r}, has no effect beside "
                 f"{kind}={part!r}, which has its own. Set {kind}__{field}, or give {kind} by "

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas
 
+from skgd.objective.duality import TINY
 from skgd.solvers.products import products
 
 
@@ -102,7 +103,7 @@ class Forecast:
     def __init__(self, solver, pass_seconds, factor_seconds, tuning):
         self.solver, self.tuning, self.history = solver, tuning, []
         self.pass_seconds, self.factor_seconds = pass_seconds, factor_seconds
-        self.goal, self.gap = tuning.margin * solver.goal, tuning.margin * solver.gap_goal
+        self.goal, self.gap = tuning.margin * solver.goal or TINY, tuning.margin * solver.gap_goal
         self.arrived, self.factor_is_cheaper = False, False
         b = solver.problem.l2_strength
         self.penalised, self.even = b.all(), b[0] if b.size and b.min() == b.max() else 0.0
