@@ -325,6 +325,94 @@ def test_earlier_steps_are_fitted_once_for_each_split_and_setting(apart, problem
     assert fits == [1.0, 2.0] * 4
 
 
+def quietly(search, *args, **kwargs):
+    """Return a fitted search, and the categories of what it warns of."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search.fit(*args, **kwargs)
+    return search, {warning.category for warning in told}
+
+
+def same_cells(estimator, grid, X, y, metadata=None, **options):
+    """Hold a search that warns, or fails in some cells, against scikit-learn's."""
+    ours, theirs = (
+        quietly(cls(clone(estimator), grid, refit=False, **options), X, y, **(metadata or {}))[0]
+        for cls in (JointGridSearchCV, GridSearchCV)
+    )
+    assert_same_search(ours, theirs)
+    return ours
+
+
+@pytest.mark.parametrize("estimator", [GDRegressor(), make_pipeline(GDRegressor())])
+@pytest.mark.parametrize("scoring", [None, ["r2", "neg_mean_squared_error"]])
+def test_splits_without_a_weight_fail_as_in_scikit_learn(apart, problem, estimator, scoring):
+    prefix = "" if isinstance(estimator, GDRegressor) else "gdregressor__"
+    grid, weight = {f"{prefix}alpha": [0.1, 1.0]}, np.zeros(40)
+    weight[:8] = 1.0 + np.arange(8)  # the rows that the first of five splits tests
+    ours = same_cells(
+        estimator, grid, *problem, {f"{prefix}sample_weight": weight}, scoring=scoring
+    )
+    name = "r2" if scoring else "score"
+    assert np.isnan(ours.cv_results_[f"split0_test_{name}"]).all()
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_root_mean_squared_error", "neg_max_error"])
+def test_single_rows_are_scored_as_in_scikit_learn(apart, problem, scoring):
+    same_cells(GDRegressor(), ALPHAS, *problem, cv=LeaveOneOut(), scoring=scoring)
+
+
+def test_counts_are_predicted_and_scored_as_in_scikit_learn():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = rng.poisson(np.exp(0.5 * X[:, 0]))
+    model = GDRegressor(loss="poisson", tol=None, max_iter=30, learning_rate=0.1)
+    grid = {"alpha": [0.01, 0.1], "learning_rate": [0.05, 0.1]}
+    for scoring in (None, "neg_mean_poisson_deviance", "neg_mean_absolute_error"):
+        same_cells(model, grid, X, y, scoring=scoring)
+        same_cells(model, grid, X.tolist(), y.tolist(), scoring=scoring)
+
+
+def test_frames_and_their_names_come_through_the_steps(apart, problem):
+    polars = pytest.importorskip("polars")
+    X, y = problem
+    seen = {"names": lambda model, X, y: len(model[-1].feature_names_in_), "r2": "r2"}
+    scaler = StandardScaler().set_output(transform="pandas")
+    grid = {"gdregressor__alpha": [0.1, 1.0]}
+    frame = pd.DataFrame(X, columns=list("abcde")).convert_dtypes()
+    options = {"scoring": seen}
+    same_cells(make_pipeline(scaler, GDRegressor()), grid, frame, pd.Series(y), **options)
+    frame = polars.DataFrame(X, schema=list("abcde"))
+    ours = same_cells(GDRegressor(), {"alpha": [0.1, 1.0]}, frame, polars.Series(y).to_numpy())
+    assert ours.plan_.n_joined == 2
+
+
+def test_sparse_rows_of_other_forms_and_integers_are_read(apart, problem):
+    X, y = np.round(problem[0]), np.round(problem[1]).astype(int)
+    for kind in (sparse.coo_array, sparse.csr_matrix, sparse.lil_array, np.int64):
+        same_cells(GDRegressor(), ALPHAS, kind(X) if kind is not np.int64 else X.astype(kind), y)
+
+
+def test_steps_may_be_renamed_within_a_search(problem):
+    steps = [("scale", StandardScaler()), ("other", GDRegressor())]
+    both(PIPELINE, {"steps": [steps, PIPELINE.steps]}, *problem)
+    for cls in (JointGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="Invalid parameter 'model'"):
+            cls(PIPELINE, {"steps": [steps], "model__alpha": [0.1]}).fit(*problem)
+
+
+def test_a_search_without_targets_fails_as_in_scikit_learn(problem):
+    for cls in (JointGridSearchCV, GridSearchCV):
+        with pytest.raises((TypeError, ValueError), match="All the 10 fits failed"):
+            cls(GDRegressor(), {"alpha": [0.1, 1.0]}).fit(problem[0])
+
+
+def test_a_scorer_may_fit_the_candidate_again(problem):
+    def again(model, X, y):
+        return clone(model).fit(X, y).score(X, y) + 0.0 * model.partial_fit(X, y).score(X, y)
+
+    both(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem, scoring=again)
+
+
 def test_candidates_that_are_fitted_alone_share_the_steps_before_them(problem):
     grid = {
         "select__k": [2, 4],
@@ -394,14 +482,6 @@ class Failing(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return X
-
-
-def quietly(search, *args, **kwargs):
-    """Return a fitted search, and the categories of what it warns of."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        search.fit(*args, **kwargs)
-    return search, {warning.category for warning in told}
 
 
 @pytest.mark.parametrize("error_score", [np.nan, -7.0, 0])

@@ -45,7 +45,8 @@ class Events:
         n_splits = len(split.task.splits)
         found = [self.cells[member.index * n_splits + split.number] for member in members]
         contexts = [context for context in found if context is not None]
-        rows = {"X": split.X, "y": split.y, "metadata": weights_of(split.fit_params)}
+        rows = {"metadata": weights_of(split.fit_params), "y": split.training.y}
+        rows["X"] = split.training.X if contexts else None
         for context in contexts:
             context.call_on_fit_task_begin(estimator=self.search, **rows)
         try:

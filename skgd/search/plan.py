@@ -204,7 +204,10 @@ def _divided(estimator, params, heads):
     if head_key not in heads:
         head = clone(estimator)
         heads[head_key] = head.set_params(**clone(outer, safe=False)) if outer else head
-    model = copied(model_of(heads[head_key]))
+    head = heads[head_key]
+    if prefix and head.steps[-1][0] + "__" != prefix:
+        raise ValueError("The last step has another name.")
+    model = copied(model_of(head))
     own = {key[len(prefix) :]: value for key, value in inner.items()}
     if own.keys() <= vars(model).keys() and all(map(_is_plain, own.values())):
         vars(model).update(own)  # as set_params does, which looks up many others

@@ -25,7 +25,10 @@ class SharedRows:
         with self.lock:
             if key not in self.found:
                 self.found[key] = self._folds(model)
-        folds, columns = self.found[key]
+        folds, columns, weights = self.found[key]
+        for weight, index in zip(weights, self.task.splits[split]):
+            if not weight[index].any():
+                raise ValueError("No row has a weight, of which the fit of its own tells.")
         return folds[split], columns
 
     def _folds(self, model):
@@ -34,7 +37,8 @@ class SharedRows:
         rows, scored = validated_rows(model, task.X, task.y, weights[0]), None
         if weights[0] is not weights[1]:
             scored = validated_rows(model, task.X, task.y, weights[1], reset=False)
-        return folds_of(rows, task.splits, scored), columns_of(model)
+        weights = rows.weight, (rows if scored is None else scored).weight
+        return folds_of(rows, task.splits, scored), columns_of(model), weights
 
 
 def key_of_rows(model):
