@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
@@ -36,8 +35,8 @@ class LastCall(NamedTuple):
     n_updates: np.ndarray  # (n_targets,), of all calls
 
 
-class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
-    """An abstract regressor whose parameters minimizers find.
+class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
+    """An abstract estimator whose parameters minimizers find.
 
     A subclass states its `Problem`, and names its parameters and the attributes of a fit.
     """
@@ -158,6 +157,8 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
+        known = sample_weight, validation, last is None
+        y, sample_weight, validation = self._prepared(y, *known)
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         problem = self._problem(rows, last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)
@@ -183,6 +184,10 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
             message.tell()
         monitoring.end()
         return self
+
+    def _prepared(self, y, sample_weight, validation, begins):
+        """Return targets that are numbers, weights, and the same of rows to validate on."""
+        return y, sample_weight, validation
 
     def _last_call(self):
         """Return what a resumed fit knows of the last call."""

@@ -10,16 +10,23 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skgd.activations import ACTIVATIONS
 from skgd.estimators._sklearn import StrOptions, check_parameters
 from skgd.estimators.suggestions import meant_attribute, meant_field, meant_parameter, meant_value
-from skgd.losses import LOSSES
+from skgd.losses import CLASS_LOSSES, LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.part import Part, is_number
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
 PLAIN = str, int, float, Part, NoneType  # values that do not change
-TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+TABLES = {
+    "loss": LOSSES | CLASS_LOSSES,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "activation": ACTIVATIONS,
+}
 
 
 class NamedParts(BaseEstimator):
@@ -146,6 +153,8 @@ def _check(cls, given):
 def _check_shared(cls, kind, params):
     """Check the parameters that a part has as a field: they are its own, or have no effect."""
     part, name = params[kind], cls.__name__
+    if isinstance(part, list | tuple):
+        return
     if not isinstance(part, Part):
         fields = TABLES[kind][part]._fields if part in TABLES[kind] else ()  # none of "auto"
         missing = [f for f in fields if params.get(f, part) is None]

@@ -1,5 +1,6 @@
 """Losses of a prediction ``f`` and its target ``y``."""
 
+from skgd.losses.classification import CrossEntropy, LogLoss
 from skgd.losses.contract import Loss
 from skgd.losses.nonsmooth import AbsoluteError, EpsilonInsensitive, NonsmoothLoss, Quantile
 from skgd.losses.smooth import Huber, Poisson, SquaredEpsilonInsensitive, SquaredError
@@ -14,11 +15,16 @@ LOSSES = Loss.named = {
     "poisson": Poisson,
 }
 
+CLASS_LOSSES = {"log_loss": LogLoss}
+
 __all__ = [
+    "CLASS_LOSSES",
     "LOSSES",
     "AbsoluteError",
+    "CrossEntropy",
     "EpsilonInsensitive",
     "Huber",
+    "LogLoss",
     "Loss",
     "NonsmoothLoss",
     "Poisson",
