@@ -119,10 +119,6 @@ scoring : str, callable or None
     The validation score, the higher the better: a scorer of scikit-learn, ``"loss"`` for minus
     the mean loss, or None for `score`, which is R^2. Sample weights go to scorers that take
     them. A pandas or polars frame reaches the scorer as a frame, all else as an array.
-init : dict or array-like of shape (n_parameters,)
-    Where the parameters start: a dict of lists of arrays, by the names of the attributes without
-    their underscore (``coefs``, ``intercepts``, ...), or all of them in the order of `parameters`.
-    None for random weights.
 record_path : bool or int
     Whether to keep the parameters after every update, or after every k-th.
 warm_start : bool

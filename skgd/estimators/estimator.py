@@ -20,6 +20,7 @@ from skgd.estimators.running_means import RunningMeans, check_link, link_name
 from skgd.estimators.runs import Runs
 from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.serialization import TRAINING, PlainState
+from skgd.estimators.targets import numeric_targets
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
 from skgd.optimizers import OPTIMIZERS, Optimizer
@@ -157,8 +158,8 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
-        known = sample_weight, validation, last is None
-        y, sample_weight, validation = self._prepared(y, *known)
+        given = y, sample_weight, validation
+        y, sample_weight, validation = numeric_targets(self, *given, last is None)
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         problem = self._problem(rows, last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)
@@ -184,10 +185,6 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
             message.tell()
         monitoring.end()
         return self
-
-    def _prepared(self, y, sample_weight, validation, begins):
-        """Return targets that are numbers, weights, and the same of rows to validate on."""
-        return y, sample_weight, validation
 
     def _last_call(self):
         """Return what a resumed fit knows of the last call."""

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from skgd.activations import ACTIVATIONS
 from skgd.estimators._sklearn import StrOptions, check_parameters
 from skgd.estimators.suggestions import meant_attribute, meant_field, meant_parameter, meant_value
-from skgd.losses import CLASS_LOSSES, LOSSES
+from skgd.losses import ALL_LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.part import Part, is_number
 from skgd.penalties import PENALTIES
@@ -21,7 +21,7 @@ from skgd.schedules import SCHEDULES
 
 PLAIN = str, int, float, Part, NoneType  # values that do not change
 TABLES = {
-    "loss": LOSSES | CLASS_LOSSES,
+    "loss": ALL_LOSSES,
     "penalty": PENALTIES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,

@@ -2,6 +2,7 @@
 
 import abc
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,7 @@ from skgd.estimators.network_problem import (
     network_objective,
     shape_of,
 )
+from skgd.estimators.targets import numeric_targets
 from skgd.estimators.validation import MatrixLike
 from skgd.objective import Objective
 from skgd.objective.network import NetworkTerm
@@ -35,7 +37,6 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
         *("coefs_", "intercepts_", "scales_", "shifts_", "running_means_", "running_variances_"),
         *("n_features_in_", "t_"),
     )
-    feature_attribute = None
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -48,23 +49,13 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
     }
     _parameter_constraints.pop("penalty_weights")
 
+    def _check_parameters(self, state):
+        if "coefs_" in state:
+            known = SimpleNamespace(**state)
+            flat_parameters(fitted_shape(known), state)
+
     def _problem(self, rows, last, stream):
         return NetworkProblem(self, rows, last, stream)
-
-    def _shape(self):
-        """Return the `Shape` of the fitted network."""
-        check_is_fitted(self)
-        return shape_of(self, self.n_features_in_, self.coefs_[-1].shape[1])
-
-    def _outputs(self, X):
-        """Return what the last layer puts out, of shape (n, outputs), and the type to report."""
-        X, theta = prediction_rows(self, X), self.parameters()
-        kind = self.coefs_[0].dtype
-        y = np.zeros((1, 1))
-        loss, _ = coded(self, y)
-        term = NetworkTerm(np.zeros((1, X.shape[1]), kind), y, np.ones(1), self._shape(), loss)
-        X = X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)
-        return term.predictions(theta, X), np.result_type(X.dtype, kind)
 
     def objective(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -82,7 +73,7 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
         -------
         Objective
         """
-        y, sample_weight, _ = self._prepared(y, sample_weight, (None,) * 3, False)
+        y, sample_weight, _ = numeric_targets(self, y, sample_weight, (None,) * 3, False)
         rows = validated_rows(clone(self), X, y, sample_weight)
         loss, Y = coded(self, rows.y)
         shape = shape_of(self, rows.X.shape[1], n_outputs(self, loss, Y))
@@ -90,14 +81,16 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
         return network_objective(self, rows, shape, unit)
 
     def parameters(self) -> np.ndarray:
-        return flat_parameters(self._shape(), vars(self)).astype(float)
+        check_is_fitted(self)
+        return flat_parameters(fitted_shape(self), vars(self)).astype(float)
 
     def starting_points(self) -> np.ndarray:
         check_is_fitted(self)
         return self.starts_
 
     def parameter_names(self) -> list[str]:
-        shape, names = self._shape(), []
+        check_is_fitted(self)
+        shape, names = fitted_shape(self), []
         for layer, (k, n) in enumerate(shape.sizes):
             inputs = feature_names(self) if layer == 0 else [f"unit {j}" for j in range(k)]
             place = f"in layer {layer + 1}"
@@ -113,4 +106,20 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
         return names
 
     def parameter_order(self) -> np.ndarray:
-        return np.arange(self._shape().n_parameters)
+        check_is_fitted(self)
+        return np.arange(fitted_shape(self).n_parameters)
+
+
+def fitted_shape(estimator):
+    """Return the `Shape` of a fitted network."""
+    return shape_of(estimator, estimator.n_features_in_, estimator.coefs_[-1].shape[1])
+
+
+def network_outputs(estimator, X):
+    """Return what the last layer puts out, of shape (n, outputs), and the type to report."""
+    X, theta = prediction_rows(estimator, X), estimator.parameters()
+    kind, y = estimator.coefs_[0].dtype, np.zeros((1, 1))
+    none, loss = np.zeros((1, X.shape[1]), kind), coded(estimator, y)[0]
+    term = NetworkTerm(none, y, np.ones(1), fitted_shape(estimator), loss)
+    X = X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)
+    return term.predictions(theta, X), np.result_type(X.dtype, kind)

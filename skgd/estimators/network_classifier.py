@@ -6,13 +6,12 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 
 from skgd.activations import Activation
-from skgd.estimators._sklearn import StrOptions, fit_context
+from skgd.estimators._sklearn import StrOptions, method_if
 from skgd.estimators.docstrings import documented
-from skgd.estimators.network import NetworkEstimator
+from skgd.estimators.minimizers import takes_streams
+from skgd.estimators.network import NetworkEstimator, network_outputs
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import CLASS_LOSSES
 from skgd.optimizers import Optimizer
@@ -34,7 +33,8 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
     {activation}
     {batch_norm}
     loss : {"log_loss"}, default="log_loss"
-        The logistic loss, or the cross entropy of a softmax.
+        ``"log_loss"``: the logistic loss, or the cross entropy of a softmax, averaged over the
+        rows.
     {penalty}
     {alpha}
     {l1_ratio}
@@ -60,7 +60,10 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
     class_weight : dict, "balanced" or None, default=None
         What the weights of rows are multiplied by, for each class; ``"balanced"`` for the
         reciprocal of its frequency. Not for `partial_fit`.
-    {init}
+    init : dict or array-like of shape (n_parameters,), default=None
+        Where the parameters start: a dict of lists of arrays, by the names of the attributes
+        without their underscore (``coefs``, ``intercepts``, ...), or all parameters in the order
+        of `parameters`. None for random weights.
     {record_path}
     {warm_start}
     {random_state}
@@ -164,7 +167,7 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         self.record_path, self.warm_start = record_path, warm_start
         self.random_state, self.verbose = random_state, verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @method_if(takes_streams)
     def partial_fit(
         self,
         X: MatrixLike,
@@ -191,34 +194,7 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
             self._all_classes = np.unique(classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes={classes!r} are not those of the first, {self.classes_}.")
-        return self._fit(X, y, sample_weight, resumes=True, stream=True)
-
-    def _prepared(self, y, sample_weight, validation, begins):
-        X_val, y_val, weight_val = validation
-        if y is None:
-            return y, sample_weight, validation
-        y = self._checked(y)
-        if begins:
-            self.classes_ = vars(self).pop("_all_classes", np.unique(y))
-        if len(self.classes_) == 1:
-            raise ValueError(f"y has one class only, {self.classes_[0]!r}. Classes need two.")
-        y_val = None if y_val is None else self._codes(self._checked(y_val))
-        if self.class_weight is not None:
-            factor = compute_sample_weight(self.class_weight, y)
-            sample_weight = factor if sample_weight is None else factor * sample_weight
-        return self._codes(y), sample_weight, (X_val, y_val, weight_val)
-
-    def _checked(self, y):
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        return y
-
-    def _codes(self, y):
-        """Return the number of each class."""
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y has the class {unknown[0]!r}, which is none of {self.classes_}.")
-        return np.searchsorted(self.classes_, y).astype(float)
+        return super().partial_fit(X, y, sample_weight)
 
     def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Return the outputs of the network: log odds, or scores whose softmax are probabilities.
@@ -231,7 +207,7 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         -------
         ndarray of shape (n_samples,) for two classes, or (n_samples, n_classes)
         """
-        f, _ = self._outputs(X)
+        f, _ = network_outputs(self, X)
         return f[:, 0] if f.shape[1] == 1 else f
 
     def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
@@ -245,7 +221,7 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        f, kind = self._outputs(X)
+        f, kind = network_outputs(self, X)
         f = np.column_stack([np.zeros(len(f)), f]) if f.shape[1] == 1 else f
         f = f - f.max(axis=1, keepdims=True)
         return (f - np.log(np.exp(f).sum(axis=1, keepdims=True))).astype(kind, copy=False)

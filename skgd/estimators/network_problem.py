@@ -12,7 +12,7 @@ from skgd.estimators.problem import Answer, Problem, Starts
 from skgd.estimators.validation import numbers, stored_as
 from skgd.losses import CrossEntropy
 from skgd.objective.best_constant import fit_constant
-from skgd.objective.network import NetworkTerm, Shape
+from skgd.objective.network import NetworkTerm, Normalisation, Shape
 from skgd.objective.objective import Objective
 from skgd.optimizers import AdaDelta, AdaGrad, Lion
 
@@ -43,7 +43,7 @@ class NetworkProblem(Problem):
 
     def __init__(self, estimator, rows, last, stream):
         self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
-        self.is_flat = rows.y.ndim == 1
+        self.target_ndim = rows.y.ndim
         self.loss, Y = coded(estimator, rows.y)
         self.shape = shape_of(estimator, rows.X.shape[1], n_outputs(estimator, self.loss, Y))
         self.levels, unit = constants(self.loss, Y, rows.weight, self.shape.widths[-1])
@@ -81,7 +81,7 @@ class NetworkProblem(Problem):
             return math.sqrt(2.0 / k)
         return math.sqrt(2.0 / (k + n))
 
-    def learning_rate(self, optimizer, start, run=None):
+    def learning_rate(self, optimizer, start=None, run=None):
         given = plain(self.estimator.learning_rate)
         if given != "auto" or run is not None:
             return run.learning_rate if given == "auto" else given
@@ -122,7 +122,7 @@ class NetworkProblem(Problem):
 
     def attributes(self, target, theta):
         theta = stored_as(self.dtype, np.asarray(theta, dtype=float))
-        return named_parameters(self.shape, theta) | {"_is_flat": self.is_flat}
+        return named_parameters(self.shape, theta) | {"target_ndim_": self.target_ndim}
 
     def given_targets(self, y):
         classes = vars(self.estimator).get("classes_")
@@ -230,8 +230,8 @@ def network_objective(estimator, rows, shape, unit, units=None):
     X = rows.X.tocsr() if sparse.issparse(rows.X) else np.ascontiguousarray(rows.X)
     if shape.n_statistics and len(Y) < 2:
         raise ValueError("batch_norm needs two rows or more. Got n_samples=1.")
-    known = estimator.batch_size, 1e-5, estimator.statistics_decay, units
-    term = NetworkTerm(X, Y, rows.weight, shape, loss, *known)
+    normalisation = Normalisation(estimator.batch_size, estimator.statistics_decay)
+    term = NetworkTerm(X, Y, rows.weight, shape, loss, normalisation, units)
     return Objective(term, part_of(estimator, "penalty"), estimator.alpha, null_objective=unit)
 
 
@@ -252,19 +252,25 @@ def named_parameters(shape, theta):
 
 def flat_parameters(shape, attributes):
     """Return theta from the attributes that hold parameters."""
+    _check_shapes(shape, attributes)
     own, shifts = iter(attributes["shifts_"]), []
     for flag, intercept in zip([*shape.normalised, False], attributes["intercepts_"]):
         shifts.append(next(own) if flag else intercept)
     statistics = zip(attributes["running_means_"], attributes["running_variances_"])
     pieces = [*(W.ravel() for W in attributes["coefs_"]), *shifts, *attributes["scales_"]]
     pieces += [piece for pair in statistics for piece in pair]
-    theta = np.concatenate([np.ravel(piece) for piece in pieces])
-    if theta.size != shape.n_parameters:
-        raise ValueError(
-            f"The fitted parameters are {theta.size} numbers; expected {shape.n_parameters}. Fit "
-            "anew."
-        )
-    return theta
+    return np.concatenate([np.ravel(piece) for piece in pieces])
+
+
+def _check_shapes(shape, attributes):
+    """Refuse attributes that are not of the shape."""
+    for name, known in named_parameters(shape, np.zeros(shape.n_parameters)).items():
+        asked, found = [*map(np.shape, known)], [*map(np.shape, attributes[name])]
+        if found != asked:
+            raise ValueError(
+                f"{name} has the shapes {found}; hidden_layer_sizes and batch_norm ask for "
+                f"{asked}. Fit anew."
+            )
 
 
 def given_parameters(init, shape):

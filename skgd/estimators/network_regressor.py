@@ -10,7 +10,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from skgd.activations import Activation
 from skgd.estimators.docstrings import documented
 from skgd.estimators.nested_parameters import part_of
-from skgd.estimators.network import NetworkEstimator
+from skgd.estimators.network import NetworkEstimator, network_outputs
 from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link
 from skgd.losses import Loss
@@ -59,7 +59,10 @@ class GDMLPRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):
     {early_stopping}
     {validation_fraction}
     {scoring}
-    {init}
+    init : dict or array-like of shape (n_parameters,), default=None
+        Where the parameters start: a dict of lists of arrays, by the names of the attributes
+        without their underscore (``coefs``, ``intercepts``, ...), or all parameters in the order
+        of `parameters`. None for random weights.
     {record_path}
     {warm_start}
     {random_state}
@@ -71,6 +74,8 @@ class GDMLPRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):
     {intercepts_}
     {scales_, shifts_}
     {running_means_, running_variances_}
+    target_ndim_ : int
+        Dimensions of y, and of predictions.
     starts_ : ndarray of shape (1, n_parameters)
         Where the descent began, in the order of `parameters`.
     {n_iter_} : int
@@ -165,7 +170,7 @@ class GDMLPRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             float32 where X and the fit are, else float64.
         """
-        f, kind = self._outputs(X)
+        f, kind = network_outputs(self, X)
         f = inverse_link(part_of(self, "loss"), f)
-        f = f[:, 0] if self._is_flat else f
+        f = f[:, 0] if self.target_ndim_ == 1 else f
         return f.astype(kind, copy=False)

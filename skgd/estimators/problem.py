@@ -68,13 +68,14 @@ class Problem(abc.ABC):
         """Return targets as they were given."""
         return y
 
-    def learning_rate(self, optimizer, start, run=None):
+    def learning_rate(self, optimizer, start=None, run=None):
         """Return the rate that the estimator asks for; "auto" for what the curvature tells.
 
         Parameters
         ----------
         optimizer : Optimizer
-        start : ndarray of shape (d,)
+        start : ndarray of shape (d,) or None
+            Of a run that begins.
         run : Minimizer or None
             That goes on.
         """

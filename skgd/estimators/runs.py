@@ -61,7 +61,7 @@ class Runs:
         """Return the runs of the last call, one for each target, after this one."""
         task_name = "" if self.problem.is_single else "target"
         for target, (run, objective) in enumerate(zip(runs, self.problem.objectives)):
-            rate = self.problem.learning_rate(self.optimizer, run.iterate, run)
+            rate = self.problem.learning_rate(self.optimizer, run=run)
             options = self._options(objective)._replace(learning_rate=rate)
             run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
             self._minimize(run, target, task_name)

@@ -5,7 +5,7 @@ from skgd.losses.contract import Loss
 from skgd.losses.nonsmooth import AbsoluteError, EpsilonInsensitive, NonsmoothLoss, Quantile
 from skgd.losses.smooth import Huber, Poisson, SquaredEpsilonInsensitive, SquaredError
 
-LOSSES = Loss.named = {
+LOSSES = {
     "squared_error": SquaredError,
     "huber": Huber,
     "epsilon_insensitive": EpsilonInsensitive,
@@ -16,8 +16,10 @@ LOSSES = Loss.named = {
 }
 
 CLASS_LOSSES = {"log_loss": LogLoss}
+ALL_LOSSES = Loss.named = LOSSES | CLASS_LOSSES
 
 __all__ = [
+    "ALL_LOSSES",
     "CLASS_LOSSES",
     "LOSSES",
     "AbsoluteError",

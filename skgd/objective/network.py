@@ -112,6 +112,28 @@ class Shape(NamedTuple):
         return [self.parts.index(activation) for activation in self.activations]
 
 
+class Normalisation(NamedTuple):
+    """How layers are normalised.
+
+    Attributes
+    ----------
+    batch : int or None
+        The rows that are normalised together; None for all, and then the statistics in theta are
+        those of all rows.
+    decay : float
+        The share of the past in the statistics, from batch to batch.
+    eps : float
+        Added to variances.
+    """
+
+    batch: int | None = None
+    decay: float = 0.9
+    eps: float = 1e-5
+
+
+NORMALISATION = Normalisation()
+
+
 class NetworkTerm(DataTerm):
     """The mean loss of a network in training mode: normalised by the statistics of each batch.
 
@@ -130,20 +152,14 @@ class NetworkTerm(DataTerm):
     shape : Shape
     loss : Loss
         Summed over the outputs, or joint.
-    batch : int or None
-        The rows that are normalised together; None for all, and then the statistics in theta are
-        those of all rows.
-    eps : float
-        Added to variances.
-    decay : float
-        The share of the past in the statistics, from batch to batch.
+    normalisation : Normalisation
     units : ndarray of shape (d,) or None
         As in `DataTerm`.
     """
 
-    def __init__(self, X, Y, weight, shape, loss, batch=None, eps=1e-5, decay=0.9, units=None):
+    def __init__(self, X, Y, weight, shape, loss, normalisation=NORMALISATION, units=None):
         self.X, self.Y, self.weight, self.shape, self.loss = X, Y, weight, shape, loss
-        self.batch, self.eps, self.decay = batch, float(eps), float(decay)
+        self.normalisation, self.batch = normalisation, normalisation.batch
         self.n_samples, self.n_parameters = X.shape[0], shape.n_parameters
         self.penalized = np.arange(self.n_parameters) < shape.n_weights
         self.parts = shape.parts, loss
@@ -173,7 +189,8 @@ class NetworkTerm(DataTerm):
             shares=np.zeros(room),
         )
         layers = shape.layers(room)
-        return NetworkData(rows, Y, *weights, layers, work, first, self.eps, self.decay, tile)
+        eps, decay = float(self.normalisation.eps), float(self.normalisation.decay)
+        return NetworkData(rows, Y, *weights, layers, work, first, eps, decay, tile)
 
     @cached_property
     def kernel(self):
@@ -219,7 +236,8 @@ class NetworkTerm(DataTerm):
 
     def recalibrated(self, theta):
         """Return theta with the statistics of all rows."""
-        whole = NetworkTerm(self.X, self.Y, self.weight, self.shape, self.loss, None, self.eps)
+        all_rows = self.normalisation._replace(batch=None)
+        whole = NetworkTerm(self.X, self.Y, self.weight, self.shape, self.loss, all_rows)
         theta, none = theta.astype(self.dtype), np.zeros(0, self.dtype)
         with compiled_code():
             task, _ = whole.sums(theta, theta, none)
