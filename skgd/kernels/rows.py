@@ -6,6 +6,7 @@
 """
 
 import sys
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -219,6 +220,7 @@ def row_weights(weight):
     return (weight[:1], 0) if are_even(weight) else (np.ascontiguousarray(weight), 1)
 
 
+@lru_cache(8)
 def even_weights(n):
     """Return n weights of one, which take no memory."""
     return np.broadcast_to(1.0, (n,))
