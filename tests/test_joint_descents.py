@@ -216,6 +216,30 @@ def test_tolerances_and_plateaus_are_those_of_each(batch_size, params):
     check_equal(candidates(base, TOLS), X, y, tol=1e-9)
 
 
+@pytest.mark.parametrize("batch_size", BATCHES)
+@pytest.mark.parametrize("rule", ["gd", "adam"])
+@pytest.mark.parametrize("tol", [None, 1e-4])
+def test_automatic_rates_and_what_controls_them_are_those_of_each(batch_size, rule, tol):
+    grid = [{"penalty": p, "alpha": alpha} for p in PENALTIES for alpha in (1e-3, 0.1)]
+    auto = {"learning_rate": "auto", "batch_size": batch_size, "optimizer": rule}
+    estimators = candidates(descent(**auto, tol=tol, max_iter=120), grid)
+    check_equal(estimators, X * np.geomspace(1.0, 5.0, P), y, tol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_batches_that_grow_on_the_way_are_those_of_each(batch_size):
+    grid = [{"penalty": p, "alpha": alpha} for p in PENALTIES for alpha in (1e-3, 0.1)]
+    auto = {"learning_rate": "auto", "optimizer": "adam", "tol": 1e-5}
+    check_equal(candidates(descent(**auto, batch_size=batch_size, max_iter=300), grid), S, y)
+
+
+def test_targets_of_a_loss_with_an_estimated_curvature_have_units_of_their_own():
+    counts = np.abs(np.column_stack([y, 20.0 * y])).round()
+    grid = [{"penalty": p, "alpha": alpha} for p in ("l1", "l2") for alpha in (1e-3, 0.1)]
+    base = descent(loss="poisson", learning_rate="auto", tol=1e-3, max_iter=60)
+    check_equal(candidates(base, grid), X, counts, tol=1e-9)
+
+
 def test_targets_arrive_each_in_its_time():
     targets = np.column_stack([y, -2.0 * y + RNG.standard_normal(N)])
     check_equal(candidates(descent(tol=1e-3, max_iter=100), TOLS), X, targets)

@@ -49,10 +49,12 @@ class StackedTerm:
             room -= self.centre
         room[:, self.constant] = 0.0
 
-    def sparse_rows(self, order):
-        """Return sparse rows in a given order, with zeros in constant columns."""
-        rows = self.X[order].astype(float)
+    @cached_property
+    def sparse_rows(self):
+        """Sparse rows as they are stored, with zeros in constant columns."""
+        rows = self.X
         if self.constant.size:
+            rows = rows.copy()
             rows.data[np.isin(rows.indices, self.constant)] = 0.0
         return CsrRows(*rows_of(rows))
 

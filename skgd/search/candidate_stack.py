@@ -72,7 +72,7 @@ class CandidateStack:
 
     def __init__(self, shared, sweep, members, arrays):
         self.shared, self.sweep, self.members, self.arrays = shared, sweep, members, arrays
-        self.tasks, self.knows_gradients = {}, False
+        self.tasks, self.knows_gradients, self.last = {}, False, None
 
     @classmethod
     def new(cls, shared, sweep, members, settings):
@@ -136,6 +136,8 @@ class CandidateStack:
         stack = CandidateStack(self.shared, self.sweep, self.members[kept], taken)
         if self.knows_gradients:
             stack.gradients[:], stack.knows_gradients = self.gradients[:, kept], True
+        if self.last is not None:
+            stack.last = self.last[:, kept]
         return stack
 
     def step(self, G, number, multiplier, measures=False):
@@ -147,6 +149,13 @@ class CandidateStack:
         task, update = self.tasks["step"]
         update[:] = number, multiplier, measures
         task()
+
+    def with_batch(self, shared):
+        """Return the same candidates with another batch size."""
+        sweep = self.sweep if self.sweep in ("lazy", "batches") else shared.sweep(False)
+        stack = CandidateStack(shared, sweep, self.members, self.arrays)
+        stack.last = self.last
+        return stack
 
     def room(self, *shape):
         """Return an array that lasts as long as these candidates are together."""
@@ -182,7 +191,7 @@ class CandidateStack:
         np.einsum("ij,ij->j", iterate, iterate, out=self.arrays.square)
 
     def _task(self, chunk):
-        """Return the compiled sweep over a chunk, whose arrays are kept where rows are dense."""
+        """Return the compiled sweep over a chunk, whose arrays last."""
         key = self.sweep, id(chunk)
         if key in self.tasks:
             return self.tasks[key][0]
@@ -195,8 +204,7 @@ class CandidateStack:
             rest = Lazy(np.ones(n), np.zeros(n), np.zeros((p, n)), np.zeros((batch, n))), batch
         common = shared.loss, shared.problem, self.arrays, chunk
         task = shared.kernel(self.sweep)(*common, *rest)
-        if not shared.sparse:
-            self.tasks[key] = task, chunk
+        self.tasks[key] = task, chunk
         return task
 
     def _multiply(self, term, chunk):
@@ -243,4 +251,6 @@ def merged(stacks):
     members = np.concatenate([stack.members for stack in stacks])
     stack = CandidateStack(first.shared, first.sweep, members, whole)
     stack.compare_rules()
+    if first.last is not None:
+        stack.last = np.concatenate([some.last for some in stacks], axis=1)
     return stack

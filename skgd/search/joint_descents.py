@@ -1,5 +1,7 @@
 """The descents of many candidates on one fold, epoch by epoch."""
 
+from itertools import chain
+
 import numpy as np
 
 from skgd.estimators.messages import FAILED_CANDIDATE
@@ -35,6 +37,8 @@ class JointDescents:
         self.shared, self.safe = problem.shared(), problem.safe_squares()
         stops = problem.first.tol is not None or problem.schedule.patience() is not None
         self.stopping = JointStopping(problem) if stops else None
+        self.controls = self.stopping is not None and self.stopping.controls[0] is not None
+        self.shared_of = {problem.batch: self.shared}
         self.rows = OrderedRows(problem.rows_term, problem.first.sampling, problem.seed)
         self.stacks = self._new_stacks()
 
@@ -98,36 +102,47 @@ class JointDescents:
         stacks = []
         for sweep in dict.fromkeys(sweeps):
             columns = np.flatnonzero(sweeps == sweep)
+            columns = columns[np.argsort(problem.l1[columns] > 0.0, kind="stable")]
             few = sweep not in ("full", "products")
             for part in np.array_split(columns, -(-columns.size // TILE) if few else 1):
                 settings = problem.settings(part)
                 stacks.append(CandidateStack.new(shared, sweep, part, settings))
+        for stack in stacks if self.controls else ():
+            stack.last = stack.iterate.copy()
         return stacks
 
-    def _run_epoch(self):
-        problem, batch = self.problem, self.problem.batch
-        updates = -(-problem.n // batch)
-        schedule, k = problem.schedule, self.n_epochs
+    def _multipliers(self, updates):
+        """Return the multipliers of the rates in an epoch of so many updates."""
+        schedule, k = self.problem.schedule, self.n_epochs
         if schedule.per == "epoch":
-            multipliers = np.repeat(schedule.multiplier(np.array([k])), updates)
-        else:
-            multipliers = schedule.multiplier(k * updates + np.arange(updates))
+            return np.repeat(schedule.multiplier(np.array([k])), updates)
+        return schedule.multiplier(k * updates + np.arange(updates))
+
+    def _run_epoch(self):
+        problem = self.problem
         with compiled_code():
             if problem.full:
+                multiplier = self._multipliers(1)[0]
                 for stack in self.stacks:
-                    stack.full_step(problem.term, multipliers[0])
+                    stack.full_step(problem.term, multiplier)
             else:
                 self.rows.draw()
-                for chunk in self.rows.chunks(batch, multipliers):
-                    for stack in self.stacks:
-                        stack.run(problem.rows_term, chunk)
-                for stack in self.stacks:
-                    stack.measure()
+                for batch in dict.fromkeys(stack.shared.batch for stack in self.stacks):
+                    self._sweep([stack for stack in self.stacks if stack.shared.batch == batch])
         self.n_epochs += 1
         if self.stopping is None:
             self._drop_diverged()
         else:
             self._judge()
+
+    def _sweep(self, stacks):
+        """Take the steps of an epoch, of candidates with the same batch size."""
+        batch = stacks[0].shared.batch
+        for chunk in self.rows.chunks(batch, self._multipliers(-(-self.problem.n // batch))):
+            for stack in stacks:
+                stack.run(self.problem.rows_term, chunk)
+        for stack in stacks:
+            stack.measure()
 
     def _judge(self):
         """Evaluate the objectives, and leave out the candidates that have arrived or failed."""
@@ -146,6 +161,32 @@ class JointDescents:
                 totals = problem.totals(stack.iterate, columns)
             stopping.totals[columns] = totals
         self._leave_out([stopping.ended(stack, self.n_epochs) for stack in self.stacks])
+        if self.controls and not problem.full:
+            self._part_by_batch()
+
+    def _part_by_batch(self):
+        """Put candidates whose batches have grown into stacks of their own."""
+        runs, parted = self.stopping.runs, []
+        for stack in self.stacks:
+            sizes = np.array([runs[column].batch for column in stack.members])
+            if (sizes == stack.shared.batch).all():
+                parted.append(stack)
+                continue
+            for batch in dict.fromkeys(sizes.tolist()):
+                if batch not in self.shared_of:
+                    self.shared_of[batch] = self.problem.shared(batch)
+                part = stack.take(np.flatnonzero(sizes == batch))
+                parted.append(part.with_batch(self.shared_of[batch]))
+        if parted != self.stacks:
+            self.stacks = self._without_gaps(parted)
+
+    @staticmethod
+    def _without_gaps(stacks):
+        """Return stacks, of which those of one kind are put together."""
+        kinds = {}
+        for stack in stacks:
+            kinds.setdefault((stack.sweep, stack.shared.batch), []).append(stack)
+        return [*chain(*map(_closed, kinds.values()))]
 
     def _drop_diverged(self):
         """Leave out the candidates whose objective has grown beyond its ceiling, or is no number.
@@ -173,9 +214,7 @@ class JointDescents:
             kept = np.flatnonzero(~mask)
             if kept.size:
                 stacks.append(stack.take(kept) if mask.any() else stack)
-        self.stacks = []
-        for sweep in dict.fromkeys(stack.sweep for stack in stacks):
-            self.stacks += _closed([stack for stack in stacks if stack.sweep == sweep])
+        self.stacks = self._without_gaps(stacks)
 
     def _store(self, stack, places):
         """Store what some candidates of a stack have come to."""
@@ -212,7 +251,10 @@ class JointDescents:
 def _closed(stacks):
     """Return stacks of one kind without gaps, where fewer of them are enough."""
     n = sum(stack.members.size for stack in stacks)
-    if len(stacks) < 2 or n > (len(stacks) - 1) * TILE:
+    whole = stacks[0].sweep == "products"
+    if len(stacks) < 2 or (n > (len(stacks) - 1) * TILE and not whole):
         return stacks
+    if whole:
+        return [merged(stacks)]
     whole = merged(stacks)
     return [whole.take(places) for places in np.array_split(np.arange(n), -(-n // TILE))]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.descent.arrival import control_of
 from skgd.descent.loop import judge_epoch
 from skgd.descent.minimizer import UpdateRule
 from skgd.descent.options import Options
@@ -34,6 +35,8 @@ class Columns(NamedTuple):
     theta: np.ndarray
     iterate: np.ndarray
     scalars: np.ndarray
+    lazy_state: tuple = ()
+    gradients: tuple = ()
 
 
 class JointRun:
@@ -51,13 +54,20 @@ class JointRun:
     column : int
     """
 
-    earlier, control, selected, met, certificate = 0, None, None, None, None
+    earlier, selected, met, certificate = 0, None, None, None
 
     def __init__(self, case, rule, rate, stopping, column):
         self.objective, self.options, self.limits = case
         self.optimizer, self.learning_rate, self.factor = rule, rate, 1.0
         self.stopping, self.column = stopping, column
         self.record, self.outcome = Figures(stopping.totals[column]), Outcome.RUNNING
+        problem, self.control, self.grown = stopping.problem, None, 1
+        self.n, self.batch = problem.n, problem.batch
+        if problem.schedule.controls:
+            known = self.objective, rule, problem.full, self.options, problem.starts[:, column]
+            self.control = control_of(*known)
+        if self.control is not None:
+            self.learning_rate *= self.control.first_factor
 
     @property
     def schedule(self):
@@ -77,8 +87,7 @@ class JointRun:
     @property
     def update_rule(self):
         """The rule of an update, and the rows that it sees."""
-        problem = self.stopping.problem
-        batch, sampling = None if self.full else problem.batch, problem.first.sampling
+        batch, sampling = None if self.full else self.batch, self.stopping.problem.first.sampling
         return UpdateRule(self.optimizer, batch, sampling == "replacement")
 
     @property
@@ -114,9 +123,21 @@ class JointRun:
         total = stopping.totals[j]
         record.curve = [*record.curve[-1:], total]
         stale = 0.0 if total < stopping.best[j] - self.limits.gain else self.stale + 1.0
-        ceiling = stopping.ceiling[j]
+        ceiling = stopping.limit[j]
         return Outcome(judge_epoch(total, record.residual, stale, ceiling, self.limits))
 
+    @property
+    def ceiling(self):
+        """The objective at which the descent counts as diverged."""
+        return self.stopping.ceiling[self.column]
+
+    def bind_data(self, objective):
+        """Set the batch size, which may have grown."""
+        self.batch = min(self.grown * self.stopping.problem.batch, self.n)
+
     def stride(self):
-        """Return how many epochs may pass before a lower bound, or a better one, is sought."""
-        return self.options.stride(self.objective, self.certificate)
+        """Return how many epochs may pass before a bound is sought, or the rate is reviewed."""
+        epochs = self.options.stride(self.objective, self.certificate)
+        if self.schedule.patience() and epochs < math.inf:
+            epochs = 1
+        return min(epochs, self.control.left) if self.control else epochs

@@ -10,13 +10,10 @@ from functools import partial
 import numpy as np
 
 from skgd.descent.convergence import after_a_call
-from skgd.descent.options import Options
 from skgd.descent.outcome import Outcome
 from skgd.descent.stopping import stopping_rule
-from skgd.estimators.certificates import certifier_of
 from skgd.estimators.linear_problem import ROUNDING
 from skgd.estimators.messages import messages_of
-from skgd.estimators.nested_parameters import part_of, plain
 from skgd.search.joint_run import Case, JointRun
 
 
@@ -45,11 +42,11 @@ class JointStopping:
         )
         self.best = self.totals.copy() if problem.full else np.full(n, np.inf)
         self._cases, self._bounds = {}, {}
-        rules, rates = problem.rules, problem.rates.tolist()
-        self.runs = [
-            JointRun(self._case(j), rules[problem.candidate[j]], rates[j], self, j)
-            for j in range(n)
-        ]
+        known = enumerate(zip(problem.rules, problem.rates.tolist()))
+        self.runs = [JointRun(self._case(j), rule, rate, self, j) for j, (rule, rate) in known]
+        problem.rates = np.array([run.learning_rate for run in self.runs])
+        self.controls = [run.control for run in self.runs]
+        self.limit, self.steps = self.ceiling.copy(), np.zeros(n)
         self.previous = self.totals.copy()
         limits = [run.limits for run in self.runs]
         self.target, self.tol, self.gain, self.patience = (
@@ -89,6 +86,8 @@ class JointStopping:
             told = np.flatnonzero((totals <= self.target[columns]) | due)
             residuals[told] = self._residuals(stack, told)
         outcomes = self._judge(columns, totals, residuals)
+        if self.controls[0] is not None:
+            self._note(stack, totals)
         ends = np.zeros(columns.size, dtype=bool)
         for place in np.flatnonzero(due | (outcomes != Outcome.RUNNING.value)):
             run = self.runs[columns[place]]
@@ -132,24 +131,18 @@ class JointStopping:
 
     def _case(self, column):
         """Return what a candidate shares with those of the same penalty and target."""
-        problem = self.problem
-        estimator, target = problem.estimators[problem.candidate[column]], problem.target[column]
-        key = part_of(estimator, "penalty"), estimator.alpha, target
+        problem, rule = self.problem, self.problem.rules[column]
+        key = problem.key(column)
         if key not in self._cases:
-            objective, rule, first = problem.objective(column), problem.rules[0], problem.first
-            options = Options(
-                learning_rate=plain(first.learning_rate),
-                tol=plain(first.tol),
-                n_iter_no_change=first.n_iter_no_change,
-                clip_norm=first.clip_norm or np.inf,
-                clip_value=first.clip_value or np.inf,
-            )
-            certify = None if rule.decoupled else certifier_of(objective, options.tol)
-            if certify is not None and objective.quadratic:
-                certify = partial(self._certify, key, certify)
-            options = options._replace(certify=certify)
-            known = problem.full, options, problem.schedule.patience(), None
-            limits = stopping_rule(objective, *known, rule.newton_fraction is not None)
+            objective = problem.objective(column)
+            options = problem.options(objective, rule)
+            if options.certify is not None and objective.quadratic:
+                certify = partial(self._certify, key, options.certify)
+                options = options._replace(certify=certify)
+            waits = problem.schedule.controls and problem.is_auto and options.certifies
+            patience = math.inf if waits else problem.schedule.patience()
+            bounces = rule.newton_fraction is not None
+            limits = stopping_rule(objective, problem.full, options, patience, None, bounces)
             self._cases[key] = Case(objective, options, limits)
         return self._cases[key]
 
@@ -170,9 +163,24 @@ class JointStopping:
         outcomes = np.full(columns.size, Outcome.RUNNING.value)
         outcomes[stale >= self.patience[columns]] = Outcome.PLATEAU.value
         outcomes[arrived] = Outcome.CONVERGED.value
-        outcomes[totals > self.ceiling[columns]] = Outcome.DIVERGED.value
+        outcomes[totals > self.limit[columns]] = Outcome.DIVERGED.value
         outcomes[~(np.abs(totals) < np.inf)] = Outcome.NONFINITE.value
         return outcomes
+
+    def _note(self, stack, totals):
+        """Note the objectives of an epoch, and how far each iterate has come in it.
+
+        On smaller batches both are those of the epoch before, whose end this one has evaluated.
+        """
+        columns, away = stack.members, stack.iterate - stack.last
+        stack.last[:] = stack.iterate
+        steps = np.sqrt(np.einsum("ij,ij->j", away, away))
+        self.steps[columns], told = steps, self.steps[columns]
+        told = steps if self.problem.full else told
+        for column, total, step in zip(columns.tolist(), totals.tolist(), told.tolist()):
+            control = self.controls[column]
+            control.objectives.append(total)
+            control.way += step
 
     def _residuals(self, stack, places):
         """Return the largest scaled residual of each candidate, from its gradient."""
@@ -197,6 +205,8 @@ class JointStopping:
         j = run.column
         self.target[j], self.due[j] = run.limits.target, n_epochs + run.stride()
         run.stack.arrays.rates[run.place] = run.learning_rate * run.factor
+        if run.control is not None:
+            self.limit[j] = min(self.ceiling[j], run.control.ceiling)
 
     def _end(self, run):
         """End a candidate: one whose objective has grown has diverged."""
