@@ -38,7 +38,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skgd import GDRegressor, JointGridSearchCV, JointRandomizedSearchCV
-from skgd.losses import SquaredError
+from skgd.losses import Loss, SquaredError
 from skgd.optimizers import Momentum
 from skgd.penalties import L1
 from skgd.search import plan
@@ -398,6 +398,25 @@ def test_steps_may_be_renamed_within_a_search(problem):
     for cls in (JointGridSearchCV, GridSearchCV):
         with pytest.raises(ValueError, match="Invalid parameter 'model'"):
             cls(PIPELINE, {"steps": [steps], "model__alpha": [0.1]}).fit(*problem)
+
+
+class Tabulated(Loss):
+    """The squared error of a user's own, with a field that has no hash."""
+
+    table: object = ()
+
+    def value(self, f, y):
+        return 0.5 * (f - y) ** 2
+
+    def slope(self, f, y):
+        return f - y
+
+
+def test_a_plan_leaves_parts_without_a_hash_alone(problem):
+    params = [{"loss": Tabulated(table=[1.0, 2.0]), "alpha": alpha} for alpha in (0.1, 1.0)]
+    model = GDRegressor(optimizer="gd", learning_rate=0.1, tol=None)
+    _, found = plan.plan_search(model, params)
+    assert found.n_joined == 0
 
 
 def test_a_search_without_targets_fails_as_in_scikit_learn(problem):
