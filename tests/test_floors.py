@@ -30,6 +30,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     **{part: {"math", "numpy", "typing", "skgd.part", "skgd.elementary"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},
     "skgd.kernels.sums": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
+    "skgd.kernels.moments": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},

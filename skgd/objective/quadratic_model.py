@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
-from skgd.objective.duality import EPS
-
+EPS = np.finfo(float).eps
 REGULAR = 1e-4  # of the diagonal of a factor: the matrix is not singular
 
 
