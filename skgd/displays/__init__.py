@@ -4,6 +4,7 @@ A class method creates a display. Its data are attributes. `plot` draws them and
 display, which keeps the artists (``lines_``, ``ax_``, ``figure_``) for changes.
 """
 
+from skgd.displays.activations import ActivationDisplay
 from skgd.displays.animation import DescentAnimation
 from skgd.displays.coefficients import CoefficientPathDisplay
 from skgd.displays.curve import LossCurveDisplay
@@ -15,6 +16,7 @@ from skgd.displays.steps import StepDisplay
 from skgd.displays.surface import LossSurfaceDisplay
 
 __all__ = [
+    "ActivationDisplay",
     "CoefficientPathDisplay",
     "DescentAnimation",
     "FitDisplay",

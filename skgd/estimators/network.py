@@ -88,6 +88,29 @@ class NetworkEstimator(DescentEstimator, abc.ABC):
         check_is_fitted(self)
         return self.starts_
 
+    def layer_inputs(self, X: MatrixLike, parameters: ArrayLike | None = None) -> list[np.ndarray]:
+        """Return what reaches the activations of each hidden layer.
+
+        Normalised sums are those by the running statistics, scaled and shifted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        parameters : array-like of shape (n_parameters,), default=None
+            At which to look, as ``path_`` holds them; None for those of the fit.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, units)
+        """
+        theta = self.parameters() if parameters is None else np.asarray(parameters, dtype=float)
+        term, X = _term_of(self, X)
+        if theta.shape != (term.n_parameters,):
+            raise ValueError(
+                f"parameters must be {term.n_parameters} numbers. Got shape {theta.shape}."
+            )
+        return term.layer_inputs(theta, X)
+
     def parameter_names(self) -> list[str]:
         check_is_fitted(self)
         shape, names = fitted_shape(self), []
@@ -117,9 +140,13 @@ def fitted_shape(estimator):
 
 def network_outputs(estimator, X):
     """Return what the last layer puts out, of shape (n, outputs), and the type to report."""
-    X, theta = prediction_rows(estimator, X), estimator.parameters()
-    kind, y = estimator.coefs_[0].dtype, np.zeros((1, 1))
-    none, loss = np.zeros((1, X.shape[1]), kind), coded(estimator, y)[0]
-    term = NetworkTerm(none, y, np.ones(1), fitted_shape(estimator), loss)
-    X = X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)
-    return term.predictions(theta, X), np.result_type(X.dtype, kind)
+    term, X = _term_of(estimator, X)
+    return term.predictions(estimator.parameters(), X), np.result_type(X.dtype, term.dtype)
+
+
+def _term_of(estimator, X):
+    """Return a term of the fitted network, which has no rows of its own, and rows to pass."""
+    X, y = prediction_rows(estimator, X), np.zeros((1, 1))
+    none = np.zeros((1, X.shape[1]), estimator.coefs_[0].dtype)
+    term = NetworkTerm(none, y, np.ones(1), fitted_shape(estimator), coded(estimator, y)[0])
+    return term, X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)

@@ -249,15 +249,30 @@ class NetworkTerm(DataTerm):
 
     def predictions(self, theta, X):
         """Return f for rows, of shape (n, outputs), by the statistics in theta."""
+        return self._passed(theta, X, min(TILE, X.shape[0]))[0]
+
+    def layer_inputs(self, theta, X):
+        """Return what reaches the activations of each hidden layer, by the statistics in theta."""
+        _, data = self._passed(theta, X, X.shape[0])
+        _, shifts, scales, *_ = self.shape.split(theta)
+        factors, found = iter(scales), []
+        for layer, normalised in enumerate(self.shape.normalised):
+            start, n = data.layers.room[layer + 1], self.shape.widths[layer + 1]
+            sums = data.work.sums[start : start + X.shape[0] * n].reshape(-1, n)
+            found.append((next(factors) if normalised else 1.0) * sums + shifts[layer])
+        return found
+
+    def _passed(self, theta, X, tile):
+        """Pass rows forward; return f for them, and the data with the sums of the last tile."""
         theta, X = theta.astype(self.dtype), X.astype(self.dtype, copy=False)
-        n, tile = X.shape[0], min(TILE, X.shape[0])
         data = self._data(rows_of(X), np.zeros((0, 1)), (np.ones(1), 0), tile)
+        n = X.shape[0]
         F = np.empty((n, self.shape.widths[-1]))
         with compiled_code():
             classes = self.kernel._replace(rows=type(data.rows))
             run = build_network(predict_network, *classes)
             run(self.parts[0], data, np.arange(n, dtype=np.int32), theta, F)()
-        return F
+        return F, data
 
     def settings(self):
         shape = self.shape.widths, tuple(map(bool, self.shape.normalised))
