@@ -32,7 +32,7 @@ class JointDescents:
         self.problem = problem = JointProblem(estimators, fold)
         self.max_iter, self.n_epochs = problem.first.max_iter, 0
         n = problem.target.size
-        self.found = problem.starts.copy()
+        self.found = np.zeros((problem.points.shape[0], n))
         self.n_iter, self.failed = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
         self.shared, self.safe = problem.shared(), problem.safe_squares()
         stops = problem.first.tol is not None or problem.schedule.patience() is not None
@@ -70,7 +70,7 @@ class JointDescents:
         theta, p = np.zeros((C, K, X.shape[1] + 1)), X.shape[1]
         with np.errstate(all="ignore"):
             for k in range(K):
-                ends = problem.problem.in_order_of_init(k, self._ends()[:, k::K].T)
+                ends = problem.problem.in_order_of_init(k, self.found[:, k::K].T)
                 theta[:, k, : ends.shape[1]] = ends
         failed = self.failed.reshape(C, K).any(axis=1)
         name = type(problem.first).__name__
@@ -232,9 +232,6 @@ class JointDescents:
                 mean = np.ascontiguousarray(stack.arrays.mean[:, place])
                 end = thresholded_average(self.problem.objective(column), mean)
                 self.found[:, column] = end
-
-    def _ends(self):
-        return self.found
 
     def _end(self):
         """End the descents that are left: those whose objective has grown have diverged."""

@@ -43,7 +43,8 @@ class JointProblem:
     ----------
     candidate, target : ndarray of int, of shape (N,)
         Of each column.
-    starts : ndarray of shape (d, N)
+    points : ndarray of shape (d, n_targets)
+        Where the columns of each target start.
     rates, l1, l2 : ndarray of shape (N,)
     """
 
@@ -96,11 +97,15 @@ class JointProblem:
         fields = [self.rules[column].as_tuple for column in columns]
         fields = np.array(fields, dtype=float).reshape(len(columns), -1)
         return {
-            "theta": np.ascontiguousarray(self.starts[:, columns]),
+            "theta": self.starts(columns),
             "fields": np.ascontiguousarray(fields.T),
             "target": self.target[columns],
             **{name: getattr(self, name)[columns] for name in ("rates", "l1", "l2")},
         }
+
+    def starts(self, columns):
+        """Return where some columns start, or one."""
+        return np.ascontiguousarray(self.points[:, self.target[columns]])
 
     def key(self, column):
         """Return what distinguishes the objective of a column from others."""
@@ -192,7 +197,7 @@ class JointProblem:
         sampling = None if self.full else self.batch, self.first.sampling == "replacement"
         slopes, known, rates = {}, {}, []
         for column, rule in enumerate(self.rules):
-            key, k, start = self.key(column), self.target[column], self.starts[:, column].copy()
+            key, k, start = self.key(column), self.target[column], self.starts(column)
             objective = self.objective(column)
             if k not in slopes and rule.newton_fraction is not None:
                 slopes[k] = objective.data_term(start)[1]
@@ -214,7 +219,7 @@ class JointProblem:
         """Set the starts, their objectives, and the objectives that count as diverged."""
         points = self.problem.starts(self.seed).points
         points = [o.admissible(point) for o, (_, point) in zip(self.objectives, points)]
-        self.starts = np.array(points).T[:, self.target]
+        self.points = np.array(points).T
         values = np.array([o.data_term(point)[0] for o, point in zip(self.objectives, points)])
         w = np.array(points)[:, : self.objectives[0].p]
         self.factor = self.objectives[0].penalty_factor

@@ -64,7 +64,7 @@ class JointRun:
         problem, self.control, self.grown = stopping.problem, None, 1
         self.n, self.batch = problem.n, problem.batch
         if problem.schedule.controls:
-            known = self.objective, rule, problem.full, self.options, problem.starts[:, column]
+            known = self.objective, rule, problem.full, self.options, problem.starts(column)
             self.control = control_of(*known)
         if self.control is not None:
             self.learning_rate *= self.control.first_factor
