@@ -82,7 +82,8 @@ class Browser:
     def open(self, address):
         """Open a page and wait until it is loaded."""
         self.errors, self._loaded = [], False
-        self._ask("Page.navigate", url=address)
+        answer = self._ask("Page.navigate", url=address)
+        self._loaded = "loaderId" not in answer  # another place of the same page
         end = time.monotonic() + PATIENCE
         while not self._loaded and time.monotonic() < end:
             self._hear(self._next())
@@ -105,6 +106,38 @@ class Browser:
                 return True
             time.sleep(0.1)
         return False
+
+    def emulate(self, **features):
+        """Set media features, such as ``prefers_color_scheme="dark"``."""
+        named = [{"name": n.replace("_", "-"), "value": value} for n, value in features.items()]
+        self._ask("Emulation.setEmulatedMedia", features=named)
+
+    def mouse(self, *points):
+        """Press the mouse at the first point, move it over the others, and release it."""
+        for k, (x, y) in enumerate(points):
+            kind = "mouseMoved" if k else "mousePressed"
+            self._mouse(kind, x, y)
+        self._mouse("mouseReleased", *points[-1])
+
+    def _mouse(self, kind, x, y):
+        self._ask(
+            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+        )
+
+    def touch(self, *points):
+        """Put a finger on the first point, move it over the others, and lift it."""
+        for k, (x, y) in enumerate(points):
+            kind = "touchMove" if k else "touchStart"
+            self._ask("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        self._ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def key(self, name, text=""):
+        """Press a key, such as ``"ArrowLeft"`` or ``"Tab"``."""
+        codes = {"Tab": 9, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39}
+        shared = {"key": name, "windowsVirtualKeyCode": codes.get(name, 0)}
+        kind = "keyDown" if text else "rawKeyDown"
+        self._ask("Input.dispatchKeyEvent", type=kind, text=text, **shared)
+        self._ask("Input.dispatchKeyEvent", type="keyUp", **shared)
 
     def picture(self):
         """Return a screenshot, as base64 of a PNG."""
@@ -142,7 +175,9 @@ class Browser:
         if method == "Page.loadEventFired":
             self._loaded = True
         elif method == "Runtime.exceptionThrown":
-            self.errors.append(f"exception: {params['exceptionDetails'].get('text')}")
+            details = params["exceptionDetails"]
+            said = details.get("exception", {}).get("description", "")
+            self.errors.append(f"exception: {details.get('text')} {said}".strip())
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             entry = params["entry"]
             self.errors.append(f"{entry['text']} {entry.get('url', '')}")

@@ -19,6 +19,11 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 from browser import Browser, chromium
 
+sys.path.insert(0, str(Path(__file__).parent / "interactive"))
+
+import build
+import check
+
 SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
 SEARCHES = ("momentum", "lasso", "diverged", "GDGaborRegressor")
 LOADS = {("link", "href"), ("script", "src"), ("img", "src"), ("source", "src")}
@@ -143,6 +148,11 @@ def page_faults(root, program):
                     browser.open(f"{address}search.html?q={words}")
                     if not browser.wait(f"{FOUND} > 0"):
                         yield f"the search on a {screen} does not find {words!r}"
+            if (root / build.NAME).exists():
+                for fault in check.page_faults(
+                    browser, address + build.NAME, root, build.goldens()
+                ):
+                    yield f"{build.NAME}: {fault}"
     finally:
         server.shutdown()
 

@@ -4,11 +4,15 @@ Neither the build nor a reader downloads anything.
 """
 
 import re
+import sys
 import warnings
+from pathlib import Path
 
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skgd
+
+sys.path.insert(0, str(Path(__file__).parent / "interactive"))
 
 project = "skgd"
 author = "The skgd developers"
@@ -27,7 +31,7 @@ extensions = [
     "sphinx-mathjax-offline",  # puts MathJax, scripts and fonts, into the site
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "benchmarks", "gallery/**.ipynb", "gallery/**.py"]
+exclude_patterns = ["_build", "benchmarks", "interactive", "gallery/**.ipynb", "gallery/**.py"]
 default_role = "py:obj"
 math_number_all = False
 smartquotes_action = "De"  # dashes and ellipses, but no curly quotes about strings
@@ -66,13 +70,6 @@ EXAMPLES = {
         "gabor_answer.py",
     ],
     "model_selection": ["overfitting.py", "grid_search.py"],
-    "networks": [
-        "digits.py",
-        "batch_norm_rates.py",
-        "batch_norm_limits.py",
-        "network_surface.py",
-        "network_overfitting.py",
-    ],
 }
 
 sphinx_gallery_conf = {
@@ -129,6 +126,15 @@ def trailing_underscores(app, what, name, obj, options, lines):
             lines[i] = re.sub(r"(?<=\w)_(?=[ ,)])", r"\_", line)
 
 
+def add_interactive_page(app, exception):
+    """Write the page to play on beside the others."""
+    if exception is None and app.builder.format == "html":
+        from build import build
+
+        build(app.outdir)
+
+
 def setup(app):
-    """Connect the function above."""
+    """Connect the functions above."""
     app.connect("autodoc-process-docstring", trailing_underscores)
+    app.connect("build-finished", add_interactive_page)

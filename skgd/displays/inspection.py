@@ -35,7 +35,7 @@ def named(estimators):
     extra = [e for _, e in found if not hasattr(e, "get_params")]
     if extra:
         raise TypeError(f"The 'estimators' parameter must hold estimators. Got {extra[0]!r}.")
-    nameless = [final_estimator(e) for name, e in found if name is None]
+    nameless = [_final_estimator(e) for name, e in found if name is None]
     names = iter(_differences(nameless))
     return {next(names) if name is None else str(name): e for name, e in found}
 
@@ -66,16 +66,15 @@ def text_of(value):
 
 def descent_in(estimator):
     """Return the skgd estimator in a pipeline, or in the best pipeline of a search."""
-    found = final_estimator(estimator)
+    found = _final_estimator(estimator)
     if not isinstance(found, DescentEstimator):
         raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
     return found
 
 
-def final_estimator(estimator):
-    """Return the last estimator of a pipeline, or of the best pipeline of a search."""
+def _final_estimator(estimator):
     estimator = getattr(estimator, "best_estimator_", estimator)
-    return final_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+    return _final_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
 
 
 def transformed_rows(estimator, X):

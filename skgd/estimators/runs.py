@@ -61,8 +61,7 @@ class Runs:
         """Return the runs of the last call, one for each target, after this one."""
         task_name = "" if self.problem.is_single else "target"
         for target, (run, objective) in enumerate(zip(runs, self.problem.objectives)):
-            rate = self.problem.learning_rate(self.optimizer, run=run)
-            options = self._options(objective)._replace(learning_rate=rate)
+            options = self._options(objective)
             run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
             self._minimize(run, target, task_name)
         return runs
@@ -102,8 +101,7 @@ class Runs:
         rehearse(self.optimizer, objective.model)
         size, sampling, average = self.batching
         setup = Setup(size, sampling, seed, average, rate_share, self.problem.in_units)
-        rate = self.problem.learning_rate(self.optimizer, start)
-        options = self._options(objective)._replace(learning_rate=rate)
+        options = self._options(objective)
         return Descent(objective, self.optimizer, self.schedule, start, setup, options)
 
     def _asked(self):

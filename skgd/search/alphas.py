@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.estimators._sklearn import are_valid
 from skgd.estimators.linear_problem import LinearProblem
 from skgd.estimators.messages import messages_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct
@@ -41,29 +42,35 @@ class AlphaPath(NamedTuple):
 
 
 def key_of(estimator):
-    """Return what candidates share that are trained together; None for what is trained alone.
-
-    Parameters
-    ----------
-    estimator : estimator
-        With valid parameters.
-    """
+    """Return what candidates share that are trained together; None for what is trained alone."""
+    if type(estimator) is not GDRegressor or not _is_valid(estimator):
+        return None
     params = vars(estimator)
-    if type(estimator) is not GDRegressor or not isinstance(params["optimizer"], str):
+    if not (isinstance(params["optimizer"], str) and params["optimizer"] == "auto"):
         return None
     asked = asked_of_a_descent(params, part_of(estimator, "schedule"), False, False)
     others = params["center"] != "auto" or params["warm_start"] or params["verbose"]
-    others = others or params["optimizer"] != "auto" or params.get("_skl_callbacks")
+    told = vars(estimator).get("_skl_callbacks")
     elastic = part_of(estimator, "penalty").elastic()
-    if asked or others or elastic is None or not part_of(estimator, "loss").quadratic:
+    quadratic = part_of(estimator, "loss").quadratic
+    if asked or others or told or elastic is None or not quadratic:
         return None
     factor = params["penalty_weights"]
-    try:
-        factor = None if factor is None else np.asarray(factor, dtype=float).tobytes()
-    except (TypeError, ValueError):  # of which a fit tells
-        return None
+    factor = None if factor is None else np.asarray(factor, dtype=float).tobytes()
     plainly = (params[name] for name in ("fit_intercept", "positive", "tol", "max_iter"))
     return "alphas", *map(plain, plainly), factor
+
+
+def _is_valid(estimator):
+    """Whether a fit alone would have nothing against the parameters."""
+    if not are_valid(estimator):
+        return False
+    try:
+        part_of(estimator, "penalty").elastic()
+        np.asarray(estimator.penalty_weights, dtype=float)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def train(estimators, fold):
@@ -80,10 +87,7 @@ def train(estimators, fold):
     """
     C, groups = len(estimators), {}
     for k, estimator in enumerate(estimators):
-        kind = estimator.penalty, estimator.l1_ratio
-        if not isinstance(kind[0], str):
-            kind = part_of(estimator, "penalty").elastic()
-        groups.setdefault(kind, []).append(k)
+        groups.setdefault(part_of(estimator, "penalty").elastic(), []).append(k)
     n_targets, p, _ = fold.form
     coef, intercept = np.zeros((C, n_targets, p)), np.zeros((C, n_targets))
     n_iter, failures, warnings = np.zeros((C, n_targets), int), [None] * C, [None] * C
@@ -98,10 +102,9 @@ def train(estimators, fold):
             continue
         coef[group], intercept[group] = path.coef[at], path.intercept[at]
         n_iter[group] = path.n_iter[at]
-        for i in [i for i, message in enumerate(path.messages) if message is not None]:
-            message = path.messages[i]
-            told = failures if message.is_error or message.is_refusal else warnings
-            for k in np.array(group)[at == i]:
+        for k, message in zip(group, (path.messages[i] for i in at)):
+            if message is not None:
+                told = failures if message.is_error or message.is_refusal else warnings
                 told[k] = message.sentence
     return Trained(coef, intercept, failures, warnings, n_iter)
 

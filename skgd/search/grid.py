@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
 from skgd.search.docstrings import documented
-from skgd.search.joint_search import CONSTRAINTS, JointSearch
+from skgd.search.joint_search import JointSearch
 
 
 @documented
@@ -53,7 +52,7 @@ class JointGridSearchCV(JointSearch, GridSearchCV):
     array([0.482, 0.476, 0.439])
     """
 
-    _parameter_constraints = {**GridSearchCV._parameter_constraints, **CONSTRAINTS}
+    _parameter_constraints = {**GridSearchCV._parameter_constraints, "progress": ["boolean"]}
 
     def __init__(
         self,
@@ -68,14 +67,12 @@ class JointGridSearchCV(JointSearch, GridSearchCV):
         pre_dispatch: int | str = "2*n_jobs",
         error_score: Any = np.nan,
         return_train_score: bool = False,
-        halving: int | ArrayLike | None = None,
         progress: bool = False,
     ) -> None:
         self.estimator, self.param_grid, self.scoring = estimator, param_grid, scoring
         self.n_jobs, self.refit, self.cv, self.verbose = n_jobs, refit, cv, verbose
         self.pre_dispatch, self.error_score = pre_dispatch, error_score
         self.return_train_score, self.progress = return_train_score, progress
-        self.halving = halving
 
     def _candidates(self):
         return [*ParameterGrid(self.param_grid)]

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 
 from skgd.search.docstrings import documented
-from skgd.search.joint_search import CONSTRAINTS, JointSearch
+from skgd.search.joint_search import JointSearch
 
 
 @documented
@@ -55,7 +54,10 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
     10
     """
 
-    _parameter_constraints = {**RandomizedSearchCV._parameter_constraints, **CONSTRAINTS}
+    _parameter_constraints = {
+        **RandomizedSearchCV._parameter_constraints,
+        "progress": ["boolean"],
+    }
 
     def __init__(
         self,
@@ -72,7 +74,6 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
         pre_dispatch: int | str = "2*n_jobs",
         error_score: Any = np.nan,
         return_train_score: bool = False,
-        halving: int | ArrayLike | None = None,
         progress: bool = False,
     ) -> None:
         self.estimator, self.param_distributions = estimator, param_distributions
@@ -80,7 +81,6 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
         self.n_jobs, self.refit, self.cv, self.verbose = n_jobs, refit, cv, verbose
         self.pre_dispatch, self.error_score = pre_dispatch, error_score
         self.return_train_score, self.progress = return_train_score, progress
-        self.halving = halving
 
     def _candidates(self):
         return [

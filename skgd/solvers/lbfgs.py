@@ -34,8 +34,7 @@ class LBFGS(SecondOrderMethod):
     def _run(self):
         """Run scipy's minimizer, and record every iterate."""
         height, left = self.objective.null_objective, self.last - self.record.n_epochs
-        known = self.objective.column_curvature is not None
-        unit = height / gradient_unit(self.objective) if known else 1.0
+        unit = height / gradient_unit(self.objective)
         latest = self.point
 
         def function(z):

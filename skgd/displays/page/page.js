@@ -1,0 +1,369 @@
+// The state of the page, its address, its controls, the hands, and what is said.
+const st = {};
+let scene = {}, language = "en", timer = 0, saying = 0, job = 0, plane, fit, chart, picture;
+const word = (key, text = 0) => Array.isArray(WORDS[key]) ? WORDS[key][2 * text + (language === "ko")] : WORDS[key] ?? key;
+const filled = (key, values) => word(key).replaceAll("}", "{").split("{").map((part, k) => k % 2 ? values[part] : part).join("");
+const quietly = action => {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+};
+
+// A rate that suits a rule on a surface, and the state that both begin with.
+function usualRate(surface, rule) {
+  const { rate, box } = SURFACES[surface], plain = { momentum: 0.25, nesterov: 0.6, nesterov_beta: 0.25 }, long = { adagrad: 5, adadelta: 120 };
+  return +(RULES[rule].newton_fraction ? (box[1] - box[0]) * 0.02 * (long[rule] ?? 1) : rate * (plain[rule] ?? 1)).toPrecision(2);
+}
+
+function fresh(surface, rule) {
+  const look = SURFACES[surface];
+  return {
+    preset: "", surface, k: look.k?.[2] ?? 0, rule, rate: usualRate(surface, rule), fields: {}, schedule: "constant", scheduleFields: {},
+    batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: look.alpha ?? 0.5, l1_ratio: 0.5, data: null,
+    ghost: "", ghostRate: 0.1, ghostFields: {}, start: look.start.slice(0, look.d ?? 2), horizon: 100, n: 40, map: "rate",
+  };
+}
+
+const story = id => {
+  const { state } = PRESETS.find(p => p.id === id) ?? PRESETS[0];
+  return { ...fresh(state.surface, state.rule), n: state.horizon, ...structuredClone(state), preset: id };
+};
+// A link to the guide, whose pages are named without their ending.
+const linkOf = ({ link }) => "guide/" + link.replace("#", ".html#") + (link.includes("#") ? "" : ".html");
+const specOf = s => ({ ...s, data: s.data ?? undefined, start: toTheta(scene.surface, s.start) });
+
+// The address says what differs from the story, or from what surface and rule begin with.
+const baseOf = s => s.preset ? story(s.preset) : fresh(s.surface, s.rule);
+
+function writeAddress(isStep) {
+  const q = new URLSearchParams(), base = baseOf(st);
+  for (const key in base) {
+    const value = JSON.stringify(st[key]);
+    if (value !== JSON.stringify(base[key]) || (!st.preset && (key === "surface" || key === "rule")) || (st.preset && key === "preset")) q.set(key, typeof st[key] === "string" ? st[key] : value);
+  }
+  if ("#" + q !== location.hash) quietly(() => history[isStep ? "pushState" : "replaceState"](null, "", "#" + q));
+}
+
+function readAddress() {
+  const q = new URLSearchParams(location.hash.slice(1)), of = (key, table, usual) => table[q.get(key)] ? q.get(key) : usual;
+  const first = GIVEN ? { ...fresh("given", GIVEN.state.rule), ...GIVEN.state } : story("small"), id = PRESETS.some(p => p.id === q.get("preset")) ? q.get("preset") : "";
+  const base = !q.size ? first : id ? story(id) : fresh(of("surface", SURFACES, "quadratic"), of("rule", RULES, "momentum"));
+  const tables = { surface: SURFACES, rule: RULES, ghost: { ...RULES, "": {} }, schedule: SCHEDULES, penalty: PENALTIES, sampling: SAMPLINGS };
+  for (const [key, text] of q) {
+    const value = typeof base[key] === "string" ? text : quietly(() => JSON.parse(text));
+    const fits = key in base && key !== "preset" && typeof value === typeof base[key] && (!tables[key] || tables[key][value]);
+    if (fits && (!Array.isArray(base[key]) || (value.length === base[key].length && value.every(Number.isFinite)))) base[key] = value;
+  }
+  base.horizon = Math.min(2000, Math.max(1, Math.round(base.horizon)));
+  base.seed = Math.min(SEEDS.length - 1, Math.max(0, Math.round(base.seed)));
+  base.n = Math.min(base.horizon, Math.max(0, Math.round(base.n)));
+  base.batch = Math.max(0, Math.round(base.batch));
+  Object.assign(st, base);
+  if (!quietly(() => (build(), true))) Object.assign(st, first);
+}
+
+function build() {
+  const key = [st.surface, st.k, st.penalty, st.alpha, st.l1_ratio, JSON.stringify(st.data)].join();
+  if (scene.key !== key) {
+    const surface = surfaceOf({ ...st, data: st.data ?? undefined }), minima = minimaOf(surface);
+    scene = { key, surface, minima, least: minima.length ? surface.value(minima[0]) : 0, given: st.surface === "given" ? GIVEN.path : null };
+  }
+  const { surface } = scene, spec = specOf(st);
+  scene.run = new Run(surface, spec).to(st.horizon);
+  scene.ghost = st.ghost ? new Run(surface, { ...spec, rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields }).to(st.horizon) : null;
+}
+
+function draw() {
+  const { surface, run } = scene, n = Math.min(st.n, run.t), here = surface.quadratic ? surface.strengths.map(() => 0) : run.path[n];
+  scene.curvature = here.every(v => Math.abs(v) < 1e6) ? curvatures(surface, here) : [0, 0];
+  scene.L = scene.curvature[1];
+  plane = drawPlane(scene, st.n);
+  drawLoss(scene, st.n, st.horizon);
+  $("fitBox").hidden = !surface.predict || surface.rows.p > 1;
+  if (!$("fitBox").hidden) fit = drawFit(scene, st.n, st.point);
+  if (chart?.cells.length === chart?.w * chart?.h) picture = drawChart(scene, chart, st);
+  Object.assign($("scrub"), { max: st.horizon, value: st.n });
+  $("scrub").setAttribute("aria-valuetext", st.n);
+  $("count").textContent = `${st.n} / ${st.horizon}`;
+  tell(n);
+}
+
+// Say where the descent is: at once for the eye, and at rest for those who listen.
+function tell(n) {
+  const { run, surface, L } = scene, stable = stableRate(run, L), mark = Math.log10((stable ?? 0) / 1e-4) / 6, ended = run.diverged && n === run.t;
+  const values = { n, loss: show(run.losses[n], 4), at: toPage(surface, run.path[n]).map(v => show(v)).join(", "), rate: show(st.rate), stable: show(stable ?? 0) };
+  const keys = [ended ? "diverged" : "say"];
+  if (stable) keys.push(st.rate > stable ? "tooLarge" : surface.quadratic ? "stable" : "stableHere");
+  if (run.path[n].some((v, j) => v === 0 && surface.strengths[j])) keys.push("zeros");
+  const text = keys.map(key => filled(key, values)).join(" ");
+  $("say").textContent = text;
+  $("say").className = ended ? "bad" : "";
+  if ($("edge")) Object.assign($("edge").style, { left: `${100 * mark}%`, display: mark > 0 && mark < 1 ? "" : "none" });
+  clearTimeout(saying);
+  if (!timer) saying = setTimeout(() => { $("live").textContent = text; }, 700);
+}
+
+// Compute the map in short pieces, so that hands are not held up.
+function chartSoon() {
+  const { surface, run } = scene, factor = surface.quadratic && st.schedule === "constant" ? factorOf(run, st.rate, run.rule.beta, scene.curvature) : null;
+  const kinds = ["rate", ...(factor === null ? [] : ["closed"]), "basins"];
+  if (!kinds.includes(st.map)) st.map = "rate";
+  $("mapKind").replaceChildren(...kinds.map(kind => new Option(filled("map." + kind, { n: Math.min(st.horizon, 200) }), kind, false, kind === st.map)));
+  const found = factor === null || !scene.minima.length ? null : simulatedFactor(scene, specOf(st)), memory = memoryOf(st.rule);
+  const hint = filled(st.map === "basins" ? "hintBasins" : "hintMap", { memory: memory ? `, ${memory} ↑` : "" });
+  $("mapHint").textContent = hint + (factor === null ? "" : " " + filled("factor", { factor: show(factor), found: found === null ? "–" : show(found) }));
+  const mine = ++job, next = chartOf(scene, { ...st });
+  const work = () => {
+    if (mine !== job) return;
+    for (const end = performance.now() + 12; next.cells.length < next.w * next.h && performance.now() < end;) next.cells.push(cellOf(scene, next, next.cells.length));
+    if (next.cells.length < next.w * next.h) return setTimeout(work);
+    chart = next;
+    picture = drawChart(scene, chart, st);
+  };
+  setTimeout(work, 60);
+}
+
+function change(values, rebuilds, isStep) {
+  Object.assign(st, values);
+  build();
+  draw();
+  chartSoon();
+  if (rebuilds) control();
+  writeAddress(isStep);
+}
+
+// Choose a surface, a rule or a story: a step in the history.
+function choose(values) {
+  stop();
+  change({ preset: "", ...values }, true, true);
+}
+
+// Controls, from the fields and ranges of the package's parts.
+const RANGES = { eps: [1e-12, 1, true], every: [1, 200], horizon: [10, 400], length: [1, 100], decay: [1e-4, 1, true], power: [0, 2], "[0, 1)": [0, 0.999], "(0, 1]": [0.001, 1] };
+const node = (tag, set, ...children) => {
+  const found = Object.assign(document.createElement(tag), set);
+  found.append(...children);
+  return found;
+};
+
+function slider(id, label, value, [low, high, log], set) {
+  const output = node("b", {}), input = node("input", { type: "range", id, max: 1000, value: 1000 * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) });
+  const tellValue = v => {
+    output.textContent = show(v);
+    input.setAttribute("aria-valuetext", show(v));
+  };
+  input.oninput = () => {
+    const u = input.value / 1000, v = +(log ? low * (high / low) ** u : low + u * (high - low)).toPrecision(3);
+    tellValue(v);
+    set(v);
+  };
+  tellValue(value);
+  return node("label", {}, label + " ", output, input);
+}
+
+function choice(id, label, options, value, set) {
+  const select = node("select", { id }, ...options.map(([key, text]) => new Option(text, key, false, key === String(value))));
+  select.onchange = () => set(select.value);
+  return node("label", {}, label, select);
+}
+
+// One control for each field of a part.
+function fieldControls({ fields = {}, ranges = {} }, key) {
+  return Object.keys(fields).map(name => {
+    const value = st[key][name] ?? fields[name], range = ranges[name], set = v => change({ [key]: { ...st[key], [name]: v } }), id = key + name;
+    if (Array.isArray(range)) return choice(id, name, range.map(v => [v, v]), value, set);
+    if (typeof value === "boolean") {
+      const input = node("input", { type: "checkbox", id, checked: value });
+      input.onchange = () => set(input.checked);
+      return node("label", {}, input, name);
+    }
+    const reach = RANGES[range] ?? RANGES[name];
+    return reach ? slider(id, name, value ?? st.horizon, reach, set) : "";
+  });
+}
+
+function control() {
+  const look = SURFACES[st.surface], { n } = scene.surface, focused = document.activeElement.id, named = (table, prefix) => Object.keys(table).map(name => [name, word(prefix + name)]);
+  const pick = (key, options, set = v => change({ [key]: v }, true)) => choice(key, word(key), options, st[key], set);
+  const move = (key, range) => slider(key, word(key), st[key], range, v => change({ [key]: v })), rates = [1e-4, 100, true];
+  const surfaces = named(SURFACES, "surface."), rules = named(RULES, "rule.");
+  $("controls").replaceChildren(
+    pick("surface", surfaces, v => choose({ ...fresh(v, st.rule), ghost: st.ghost, ghostRate: st.ghost ? usualRate(v, st.ghost) : 0.1 })),
+    look.k ? slider("k", word("k." + st.surface), st.k, [look.k[0], look.k[1], look.kLog], v => change({ k: v })) : "",
+    look.penalized ? pick("penalty", named(PENALTIES, "penalty.")) : "",
+    st.penalty === "none" ? "" : move("alpha", [0.01, 5, true]),
+    st.penalty === "elasticnet" ? move("l1_ratio", [0, 1]) : "",
+    pick("rule", rules, v => choose({ rule: v, fields: {}, rate: usualRate(st.surface, v) })),
+    node("div", {}, move("rate", rates), node("div", { className: "edge" }, node("i", { id: "edge" }))),
+    ...fieldControls(RULES[st.rule], "fields"),
+    pick("schedule", named(SCHEDULES, "schedule."), v => change({ schedule: v, scheduleFields: {} }, true)),
+    ...fieldControls(SCHEDULES[st.schedule], "scheduleFields"),
+    n ? pick("batch", [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ batch: +v }, true)) : "",
+    n && st.batch ? pick("sampling", named(SAMPLINGS, "sampling.")) : "",
+    n && st.batch ? choice("seed", "random_state", SEEDS.map((_, k) => [String(k), String(k)]), st.seed, v => change({ seed: +v })) : "",
+    pick("ghost", [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
+    st.ghost ? move("ghostRate", rates) : "",
+    slider("horizon", word("horizon"), st.horizon, [10, 1000, true], v => change({ horizon: Math.round(v), n: Math.min(st.n, Math.round(v)) })),
+  );
+  if (focused) $(focused)?.focus();
+  const key = (name, text, dash) => [node("i", { className: dash, style: `border-color:var(--${name})` }), text];
+  $("cap").textContent = word("surface." + st.surface);
+  $("paths").replaceChildren(...key("b", word("rule." + st.rule), ""), ...(st.ghost ? key("c", word("rule." + st.ghost), "dashed") : []));
+  $("fitKey").replaceChildren(...key("a", word("start"), "dashed"), ...key("soft", word("before"), "dashed"), ...key("b", word("now"), ""));
+  $("fitHint").textContent = look.draggable ? word("hintFit") : "";
+  $("fit").tabIndex = look.draggable ? 0 : -1;
+  $("fit").setAttribute("role", look.draggable ? "application" : "img");
+  $("fit").className = look.draggable ? "moves" : "";
+  const at = PRESETS.findIndex(p => p.id === st.preset);
+  $("preset").replaceChildren(new Option(word("noStory"), ""), ...PRESETS.map((p, k) => new Option(`${k + 1}. ${word("story." + p.id)}`, p.id, false, k === at)));
+  $("told").replaceChildren(at < 0 ? word("ownStory") : word("story." + st.preset, 1) + " ", at < 0 ? "" : node("a", { href: linkOf(PRESETS[at]), textContent: word("more") }));
+  $("earlier").disabled = at <= 0;
+  $("later").disabled = at === PRESETS.length - 1;
+}
+
+// Words and theme, then everything that depends on them.
+function showAll() {
+  const mode = quietly(() => localStorage.getItem("mode")), dark = mode === "dark" || (mode !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  const root = document.documentElement;
+  root.dataset.theme = dark ? "dark" : "light";
+  root.lang = language;
+  document.title = word("title") + " - skgd";
+  document.querySelectorAll("[data-word]").forEach(e => { e.textContent = word(e.dataset.word); });
+  document.querySelectorAll("[data-label]").forEach(e => { e.setAttribute("aria-label", word(e.dataset.label)); });
+  $("lang").textContent = language === "ko" ? "English" : "한국어";
+  $("lang").lang = language === "ko" ? "en" : "ko";
+  stop();
+  draw();
+  control();
+  draw();
+  chartSoon();
+}
+
+// Time.
+function stop() {
+  clearTimeout(timer);
+  timer = 0;
+  $("play").textContent = word("play");
+}
+
+function stepTo(n) {
+  stop();
+  st.n = Math.min(st.horizon, Math.max(0, n));
+  draw();
+  writeAddress();
+}
+
+function play() {
+  if (timer) return stepTo(st.n);
+  const last = Math.max(scene.run.t, scene.ghost?.t ?? 0), wait = 1000 / $("speed").value;
+  if (st.n >= last) st.n = 0;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return stepTo(last);
+  const go = () => {
+    st.n += 1;
+    if (st.n >= last) return stepTo(last);
+    timer = setTimeout(go, wait);
+    draw();
+  };
+  $("play").textContent = word("pause");
+  timer = setTimeout(go, wait);
+}
+
+// Hands.
+const rounded = (p, box) => p.slice(0, p.length).map((v, i) => +v.toFixed(Math.max(0, 3 - Math.floor(Math.log10(box[2 * i + 1] - box[2 * i])))));
+const startAt = p => change({ start: rounded(p.slice(0, scene.surface.d), scene.surface.box) });
+
+function movePoint(p) {
+  const { X, y } = scene.surface.rows, [x, level] = rounded(p, fit.box), put = (values, v) => values.map((old, i) => i === st.point ? v : old);
+  change({ data: { X: put(X, [x]), y: put(y, level) } });
+}
+
+function nearest([x, y]) {
+  const { X, y: old } = scene.surface.rows, [u, v] = fit.at([x, y]), far = X.map((row, i) => Math.hypot(...fit.at([row[0], old[i]]).map((q, j) => q - [u, v][j])));
+  st.point = far.indexOf(Math.min(...far));
+}
+
+function chooseInMap([x, y]) {
+  if (chart.basins) return startAt([x, y]);
+  const { box, memory } = chart, rate = +(10 ** Math.min(box[1], Math.max(box[0], x))).toPrecision(3);
+  change({ rate, fields: memory ? { ...st.fields, [memory]: +Math.min(0.999, Math.max(0, y)).toFixed(3) } : st.fields }, true);
+}
+
+function drag(id, frame, take, begin) {
+  const canvas = $(id);
+  let held = false;
+  const move = event => {
+    const box = canvas.getBoundingClientRect(), point = frame().under(event.clientX - box.left, event.clientY - box.top);
+    if (event.type === "pointerdown") begin?.(point);
+    take(point);
+  };
+  canvas.onpointerdown = event => {
+    if (event.button || !frame() || canvas.tabIndex < 0) return;
+    held = true;
+    quietly(() => canvas.setPointerCapture(event.pointerId));
+    move(event);
+  };
+  canvas.onpointermove = event => { if (held) move(event); };
+  canvas.onpointerup = canvas.onpointercancel = () => { held = false; };
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+function onKey(event) {
+  const id = event.target.id, tag = event.target.tagName, key = event.key, arrow = ARROWS[key], by = event.shiftKey ? 0.002 : 0.02;
+  const moved = (p, box) => p.map((v, i) => v + arrow[i] * by * (box[2 * i + 1] - box[2 * i]));
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (arrow && id === "plane") startAt(moved(st.start, scene.surface.box));
+  else if (arrow && id === "map" && chart) chooseInMap(chart.basins ? moved(st.start, chart.box) : moved([Math.log10(st.rate), scene.run.rule[chart.memory] ?? 0], chart.box));
+  else if (id === "fit" && arrow) movePoint(moved([scene.surface.rows.X[st.point ?? 0][0], scene.surface.rows.y[st.point ??= 0]], fit.box));
+  else if (id === "fit" && key === "n") change({ point: ((st.point ?? -1) + 1) % scene.surface.n });
+  else if (["INPUT", "SELECT", "A"].includes(tag)) return;
+  else if (key === " " && tag !== "BUTTON") play();
+  else if (key === "ArrowRight") stepTo(st.n + 1);
+  else if (key === "ArrowLeft") stepTo(st.n - 1);
+  else if (key === "r") stepTo(0);
+  else return;
+  event.preventDefault();
+}
+
+function listen() {
+  const turn = by => choose(story(PRESETS[Math.max(0, PRESETS.findIndex(p => p.id === st.preset) + by)].id));
+  const clicks = { play, next: () => stepTo(st.n + 1), back: () => stepTo(st.n - 1), reset: () => stepTo(0), earlier: () => turn(-1), later: () => turn(1) };
+  for (const id in clicks) $(id).onclick = clicks[id];
+  drag("plane", () => plane, startAt);
+  drag("fit", () => fit, movePoint, nearest);
+  drag("map", () => picture, chooseInMap);
+  $("scrub").oninput = () => stepTo(+$("scrub").value);
+  $("mapKind").onchange = () => change({ map: $("mapKind").value });
+  $("preset").onchange = () => choose($("preset").value ? story($("preset").value) : {});
+  $("share").onclick = async () => {
+    writeAddress();
+    const done = await quietly(() => navigator.clipboard.writeText(location.href).then(() => "copied", () => null));
+    $("share").textContent = $("live").textContent = word(done ?? "seeAddress");
+    setTimeout(() => { $("share").textContent = word("share"); }, 1800);
+  };
+  $("lang").onclick = () => {
+    language = language === "ko" ? "en" : "ko";
+    quietly(() => history.replaceState(null, "", "?lang=" + language + location.hash));
+    showAll();
+  };
+  document.onkeydown = onKey;
+  addEventListener("resize", draw);
+  for (const event of ["popstate", "hashchange"]) addEventListener(event, () => {
+    stop();
+    readAddress();
+    build();
+    showAll();
+  });
+  matchMedia("(prefers-color-scheme: dark)").onchange = showAll;
+}
+
+if (GIVEN) SURFACES.given = GIVEN.surface;
+for (const id of ["story", "home"]) $(id).hidden = GIVEN;
+language = new URLSearchParams(location.search).get("lang") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
+readAddress();
+build();
+listen();
+showAll();
+globalThis.descent = { Run: Run, surfaceOf: surfaceOf, RULES: RULES, state: st, stories: PRESETS.map(p => ({ id: p.id, link: linkOf(p) })), scene: () => scene, chart: () => chart, frame: () => plane };
