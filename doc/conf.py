@@ -70,6 +70,13 @@ EXAMPLES = {
         "gabor_answer.py",
     ],
     "model_selection": ["overfitting.py", "grid_search.py"],
+    "networks": [
+        "digits.py",
+        "batch_norm_rates.py",
+        "batch_norm_limits.py",
+        "network_surface.py",
+        "network_overfitting.py",
+    ],
 }
 
 sphinx_gallery_conf = {

@@ -18,13 +18,13 @@ from skgd.solvers.auto import Tuning
 from skgd.solvers.cholesky import Tuning as Cholesky
 from skgd.solvers.columns import Tuning as Columns
 from skgd.solvers.conjugate_gradient import Tuning as ConjugateGradient
-from skgd.solvers.single_precision import products
+from skgd.solvers.products import products
 from skgd.solvers.smooth import Tuning as Smooth
 from skgd.solvers.working_set import Tuning as WorkingSet
 
 NOT_FIRST = {"cheap_seconds": -1.0, "cheap_passes": -1.0}  # a Cholesky factor
 NEVER = {**NOT_FIRST, "max_unknowns": 0}  # a factor
-SOON = ConjugateGradient(forecast_every=1, forecast_share=0.0, forecast_doubt=-np.inf)
+SOON = ConjugateGradient(forecast_start=1, forecast_share=0.0, forecast_doubt=-np.inf)
 SMOOTH = {
     "factor": Smooth(cheap_seconds=np.inf),
     "conjugate gradients": Smooth(**NEVER),
@@ -269,3 +269,14 @@ def test_conjugate_gradients_on_float32_rows_end_at_the_minimum_of_ridge(p):
     np.testing.assert_allclose(
         solver.theta, Ridge(0.05 * 60, solver="svd").fit(X, y).coef_, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("storage", [sparse.csr_array, sparse.csc_array])
+def test_products_with_sparse_rows_are_those_with_dense_ones(storage):
+    X, y, weight = make_rows(40, 12)
+    some, dense = (
+        solve(f(X), y, weight, Tuning(), L2(), 0.1).problem for f in (storage, np.array)
+    )
+    for multiply, reference, size in zip(products(some, 0.0), products(dense, 0.0), (12, 40)):
+        v = np.random.default_rng(0).standard_normal(size)
+        np.testing.assert_allclose(multiply(v), reference(v), atol=1e-12)

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skgd
-from skgd import GDRegressor, displays
+from skgd import GDRegressor, GDRegressorCV, displays
 from skgd.displays import LossCurveDisplay, StepDisplay
 from skgd.optimizers import Momentum
 from skgd.schedules import Adaptive, Cosine, InverseTime, WarmUp
@@ -72,6 +72,16 @@ def coefficients(ax=None):
     return make(X, y, alphas=[0.1, 1.0], penalties=["l1"], estimator=GDRegressor(), ax=ax)
 
 
+def chosen_path(ax=None):
+    fit = GDRegressorCV(penalty="l1", alphas=9).fit(*make_regression(20, 3))
+    return displays.CoefficientPathDisplay.from_estimator(fit, ax=ax)
+
+
+def scores(ax=None):
+    fit = GDRegressorCV(penalty="l1", alphas=9).fit(*make_regression(20, 3))
+    return displays.ScoreCurveDisplay.from_estimator(fit, ax=ax)
+
+
 def geometry(ax=None):
     X, y = make_regression(20, 2)
     fit = GDRegressor(alpha=0.5, tol=1e-6).fit(X, y)
@@ -102,6 +112,8 @@ LABELS = {
     surface: ("slope (y per x)", "intercept (y)"),
     fit_of_line: ("x", "y"),
     coefficients: ("alpha", "coefficient (y per unit of the feature)"),
+    chosen_path: ("alpha", "coefficient (y per unit of the feature)"),
+    scores: ("alpha", "mean squared error (y squared)"),
     geometry: ("weight of x0 (y per unit)", "weight of x1 (y per unit)"),
     rates: (RATE, "final objective"),
     rate_map: (RATE, "alpha"),

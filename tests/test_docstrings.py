@@ -1,5 +1,6 @@
 """Every parameter of an estimator is documented once, in order, with its default and its names."""
 
+import ast
 import inspect
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.base import is_regressor
 
 import skgd
 from skgd.estimators.docstrings import TEXTS, documented
@@ -39,22 +41,30 @@ def test_every_parameter_has_a_type_a_text_and_the_default_of_the_signature(cls)
     for name, kind, text in section(cls, "Parameters"):
         allowed, _, default = kind.rpartition(", default=")
         assert text.strip()
-        assert allowed or parameters[name].default is inspect.Parameter.empty
-        if not allowed:
-            continue
-        found = {"None": None, "True": True, "False": False}.get(default, default.strip('"'))
         expected = parameters[name].default
-        numeric = isinstance(expected, (int, float)) and not isinstance(expected, bool)
-        assert (repr(float(found)) == repr(float(expected))) if numeric else found == expected
+        assert bool(allowed) == (expected is not inspect.Parameter.empty)
+        if allowed:
+            found = float(default) if default == "nan" else ast.literal_eval(default)
+            assert found == expected or default == repr(expected)
 
 
 @pytest.mark.parametrize("cls", DESCENTS, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_part_lists_every_name_of_its_table(cls, kind):
-    (text,) = (f"{k}\n{t}" for name, k, t in section(cls, "Parameters") if name == kind)
-    said = re.findall(r'``"(\w+)"``', text)
-    assert {name for name in TABLES[kind] if name} <= set(said)
-    assert (None in TABLES[kind]) == bool(re.search(r"\bNone\b", text))
+    texts = [f"{k}\n{t}" for name, k, t in section(cls, "Parameters") if name == kind]
+    allowed = cls._parameter_constraints.get(kind, ())
+    assert len(texts) == (kind in inspect.signature(cls).parameters)
+    for text in texts:
+        names = {name for name in TABLES[kind] if name and is_allowed(name, allowed)}
+        assert names
+        assert names <= set(re.findall(r'``"(\w+)"``', text))
+        assert (None in TABLES[kind]) == bool(re.search(r"\bNone\b", text))
+
+
+def is_allowed(name, constraints):
+    """Whether one of the constraints of a parameter allows a name."""
+    named = [one for one in constraints if hasattr(one, "is_satisfied_by")]
+    return any(one.is_satisfied_by(name) for one in named)
 
 
 @estimators
@@ -67,7 +77,8 @@ def test_no_text_refers_to_another_page(cls):
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_text_is_used_and_no_estimator_has_another_for_it(name):
     title = "Attributes" if name.endswith("_") else "Parameters"
-    users = [t for cls in DESCENTS for n, _, t in section(cls, title) if n == name]
+    regressors = [cls for cls in DESCENTS if name != "loss" or is_regressor(cls())]
+    users = [t for cls in regressors for n, _, t in section(cls, title) if n == name]
     assert users
     common = inspect.cleandoc(TEXTS[name][1])
     assert all(inspect.cleandoc("\n" + text).startswith(common) for text in users)

@@ -18,7 +18,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPClassifier, GDRegressor
 from skgd.optimizers import Adam, Momentum, Nesterov
 from skgd.penalties import L1, ElasticNet
 from skgd.schedules import Cosine, Exponential, WarmUp
@@ -287,7 +287,7 @@ def test_a_search_over_a_parameter_that_a_part_overrides_has_no_scores(problem):
 # Where to read on
 
 
-@pytest.mark.parametrize("estimator", [GDRegressor, GDGaborRegressor])
+@pytest.mark.parametrize("estimator", [GDRegressor, GDGaborRegressor, GDMLPClassifier])
 def test_the_picture_of_a_model_links_to_its_page(estimator):
     page = f"https://skgd.readthedocs.io/en/latest/api/skgd.{estimator.__name__}.html"
     assert page in estimator()._repr_html_()

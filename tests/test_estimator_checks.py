@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPClassifier, GDMLPRegressor, GDRegressor
 from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.optimizers import OPTIMIZERS
 from skgd.penalties import PENALTIES
@@ -24,7 +24,15 @@ PACKETS = [
         fit_amplitude=True, fit_width=True, fit_baseline=True, n_init=2, n_screen=300
     ),
 ]
+NETWORKS = [
+    GDMLPRegressor(),
+    GDMLPRegressor(optimizer="lbfgs", batch_size=None),
+    GDMLPRegressor((10,), batch_norm=True, batch_size=None),
+    GDMLPClassifier((10,), batch_size=None),
+]
 BATCHES = [
+    GDMLPClassifier(),
+    GDMLPClassifier((10,), batch_norm=True),
     *(GDRegressor(batch_size=size) for size in (8, 1)),
     *(
         GDRegressor(optimizer=name, batch_size=8)
@@ -47,7 +55,7 @@ FLAT = (
 
 def expected_failures(estimator):
     """Return the names of the checks that fail, and why they must at these settings."""
-    if estimator.batch_size:
+    if estimator in BATCHES:
         return dict.fromkeys(BY_WEIGHTS, OTHER_BATCHES)
     if estimator.optimizer in ("rmsprop", "adadelta", "nadam", "adamw"):
         return dict.fromkeys(BY_WEIGHTS, BOUNCING)
@@ -58,7 +66,7 @@ def expected_failures(estimator):
 
 def cases():
     """Yield every estimator with every check; expected failures must fail, but for rounding."""
-    for estimator in [*WHOLE, *PACKETS, *BATCHES]:
+    for estimator in [*WHOLE, *PACKETS, *NETWORKS, *BATCHES]:
         failures = expected_failures(estimator)
         for model, check in estimator_checks_generator(estimator, mark=None):
             reason, marks = failures.get(check.func.__name__), ()

@@ -19,7 +19,10 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 
-PARTS = {"skgd.losses", "skgd.models", "skgd.optimizers", "skgd.penalties", "skgd.schedules"}
+PARTS = {
+    *("skgd.activations", "skgd.losses", "skgd.models", "skgd.optimizers"),
+    *("skgd.penalties", "skgd.schedules"),
+}
 FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.part": {"collections", "inspect", "math", "numbers", "operator", "types", "typing"},
     "skgd.table": set(),
@@ -27,10 +30,12 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     **{part: {"math", "numpy", "typing", "skgd.part", "skgd.elementary"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},
     "skgd.kernels.sums": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
+    "skgd.kernels.moments": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},
     "skgd.kernels.lowering_elementary": {"numba", "llvmlite", "skgd.elementary"},
+    "skgd.kernels.lowering_products": {"numba", "llvmlite", "skgd.kernels"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
     "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
@@ -129,7 +134,7 @@ def test_the_walk_finds_imports_everywhere_in_a_file():
 
 def test_numba_is_imported_by_what_compiles_and_by_nothing_else():
     users = {m for m in FILES if {"numba", "llvmlite"} & {n.split(".")[0] for n in imports(m)}}
-    lowerings = {f"skgd.kernels.lowering{name}" for name in ("", "_elementary")}
+    lowerings = {f"skgd.kernels.lowering{name}" for name in ("", "_elementary", "_products")}
     assert users == {"skgd.kernels.compiling", "skgd.kernels.inlining", *lowerings}
 
 

@@ -119,8 +119,7 @@ def test_products_of_all_rows_are_those_of_their_parts():
     whole.folds(KFold(4).split(X))
     assert_are(whole.products, X, y[:, None], weight)
     assert whole.products.constant.tolist() == [False, False, False, True, False]
-    assert not whole.products.G[3].any()
-    assert whole.undivided().products is not None
+    assert not whole.undivided().products.G[3].any()
 
 
 def test_a_column_that_only_held_out_rows_vary_is_constant():
@@ -216,3 +215,17 @@ def test_r2_of_a_single_row_is_unknown():
     X, y = make_regression(n=30)
     (fold,) = folds_of(rows_of(X, y), [(np.arange(29), [29])])
     assert np.isnan(r2_scores(fold, np.zeros((3, 1, 5)), np.zeros((3, 1)))).all()
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3])
+def test_scores_count_columns_that_hardly_vary_where_they_are_held_out(spread):
+    X, y = make_regression(n=40)
+    X[30:, 1] = 4096.0 + spread * X[30:, 1]  # which float32 calls constant
+    X, y = X.astype(np.float32), y + X[:, 1]
+    (fold,) = folds_of(rows_of(X, y), [(np.arange(30), np.arange(30, 40))])
+    assert fold.test_products.constant[1]
+    coef = np.array([[[0.0, 1000.0, 0.0, 0.0, 0.0]]])
+    intercept = np.array([[-4096000.0]])
+    f = X[30:].astype(float) @ coef[0, 0] + intercept[0, 0]
+    expected = np.mean((y[30:] - f) ** 2)
+    np.testing.assert_allclose(squared_errors(fold, coef, intercept), expected, rtol=1e-6)

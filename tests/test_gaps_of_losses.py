@@ -435,3 +435,9 @@ def _lowered(objective, theta):
         options={"maxiter": 100},
     )
     return objective.value(found.x)
+
+
+@pytest.mark.parametrize("loss", ["huber", "squared_epsilon_insensitive"])
+def test_a_penalty_that_leaves_no_weight_and_no_intercept_gives_zeros(problem, loss):
+    model = GDRegressor(loss=loss, penalty="l1", alpha=1e3, fit_intercept=False).fit(*problem)
+    assert not model.coef_.any()

@@ -12,12 +12,12 @@ from sklearn.base import clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPRegressor, GDRegressor
 from skgd.descent.rates import stability_limit
 from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.estimators.nested_parameters import TABLES
 from skgd.estimators.suggestions import ATTRIBUTES, PARAMETERS, VALUES, plainly
-from skgd.losses import Loss
+from skgd.losses import LOSSES, Huber, Loss
 from skgd.optimizers import OPTIMIZERS, Adam, Momentum, Nesterov, Optimizer
 from skgd.penalties import L1, ElasticNet
 from skgd.schedules import Cosine
@@ -63,6 +63,7 @@ GUESSES = [
     ("penalty", "ridge", 'penalty="l2"'),
     ("penalty", "none", "penalty=None"),
     ("penalty", "huber", "loss='huber'"),
+    ("penalty", Huber(), "loss=Huber(epsilon=1.35) or loss='huber'"),
     ("penalty", ElasticNet, "penalty=ElasticNet()"),
     ("loss", "mse", 'loss="squared_error"'),
     ("loss", "squared_eror", "loss='squared_error'"),
@@ -89,7 +90,7 @@ def test_nothing_is_suggested_if_nothing_is_similar(value):
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_names_are_listed_in_the_order_of_their_table(kind):
-    said = refusal(GDRegressor(**{kind: "quantum"}))
+    said = refusal(user_of(kind)(**{kind: "quantum"}))
     listed = re.search(r"\{(.*?)\}", said)[1]
     assert listed == ", ".join(repr(name) for name in known_names(kind) if name is not None)
 
@@ -98,17 +99,24 @@ def test_names_are_listed_in_the_order_of_their_table(kind):
 def test_every_name_is_recognised_in_every_spelling(kind):
     for name in [name for name in known_names(kind) if name is not None]:
         identity = name.upper().replace("_", "-") + " "
-        assert f" Did you mean {kind}={name!r}?" in refusal(GDRegressor(**{kind: identity}))
+        assert f" Did you mean {kind}={name!r}?" in refusal(user_of(kind)(**{kind: identity}))
+
+
+def user_of(kind):
+    return GDMLPRegressor if kind == "activation" else GDRegressor
 
 
 def known_names(kind):
+    if kind == "loss":
+        return [*LOSSES]
     if kind == "optimizer":
         return ["auto", *OPTIMIZERS, *SECOND_ORDER]
     return [*TABLES[kind]]
 
 
 def test_the_tables_of_suggestions_have_unique_keys_and_existing_targets():
-    parameters = inspect.signature(GDRegressor).parameters.keys() | {"n_init"}
+    signatures = map(inspect.signature, (GDRegressor, GDMLPRegressor))
+    parameters = {"n_init"}.union(*(signature.parameters for signature in signatures))
     for table in (*VALUES.values(), PARAMETERS, ATTRIBUTES):
         words = [word for entry in table for word in entry.split()]
         assert words == [plainly(word) for word in words]

@@ -5,7 +5,7 @@ import pytest
 
 from skgd import GDRegressor
 from skgd.estimators import data
-from skgd.objective import curvature, rowwise
+from skgd.objective import curvature, least_squares, rowwise
 
 READERS = [  # what reads X once whenever it is called, and the module that calls it
     (data, "means_and_variances"),
@@ -17,6 +17,7 @@ READERS = [  # what reads X once whenever it is called, and the module that call
     (rowwise, "column_means"),
     (rowwise.RowwiseTerm, "value_and_gradient"),
     (curvature, "row_squares"),
+    (least_squares, "triangle"),
 ]
 
 
@@ -45,10 +46,22 @@ def readings(monkeypatch):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": 100.0},
+        {"alpha": 100.0, "fit_intercept": False},
+        {"alpha": 1e-4},
+        {"alpha": 0.01, "penalty": "l1"},
+        {"alpha": 0.01, "penalty": "l1", "positive": True},
+        {"penalty": None},
+        {"alpha": 0.01, "penalty": "elasticnet", "fit_intercept": False},
+    ],
+    ids=str,
+)
 def test_four_accelerated_iterations_take_at_most_nine_readings(readings, options, dtype, order):
     X, y = make_rows()
-    model = GDRegressor(optimizer="nesterov", alpha=100.0, max_iter=4, tol=None, **options)
+    model = GDRegressor(optimizer="nesterov", max_iter=4, tol=None, **options)
     model.fit(np.asarray(X, dtype, order=order), y)
     at_start_and_epochs = len(model.loss_curve_)
     assert at_start_and_epochs == 5

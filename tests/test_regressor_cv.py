@@ -56,22 +56,37 @@ def by_hand(search, X, y, splits, weight=None, scale=False):
 def test_an_l1_penalty_does_what_lasso_cv_does(options, weighted):
     X, y = make_regression(n=60, sparse_truth=True)
     weight = np.random.default_rng(0).uniform(0.2, 2.0, 60) if weighted else None
-    theirs = LassoCV(alphas=30, tol=1e-10, **options).fit(X, y, sample_weight=weight)
     ours = GDRegressorCV(penalty="l1", alphas=30, **FINE, **options)
     ours.fit(X, y, sample_weight=weight)
-    np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
+    theirs = LassoCV(alphas=ours.alphas_, tol=1e-10, **options).fit(X, y, sample_weight=weight)
     np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-6)
     assert ours.alpha_ == pytest.approx(theirs.alpha_, rel=1e-12)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_the_largest_alpha_is_the_smallest_that_leaves_no_weight(positive, ratio):
+    X, y = make_regression(n=60, sparse_truth=True)
+    options = {"penalty": "elasticnet", "l1_ratio": ratio, "positive": positive}
+    search = GDRegressorCV(alphas=30, eps=0.01, **options).fit(X, y)
+    slopes = X.T @ (y - y.mean()) / len(y)
+    largest = (slopes if positive else np.abs(slopes)).max() / ratio
+    np.testing.assert_allclose(search.alphas_, np.geomspace(largest, 0.01 * largest, 30))
+    for share, some in ((1.001, False), (0.999, True)):
+        fit = GDRegressor(alpha=share * largest, **options).fit(X, y)
+        assert fit.coef_.any() == some
+
+
 def test_an_elastic_net_does_what_elastic_net_cv_does():
     X, y = make_regression(n=60, sparse_truth=True)
     ratios = [0.2, 0.7, 0.95]
-    theirs = ElasticNetCV(l1_ratio=ratios, alphas=20, tol=1e-10, cv=4).fit(X, y)
-    ours = GDRegressorCV(penalty="elasticnet", l1_ratio=ratios, alphas=20, cv=4, **FINE).fit(X, y)
-    np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
+    alphas = np.geomspace(2.0, 2e-3, 20)
+    theirs = ElasticNetCV(l1_ratio=ratios, alphas=alphas, tol=1e-10, cv=4).fit(X, y)
+    ours = GDRegressorCV(penalty="elasticnet", l1_ratio=ratios, alphas=alphas, cv=4, **FINE)
+    ours.fit(X, y)
+    np.testing.assert_array_equal(ours.alphas_, [alphas] * 3)
     np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-6)
     assert (ours.alpha_, ours.l1_ratio_) == pytest.approx((theirs.alpha_, theirs.l1_ratio_))
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-7)
@@ -259,6 +274,15 @@ def test_the_largest_alpha_within_one_standard_error_is_found_by_hand():
     np.testing.assert_allclose(search.coef_, alone.coef_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e100, 1e-100])
+def test_the_choice_does_not_depend_on_the_unit_of_y(unit):
+    X, y = make_regression(n=60, p=12, noise=2.0, sparse_truth=True)
+    search = GDRegressorCV(penalty="l1", alphas=20, selection="1se", **FINE)
+    here, there = clone(search).fit(X, y), clone(search).fit(X, unit * y)
+    assert there.alpha_ == pytest.approx(unit * here.alpha_, rel=1e-9)
+    np.testing.assert_allclose(there.coef_, unit * here.coef_, rtol=1e-6)
+
+
 def test_every_target_may_have_an_alpha_of_its_own():
     X, y = make_regression(n=40)
     Y = np.column_stack([y, np.random.default_rng(0).standard_normal(40), X[:, 0]])
@@ -413,6 +437,8 @@ class Cubic(Penalty):
         ({"selection": "2se"}, "selection"),
         ({"penalty": Cubic()}, "needs a penalty of l1 and l2 parts"),
         ({"cv": "5"}, "cv"),
+        ({"cv": []}, "cv gives no folds"),
+        ({"penalty": ElasticNet(0.2), "l1_ratio": np.array([0.1, 0.5])}, "has no effect beside"),
         ({"tol": None}, "tol"),
     ],
     ids=str,

@@ -38,7 +38,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skgd import GDRegressor, JointGridSearchCV, JointRandomizedSearchCV
-from skgd.losses import SquaredError
+from skgd.losses import Loss, SquaredError
 from skgd.optimizers import Momentum
 from skgd.penalties import L1
 from skgd.search import plan
@@ -105,7 +105,7 @@ def assert_same_search(ours, theirs, rtol=1e-9, atol=1e-10):
             assert_array_equal(found, expected, err_msg=key)
     for name in ("best_index_", "best_params_", "multimetric_", "n_splits_"):
         assert vars(ours).get(name) == vars(theirs).get(name)
-    added = {"plan_", "progress", "_checked_cv_orig"}  # the last by scikit-learn 1.9
+    added = {"plan_", "progress", "halving", "_checked_cv_orig"}  # the last by scikit-learn 1.9
     assert vars(ours).keys() - added == vars(theirs).keys() - added
     if "best_score_" in vars(theirs):
         assert_allclose(ours.best_score_, theirs.best_score_, rtol=rtol, atol=atol)
@@ -325,6 +325,113 @@ def test_earlier_steps_are_fitted_once_for_each_split_and_setting(apart, problem
     assert fits == [1.0, 2.0] * 4
 
 
+def quietly(search, *args, **kwargs):
+    """Return a fitted search, and the categories of what it warns of."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search.fit(*args, **kwargs)
+    return search, {warning.category for warning in told}
+
+
+def same_cells(estimator, grid, X, y, metadata=None, **options):
+    """Hold a search that warns, or fails in some cells, against scikit-learn's."""
+    ours, theirs = (
+        quietly(cls(clone(estimator), grid, refit=False, **options), X, y, **(metadata or {}))[0]
+        for cls in (JointGridSearchCV, GridSearchCV)
+    )
+    assert_same_search(ours, theirs)
+    return ours
+
+
+@pytest.mark.parametrize("estimator", [GDRegressor(), make_pipeline(GDRegressor())])
+@pytest.mark.parametrize("scoring", [None, ["r2", "neg_mean_squared_error"]])
+def test_splits_without_a_weight_fail_as_in_scikit_learn(apart, problem, estimator, scoring):
+    prefix = "" if isinstance(estimator, GDRegressor) else "gdregressor__"
+    grid, weight = {f"{prefix}alpha": [0.1, 1.0]}, np.zeros(40)
+    weight[:8] = 1.0 + np.arange(8)  # the rows that the first of five splits tests
+    ours = same_cells(
+        estimator, grid, *problem, {f"{prefix}sample_weight": weight}, scoring=scoring
+    )
+    name = "r2" if scoring else "score"
+    assert np.isnan(ours.cv_results_[f"split0_test_{name}"]).all()
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_root_mean_squared_error", "neg_max_error"])
+def test_single_rows_are_scored_as_in_scikit_learn(apart, problem, scoring):
+    same_cells(GDRegressor(), ALPHAS, *problem, cv=LeaveOneOut(), scoring=scoring)
+
+
+def test_counts_are_predicted_and_scored_as_in_scikit_learn():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = rng.poisson(np.exp(0.5 * X[:, 0]))
+    model = GDRegressor(loss="poisson", tol=None, max_iter=30, learning_rate=0.1)
+    grid = {"alpha": [0.01, 0.1], "learning_rate": [0.05, 0.1]}
+    for scoring in (None, "neg_mean_poisson_deviance", "neg_mean_absolute_error"):
+        same_cells(model, grid, X, y, scoring=scoring)
+        same_cells(model, grid, X.tolist(), y.tolist(), scoring=scoring)
+
+
+def test_frames_and_their_names_come_through_the_steps(apart, problem):
+    polars = pytest.importorskip("polars")
+    X, y = problem
+    seen = {"names": lambda model, X, y: len(model[-1].feature_names_in_), "r2": "r2"}
+    scaler = StandardScaler().set_output(transform="pandas")
+    grid = {"gdregressor__alpha": [0.1, 1.0]}
+    frame = pd.DataFrame(X, columns=list("abcde")).convert_dtypes()
+    options = {"scoring": seen}
+    same_cells(make_pipeline(scaler, GDRegressor()), grid, frame, pd.Series(y), **options)
+    frame = polars.DataFrame(X, schema=list("abcde"))
+    ours = same_cells(GDRegressor(), {"alpha": [0.1, 1.0]}, frame, polars.Series(y).to_numpy())
+    assert ours.plan_.n_joined == 2
+
+
+def test_sparse_rows_of_other_forms_and_integers_are_read(apart, problem):
+    X, y = np.round(problem[0]), np.round(problem[1]).astype(int)
+    for kind in (sparse.coo_array, sparse.csr_matrix, sparse.lil_array, np.int64):
+        same_cells(GDRegressor(), ALPHAS, kind(X) if kind is not np.int64 else X.astype(kind), y)
+
+
+def test_steps_may_be_renamed_within_a_search(problem):
+    steps = [("scale", StandardScaler()), ("other", GDRegressor())]
+    both(PIPELINE, {"steps": [steps, PIPELINE.steps]}, *problem)
+    for cls in (JointGridSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="Invalid parameter 'model'"):
+            cls(PIPELINE, {"steps": [steps], "model__alpha": [0.1]}).fit(*problem)
+
+
+class Tabulated(Loss):
+    """The squared error of a user's own, with a field that has no hash."""
+
+    table: object = ()
+
+    def value(self, f, y):
+        return 0.5 * (f - y) ** 2
+
+    def slope(self, f, y):
+        return f - y
+
+
+def test_a_plan_leaves_parts_without_a_hash_alone(problem):
+    params = [{"loss": Tabulated(table=[1.0, 2.0]), "alpha": alpha} for alpha in (0.1, 1.0)]
+    model = GDRegressor(optimizer="gd", learning_rate=0.1, tol=None)
+    _, found = plan.plan_search(model, params)
+    assert found.n_joined == 0
+
+
+def test_a_search_without_targets_fails_as_in_scikit_learn(problem):
+    for cls in (JointGridSearchCV, GridSearchCV):
+        with pytest.raises((TypeError, ValueError), match="All the 10 fits failed"):
+            cls(GDRegressor(), {"alpha": [0.1, 1.0]}).fit(problem[0])
+
+
+def test_a_scorer_may_fit_the_candidate_again(problem):
+    def again(model, X, y):
+        return clone(model).fit(X, y).score(X, y) + 0.0 * model.partial_fit(X, y).score(X, y)
+
+    both(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem, scoring=again)
+
+
 def test_candidates_that_are_fitted_alone_share_the_steps_before_them(problem):
     grid = {
         "select__k": [2, 4],
@@ -394,14 +501,6 @@ class Failing(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return X
-
-
-def quietly(search, *args, **kwargs):
-    """Return a fitted search, and the categories of what it warns of."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        search.fit(*args, **kwargs)
-    return search, {warning.category for warning in told}
 
 
 @pytest.mark.parametrize("error_score", [np.nan, -7.0, 0])
@@ -593,7 +692,7 @@ def test_a_search_is_stored_cloned_and_shown_as_in_scikit_learn(problem):
     again = pickle.loads(pickle.dumps(ours))
     assert_array_equal(again.predict(problem[0]), ours.predict(problem[0]))
     assert repr(again.plan_) == repr(ours.plan_)
-    assert clone(ours).get_params().keys() == theirs.get_params().keys() | {"progress"}
+    assert clone(ours).get_params().keys() == theirs.get_params().keys() | {"progress", "halving"}
     assert ours.__sklearn_tags__() == theirs.__sklearn_tags__()
     assert repr(ours) == "Joint" + repr(theirs).replace("\n ", "\n      ")
     assert "GDRegressor" in ours._repr_html_()
@@ -698,6 +797,56 @@ def test_descents_that_diverge_fail_as_in_scikit_learn(problem):
         assert_same_search(ours, theirs)
         assert ours_told == theirs_told
     assert np.isnan(searches[0][0].cv_results_["mean_test_score"]).sum() == 4
+
+
+DESCENT = GDRegressor(
+    optimizer="sgd", batch_size=4, schedule="constant", tol=None, max_iter=16, random_state=0
+)
+RATES = {"learning_rate": [1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.03], "alpha": [0.01]}
+
+
+@pytest.mark.parametrize("estimator", [DESCENT, make_pipeline(StandardScaler(), DESCENT)])
+@pytest.mark.parametrize(
+    ("halving", "halts", "left"), [(4, [4, 8], [3, 1, 2]), ([2, 5, 40], [2, 5], [3, 1, 2])]
+)
+def test_candidates_that_lag_keep_the_score_at_which_they_were_dropped(
+    problem, estimator, halving, halts, left
+):
+    prefix = "" if estimator is DESCENT else "gdregressor__"
+    grid = {prefix + name: values for name, values in RATES.items()}
+    halved = JointGridSearchCV(estimator, grid, halving=halving).fit(*problem)
+    n_epochs = halved.cv_results_["n_epochs"]
+    assert list(np.unique(n_epochs, return_counts=True)[1]) == left
+    kept = np.arange(6)
+    for stop in [*halts, 16]:
+        peer = clone(estimator).set_params(**{f"{prefix}max_iter": stop})
+        whole = GridSearchCV(peer, grid).fit(*problem).cv_results_
+        scores, means = whole["split1_test_score"], whole["mean_test_score"]
+        at = np.flatnonzero(n_epochs == stop)
+        assert_allclose(halved.cv_results_["split1_test_score"][at], scores[at], rtol=1e-9)
+        lag = kept[np.argsort(-means[kept], kind="stable")[-(-len(kept) // 2) :]]
+        assert stop == 16 or set(lag) == set(at)
+        kept = np.setdiff1d(kept, at) if stop < 16 else kept
+    assert halved.best_index_ == kept[np.argmax(halved.cv_results_["mean_test_score"][kept])]
+    assert_allclose(halved.best_score_, halved.cv_results_["mean_test_score"][kept].max())
+
+
+def test_only_candidates_that_descend_together_are_halved(problem):
+    grid = [{"optimizer": ["sgd"], **RATES}, {"optimizer": ["saga"]}]
+    model = clone(DESCENT)
+    halved = JointGridSearchCV(model, grid, halving=4, scoring=["r2"], refit="r2").fit(*problem)
+    assert list(halved.cv_results_["n_epochs"].mask) == [False] * 6 + [True]
+    whole = GridSearchCV(model, grid).fit(*problem)
+    rest = halved.cv_results_["mean_test_r2"][6], whole.cv_results_["mean_test_score"][6]
+    assert_allclose(*rest)
+
+
+def test_halving_by_several_metrics_needs_the_name_of_one(problem):
+    search = JointGridSearchCV(DESCENT, RATES, halving=4, scoring=["r2"], refit=False)
+    with pytest.raises(ValueError, match="halving needs one that refit names"):
+        search.fit(*problem)
+    with pytest.raises(ValueError, match="The 'halving' parameter"):
+        clone(search).set_params(halving=0).fit(*problem)
 
 
 VALUES = {

@@ -14,7 +14,7 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPRegressor, GDRegressor
 from skgd.datasets import load_gabor
 from skgd.optimizers import OPTIMIZERS, Adam
 from skgd.part import Part
@@ -122,6 +122,43 @@ def test_the_gabor_model_is_stored_with_its_minima(way, tmp_path):
     again = WAYS[way](model, tmp_path)
     assert str(again.minima_) == str(model.minima_)
     np.testing.assert_array_equal(again.partial_fit(x, y).theta_, model.partial_fit(x, y).theta_)
+
+
+NET = {"hidden_layer_sizes": (3,), "batch_norm": True, "random_state": 0}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_a_stored_network_goes_on_with_its_memory_and_statistics(optimizer, dtype, way, tmp_path):
+    rows = X.astype(dtype)
+    model = GDMLPRegressor(optimizer=optimizer, batch_size=7, **NET).partial_fit(rows, Y)
+    again = WAYS[way](model, tmp_path)
+    assert_one(model, again)
+    for part in (slice(None), slice(5, 30)):
+        again.partial_fit(rows[part], Y[part])
+    for part in (slice(None), slice(5, 30)):
+        model.partial_fit(rows[part], Y[part])
+    assert_one(model, again)
+    np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+
+
+CUT = {
+    "columns": lambda state: state.update(n_features_in_=4),
+    "a layer": lambda state: state["coefs_"].pop(),
+    "all layers": lambda state: state["coefs_"].clear(),
+    "weights": lambda state: state["coefs_"].__setitem__(1, state["coefs_"][1][:2]),
+    "shifts": lambda state: state["shifts_"].clear(),
+    "statistics": lambda state: state["running_variances_"].clear(),
+    "a scale": lambda state: state["scales_"].__setitem__(0, np.ones(2)),
+}
+
+
+@pytest.mark.parametrize("change", CUT.values(), ids=CUT)
+def test_a_network_with_cut_parameters_is_refused(change):
+    model = GDMLPRegressor(**NET).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="The stored GDMLPRegressor is damaged, or of another"):
+        GDMLPRegressor().__setstate__(damaged(model.__getstate__(), change))
 
 
 def is_plain(value):

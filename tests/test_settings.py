@@ -9,7 +9,7 @@ from conftest import make_regression
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPRegressor, GDRegressor
 from skgd.datasets import load_gabor
 from skgd.optimizers import Adam
 from skgd.penalties import ElasticNet
@@ -64,11 +64,25 @@ GABOR |= {
     "bounds": (np.array([[-1.0, 1.0], [5.0, 9.0]]), "on"),
     "n_jobs": (1, "on"),
 }
+FIT_ANEW = "ask for .* Fit anew"
+ABSENT = {"fit_intercept", "positive", "penalty_weights", "polish", "center"}
+NETWORK = {name: change for name, change in LINEAR.items() if name not in ABSENT}
+NETWORK |= {
+    "hidden_layer_sizes": ((4,), FIT_ANEW),
+    "activation": ("logistic", "anew"),
+    "batch_norm": (False, FIT_ANEW),
+    "weight_init": ("he", "on"),
+    "statistics_decay": (0.5, "on"),
+    "recalibrate": (True, "on"),
+    "init": (np.ones(31), "on"),
+}
 PLAIN = {"optimizer": "gd", "learning_rate": 0.02, "random_state": 0}
 KINDS = {
     "linear": (GDRegressor(center=False, **PLAIN), LINEAR, X, Y),
     "gabor": (GDGaborRegressor(init=[0.0, 10.0], **PLAIN), GABOR, GABOR_X, GABOR_Y),
 }
+NET = GDMLPRegressor((3,), "tanh", batch_norm=True, penalty=None, batch_size=None, **PLAIN)
+KINDS["network"] = (NET, NETWORK, X, Y)
 CASES = [(kind, name) for kind, (_, changes, *_) in KINDS.items() for name in changes]
 
 
@@ -88,6 +102,8 @@ def begun(kind):
 
 def start_of(model, name):
     """Return where a model goes on from, in the order of its ``init``."""
+    if isinstance(model, GDMLPRegressor):
+        return model.parameters()
     if isinstance(model, GDRegressor):
         theta = model.parameters()
         if name == "positive":
@@ -125,8 +141,13 @@ def test_plain_descent_under_new_settings_steps_as_if_started_with_them(kind, na
 def test_a_changed_parameter_is_taken_over_by_a_warm_start_and_back(kind, name):
     model, changes, X, y = begun(kind)
     before = getattr(model, name)
+    model.set_params(warm_start=True, max_iter=3, tol=None)
     for value in (changes[name][0], before):
-        model.set_params(**({"warm_start": True, "max_iter": 3, "tol": None} | {name: value}))
+        model.set_params(**{name: value})
+        if changes[name][1] == FIT_ANEW and value is not before:
+            with pytest.raises(ValueError, match=FIT_ANEW):
+                model.fit(X, y)
+            continue
         model.fit(X, y)
         assert len(model.loss_curve_) == model.n_iter_ + 1
         assert np.isfinite(model.predict(X)).all()

@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from skgd import GDRegressor
 from skgd.engines import threads
-from skgd.kernels import sums
+from skgd.kernels import moments, sums
+from skgd.kernels.rows import even_weights
 
 N, P = 600, 5
 
@@ -20,7 +21,9 @@ N, P = 600, 5
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(threads, "PIECE", 64)
+    monkeypatch.setattr(threads, "PRODUCTS", 64)
     monkeypatch.setattr(sums, "SMALL", 64)
+    monkeypatch.setattr(moments, "SMALL", 64)
 
 
 @pytest.fixture
@@ -82,6 +85,48 @@ def test_products_of_pieces_are_those_of_the_whole_with_the_same_bits_in_any_thr
     dense = X.astype(float) if isinstance(X, np.ndarray) else X.toarray().astype(float)
     np.testing.assert_allclose(found[0][0], dense @ v, rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(found[0][1], dense.T @ y, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_moments_and_products_of_columns_have_the_same_bits_in_any_threads(
+    order, dtype, weighted, monkeypatch
+):
+    X = np.asarray(make_regression(n=N, p=P, seed=0)[0] + 3.0, dtype=dtype, order=order)
+    weight, found = even_weights(N), []
+    if weighted:
+        weight = np.random.default_rng(0).uniform(0.0, 2.0, N) * (np.arange(N) > N // 3)
+        weight /= weight.mean()
+    for count in (1, 2, 3):
+        for module in (moments, threads):
+            monkeypatch.setattr(module, "n_threads", lambda count=count: count)
+        mean, variance = moments.means_and_variances(X, weight)
+        found.append((mean, variance, sums.gram(X, weight, mean, variance)[0]))
+    for one, two, three in zip(*found):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    mean = np.average(X.astype(float), axis=0, weights=weight)
+    A = X.astype(float) - mean
+    expected = (A.T * weight) @ A / N
+    np.testing.assert_allclose(found[0][0], mean, rtol=1e-12)
+    np.testing.assert_allclose(found[0][1], expected.diagonal(), rtol=1e-12)
+    np.testing.assert_allclose(found[0][2], expected, atol=1e-12)
+
+
+def test_the_mean_of_equal_values_is_that_value_whatever_the_pieces(two):
+    weight = np.where(np.arange(N) < N // 2, 0.0, 2.0)
+    for X in (np.full((N, P), 0.1), np.full((N, P), 0.1, order="F")):
+        mean, variance = moments.means_and_variances(X, weight)
+        np.testing.assert_array_equal(mean, 0.1)
+        np.testing.assert_array_equal(variance, 0.0)
+
+
+def test_the_products_of_all_pieces_take_no_more_room_than_a_column():
+    for n, p in ((1000, 2), (1000, 40), (10**6, 30), (10**7, 1), (5, 3)):
+        pieces = threads.product_pieces(n, p)
+        assert (pieces[0][0], pieces[-1][1]) == (0, n)
+        assert len(pieces) == 1 or len(pieces) * p * p <= n
 
 
 def test_pieces_are_added_in_a_tree_that_their_number_fixes():

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import skgd
-from skgd.losses import LOSSES
+from skgd.activations import ACTIVATIONS
+from skgd.losses import CLASS_LOSSES, LOSSES, CrossEntropy
 from skgd.models import Gabor, Linear
 from skgd.optimizers import OPTIMIZERS, Adam, Nesterov
 from skgd.penalties import PENALTIES
@@ -19,7 +20,8 @@ from skgd.schedules import SCHEDULES, Constant, Schedule, WarmUp
 PACKAGE = Path(skgd.__file__).parent
 SCRIPT = Path(__file__).parent / "data" / "user_script.py"
 PARTS = {
-    *(OPTIMIZERS | SCHEDULES | PENALTIES | LOSSES).values(),
+    *(OPTIMIZERS | SCHEDULES | PENALTIES | LOSSES | CLASS_LOSSES | ACTIVATIONS).values(),
+    CrossEntropy,
     Linear,
     Gabor,
 }

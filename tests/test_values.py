@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 import skgd
-from skgd import GDGaborRegressor, GDRegressor, displays, reference
+from skgd import GDGaborRegressor, GDMLPRegressor, GDRegressor, GDRegressorCV, displays, reference
 from skgd.datasets import load_gabor, make_gabor
 from skgd.losses import LOSSES
 from skgd.models import Gabor, Linear
@@ -202,8 +202,12 @@ def shown():
     data, small = {"X": X, "y": Y}, {"grid_resolution": 5}
     one, many = {"estimator": fit, **data}, {"estimators": [fit], **data}
     penalised = GDRegressor(penalty="l1", alpha=0.1).fit(X, Y)
+    path = GDRegressorCV(penalty="l1", alphas=5).fit(X, Y)
+    network = GDMLPRegressor((3,), max_iter=2, tol=None, record_path=True).fit(X, Y)
     return {
+        ("ActivationDisplay", "from_estimator"): {"estimator": network, "X": X},
         ("CoefficientPathDisplay", "from_data"): {**data, "alphas": [0.1, 1.0]},
+        ("CoefficientPathDisplay", "from_estimator"): {"estimator": path},
         ("DescentAnimation", "from_estimator"): {**one, **small, "n_frames": 3},
         ("DescentAnimation", "from_estimators"): {**many, **small, "n_frames": 3},
         ("FitDisplay", "from_estimator"): {**one, **small},
@@ -215,6 +219,7 @@ def shown():
         ("LossSurfaceDisplay", "from_estimator"): {**one, **small},
         ("LossSurfaceDisplay", "from_estimators"): {**many, **small},
         ("PenaltyGeometryDisplay", "from_estimator"): {**one, **small, "estimator": penalised},
+        ("ScoreCurveDisplay", "from_estimator"): {"estimator": path},
         ("StepDisplay", "from_estimator"): {"estimator": fit},
         ("StepDisplay", "from_estimators"): {"estimators": [fit]},
         ("StepDisplay", "from_schedules"): {"schedules": ["step"]},

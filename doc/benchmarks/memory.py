@@ -16,6 +16,8 @@ STORAGES = ("C", "F", "DataFrame", "CSC", "CSR")
 FITS = {
     "auto, l1": "penalty='l1', alpha=0.1",
     "auto, l2": "",
+    "auto, huber": "loss='huber'",
+    "auto, absolute error": "loss='absolute_error'",
     "nesterov": "optimizer='nesterov', max_iter=4, tol=None",
     "adam, 32": "optimizer='adam', batch_size=32, max_iter=1, tol=None",
     "saga, 32": "optimizer='saga', batch_size=32, max_iter=1, tol=None",

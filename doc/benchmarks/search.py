@@ -3,6 +3,8 @@
 Each part is a function; names on the command line restrict the run to those.
 
     OMP_NUM_THREADS=1 python doc/benchmarks/search.py alphas
+
+With ``--quick`` searches that fit each candidate alone are timed for a few, and scaled.
 """
 
 import sys
@@ -13,8 +15,9 @@ from importlib.util import find_spec
 import numpy as np
 from clock import take_turns
 from machine import heading, stay_in_one_thread, table
+from scipy import sparse
 from sklearn.datasets import load_diabetes
-from sklearn.linear_model import ElasticNetCV, LassoCV, RidgeCV
+from sklearn.linear_model import ElasticNetCV, LassoCV, RidgeCV, SGDRegressor
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skgd import GDRegressor, GDRegressorCV, JointGridSearchCV
@@ -98,7 +101,99 @@ def alphas():
     return table((*head, *grids, "others over the first"), lines)
 
 
-PARTS = {"alphas": alphas}
+def rare(n, p):
+    """Return sparse rows, of which half a percent are not zero."""
+    X = sparse.random(n, p, 0.005, "csr", random_state=0)
+    return X, X @ np.random.default_rng(0).standard_normal(p) + 1.0
+
+
+FEW = 4  # candidates that are fitted alone with --quick
+DESCENTS = {  # rows, and the epochs of stochastic and of full-batch descents
+    "442 x 10": (PROBLEMS["442 x 10"], 20, 200),
+    "20,000 x 100": (PROBLEMS["20,000 x 100"], 2, 100),
+    "1,000 x 2,000": (PROBLEMS["1,000 x 2,000"], 4, 50),
+    "sparse 20,000 x 20,000": (partial(rare, 20_000, 20_000), 2, 20),
+}
+
+
+def candidates(X, batch_size):
+    """Return 100 candidates: rates, penalties and alphas."""
+    squares = X.multiply(X).sum(axis=1).max() if sparse.issparse(X) else (X * X).sum(axis=1).max()
+    largest = 0.5 / (squares + 1.0) if batch_size else 1.0 / (squares + 1.0)
+    return {
+        "learning_rate": np.geomspace(1e-3 * largest, largest, 10),
+        "penalty": ["l1", "l2"],
+        "alpha": np.geomspace(1e-4, 1.0, 5),
+    }
+
+
+def few_of(params, quick):
+    """Return some of the candidates, and how many times as many there are."""
+    if not quick:
+        return params, 1.0
+    some = {name: values[-1:] for name, values in params.items()} | {
+        "alpha": params["alpha"][:FEW]
+    }
+    return some, np.prod([*map(len, params.values())]) / np.prod([*map(len, some.values())])
+
+
+def compare_descents(model, X, y, params, quick, others=()):
+    """Return the seconds of the joint search, and how many times longer others take."""
+    known = {"cv": KFold(5), "refit": False, "error_score": np.nan}
+    some, times_more = few_of(params, quick)
+    alone = {"alone": GridSearchCV(model, some, **known).fit}
+    for name, other, rename in others:
+        renamed = {rename.get(key, key): values for key, values in some.items()}
+        alone[name] = GridSearchCV(other, renamed, **known).fit
+    joint = {"joint": partial(JointGridSearchCV(model, params, **known).fit, X, y)}
+    joint["joint"]()  # compiles
+    alone = {name: partial(fit, X, y) for name, fit in alone.items()}
+    seconds = min(take_turns(joint, 2 if quick else 3)["joint"])
+    found = take_turns(alone, 2)
+    return seconds, {name: min(times) * times_more / seconds for name, times in found.items()}
+
+
+def descents(rule, sizes, quick):
+    """Return the lines of a table of searches of descents."""
+    lines = []
+    for name, (problem, few, many) in DESCENTS.items():
+        X, y = problem()
+        for size in sizes:
+            epochs = few if size else many
+            model = GDRegressor(
+                optimizer=rule, batch_size=size, max_iter=epochs, tol=None, random_state=0
+            )
+            others = []
+            if size == 1 and rule == "gd":
+                sgd = SGDRegressor(
+                    learning_rate="constant", max_iter=epochs, tol=None, random_state=0
+                )
+                others = [("SGDRegressor", sgd, {"learning_rate": "eta0"})]
+            known = candidates(X, size)
+            seconds, ratios = compare_descents(model, X, y, known, quick, others)
+            ratios = [
+                f"{ratios[key]:.1f}" if key in ratios else "" for key in ("alone", "SGDRegressor")
+            ]
+            lines.append((name, rule, str(size or "all"), str(epochs), f"{seconds:.3f}", *ratios))
+            print(*lines[-1], file=sys.stderr)
+    return lines
+
+
+HEAD = "", "rule", "batch", "epochs", "JointGridSearchCV, s", "GridSearchCV", "with SGDRegressor"
+
+
+def stochastic(quick):
+    """100 rates and alphas on five folds, on batches: the times that others take, over ours."""
+    return table(HEAD, descents("gd", (1, 32), quick) + descents("adam", (1, 32), quick))
+
+
+def full_batch(quick):
+    """The same with all rows in an update."""
+    return table(HEAD, descents("gd", (None,), quick) + descents("adam", (None,), quick))
+
+
+PARTS = {"alphas": lambda quick: alphas(), "stochastic": stochastic, "full_batch": full_batch}
+PARTS["alphas"].__doc__ = alphas.__doc__
 
 
 def main():
@@ -106,8 +201,9 @@ def main():
     stay_in_one_thread()
     warnings.simplefilter("ignore")
     print(heading("Searches, 100 candidates on five folds, in one thread"))
-    for name in sys.argv[1:] or PARTS:
-        print(f"\n## {name}\n\n{PARTS[name].__doc__}\n\n{PARTS[name]()}")
+    names, quick = [name for name in sys.argv[1:] if name in PARTS], "--quick" in sys.argv
+    for name in names or PARTS:
+        print(f"\n## {name}\n\n{PARTS[name].__doc__}\n\n{PARTS[name](quick)}")
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Descent(Minimizer):
     @property
     def updates_per_epoch(self):
         """How many batches the rows make."""
-        return -(-self.objective.n // self.batch)
+        return (self.n - self.objective.term.fewest) // self.batch + 1
 
     @property
     def _size(self):

@@ -167,7 +167,7 @@ def descend(objective, optimizer, variant, state, rule, cursor, epochs):
     state = state if full else in_order(state, objective, epochs.rates.size > 0)
     kernel, data = term.kernel or PythonKernel(), term.data or PythonData(term, {})
     clock, ends = array("q", [0, 0]), array("d", [RUNNING, 0, *cursor[3:6]])
-    theta, g = (state.theta, state.g) if full else (state.iterate, np.zeros(objective.d))
+    theta, g = (state.theta, state.g) if full else (state.iterate, np.zeros_like(state.g))
     with compiled_code():
         update = build(kernel, type(optimizer), type(penalty), variant)
         parts = ((), ()) if full else term.parts

@@ -26,15 +26,15 @@ def new_state(objective, rule, start, batch, average, units=None):
     units : ndarray of shape (d,) or None
         Of the parameters, where steps are taken in them.
     """
-    d = objective.d
-    theta = start.astype(float)
+    d, dtype = objective.d, objective.term.dtype
+    theta = start.astype(dtype)
     state = State(
         theta=theta,
         iterate=theta,
         last=theta.copy(),
         mean=np.zeros(d if average else 0),
-        g=np.zeros(d),
-        memory=np.zeros((rule.n_memory, d)) if rule.n_memory else (),
+        g=np.zeros(d, dtype),
+        memory=np.zeros((rule.n_memory, d), dtype) if rule.n_memory else (),
         scalars=np.zeros(rule.n_scalars) if rule.n_scalars else (),
         order=(),
         gathered=(),

@@ -74,7 +74,7 @@ def restored(data):
     descent.state = State(
         **arrays,
         last=arrays["iterate"].copy(),
-        g=np.zeros(theta.size),
+        g=np.zeros_like(theta),
         order=(),
         gathered=(),
         lazy_state=(),
@@ -89,7 +89,9 @@ def restored(data):
 
 def _array(values):
     """Return an array of its own, which can be written to; () for nothing."""
-    return () if isinstance(values, tuple) else np.array(values, dtype=float)
+    if isinstance(values, tuple):
+        return ()
+    return np.array(values, dtype=np.float32 if np.asarray(values).dtype == np.float32 else float)
 
 
 def _check(data):

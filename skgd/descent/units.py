@@ -25,6 +25,8 @@ def units_of(objective, rule, setup, options):
     -------
     ndarray of shape (d,) or None
     """
+    if objective.term.units is not None:
+        return objective.term.units
     clips = min(options.clip_norm, options.clip_value) < np.inf
     if not setup.in_units or not options.certifies or options.learning_rate != "auto":
         return None

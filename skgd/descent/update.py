@@ -47,13 +47,14 @@ def update_batches(block):
     parts, problem, state, rule, cursor, epochs, clock, data = read(block)
     n, g, total, e = problem.n, state.g, 0.0, clock[EPOCH]
     if clock[WHAT] == STEP:
-        t = cursor.t + e * ((n - 1) // cursor.batch + 1)
+        n_batches = (n - problem.fewest) // cursor.batch + 1
+        t = cursor.t + e * n_batches
         put_in_order(state.order, epochs.generator, cursor.sampling)
         if begin_correction is not None:
             begin_correction(parts, data, state)
-        for start in range(0, n, cursor.batch):
-            stop, rate = start + cursor.batch, epochs.rates[t - cursor.t]
-            stop = stop if stop < n else n
+        for k in range(n_batches):
+            start, rate = k * cursor.batch, epochs.rates[t - cursor.t]
+            stop = start + cursor.batch if k < n_batches - 1 else n
             if lazy_step is not None:
                 refresh_rows(data.rows, state, start, stop)
             loss, c = accumulate(parts, data, state, start, stop)

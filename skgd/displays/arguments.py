@@ -41,6 +41,7 @@ CONSTRAINTS = {
     "levels": [_integer(2, 1000), "array-like"],
     "feature": [Interval(Integral, 0, None, closed="left")],
     "k": [Interval(Integral, 0, None, closed="left")],
+    "target": [Interval(Integral, 0, None, closed="left")],
     "n_epochs": [_integer(1, 1_000_000)],
     "updates_per_epoch": [_integer(1, 1_000_000)],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
+from skgd.displays.alphas import alpha_search, draw_marks
 from skgd.displays.arguments import checked, positive
 from skgd.displays.style import canvases, line_look, merged
 from skgd.estimators.data import feature_names
@@ -21,7 +22,7 @@ SPAN = 1e-3  # ratio of the lowest alpha to the highest
 class CoefficientPathDisplay:
     """The coefficients of linear regression over alpha, one panel for each penalty.
 
-    Create it with `from_data`. All parameters are attributes.
+    Create it with `from_data` or `from_estimator`. All parameters are attributes.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class CoefficientPathDisplay:
         By penalty, from scikit-learn's solvers; may be empty.
     names : list of str
         Of the features.
+    marks : dict of float, default=None
+        Alphas that were chosen, by their names; None for none.
 
     Attributes
     ----------
@@ -41,6 +44,8 @@ class CoefficientPathDisplay:
         By penalty, one for each feature.
     dots_ : dict of list of matplotlib Line2D
         By penalty, scikit-learn's solution.
+    marks_ : list of matplotlib Line2D
+        The chosen alphas, in all panels.
     zeros_ : dict of matplotlib SecondaryAxis
         By penalty, the axis that counts zeros.
     axes_ : ndarray of matplotlib Axes
@@ -65,8 +70,9 @@ class CoefficientPathDisplay:
     True
     """
 
-    def __init__(self, *, alphas, coefs, checks, names):
+    def __init__(self, *, alphas, coefs, checks, names, marks=None):
         self.alphas, self.coefs, self.checks, self.names = alphas, coefs, checks, names
+        self.marks = marks
         self.n_zeros = {key: np.sum(w == 0.0, axis=1) for key, w in coefs.items()}
 
     @classmethod
@@ -142,6 +148,37 @@ class CoefficientPathDisplay:
         display = cls(alphas=alphas, coefs=coefs, checks=checks, names=names)
         return display.plot(ax, **plot_options)
 
+    @classmethod
+    @checked
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        target: int = 0,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the path of a fitted `GDRegressorCV`, with the alphas that it may choose.
+
+        Parameters
+        ----------
+        estimator : fitted GDRegressorCV, or a pipeline that ends with one
+        target : int, default=0
+            Which target's, where there are several.
+        ax : matplotlib Axes, default=None
+            The axes; None for a new figure.
+        **plot_options : dict
+            As in `plot`.
+
+        Returns
+        -------
+        CoefficientPathDisplay
+        """
+        found = alpha_search(estimator, target)
+        known = {"alphas": found.alphas, "names": found.names, "marks": found.marks}
+        display = cls(coefs={found.penalty: found.coefs}, checks={}, **known)
+        return display.plot(ax, **plot_options)
+
     @checked
     def plot(
         self,
@@ -167,7 +204,7 @@ class CoefficientPathDisplay:
             This display.
         """
         axes = canvases(ax, len(self.coefs), sharey=True)
-        self.lines_, self.dots_, self.zeros_ = {}, {}, {}
+        self.lines_, self.dots_, self.zeros_, self.marks_ = {}, {}, {}, []
         for ax, (penalty, coefs) in zip(axes, self.coefs.items()):
             self.lines_[penalty], self.dots_[penalty] = [], []
             for k, (name, line) in enumerate(zip(self.names, coefs.T)):
@@ -178,6 +215,7 @@ class CoefficientPathDisplay:
             ):
                 dots = {"color": line.get_color(), "markersize": 4, "linestyle": "none"}
                 self.dots_[penalty] += ax.plot(self.alphas, found, marker="o", **dots)
+            self.marks_ += draw_marks(ax, self.marks or {})
             ax.set(xscale="log", xlabel="alpha", title=TITLES.get(penalty, str(penalty)))
             self.zeros_[penalty] = self._count(ax, self.n_zeros[penalty])
         axes[0].set_ylabel("coefficient (y per unit of the feature)")

@@ -35,7 +35,7 @@ def named(estimators):
     extra = [e for _, e in found if not hasattr(e, "get_params")]
     if extra:
         raise TypeError(f"The 'estimators' parameter must hold estimators. Got {extra[0]!r}.")
-    nameless = [_final_estimator(e) for name, e in found if name is None]
+    nameless = [final_estimator(e) for name, e in found if name is None]
     names = iter(_differences(nameless))
     return {next(names) if name is None else str(name): e for name, e in found}
 
@@ -66,15 +66,16 @@ def text_of(value):
 
 def descent_in(estimator):
     """Return the skgd estimator in a pipeline, or in the best pipeline of a search."""
-    found = _final_estimator(estimator)
+    found = final_estimator(estimator)
     if not isinstance(found, DescentEstimator):
         raise TypeError(f"The estimator {type(found).__name__} is not trained by skgd.")
     return found
 
 
-def _final_estimator(estimator):
+def final_estimator(estimator):
+    """Return the last estimator of a pipeline, or of the best pipeline of a search."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    return _final_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+    return final_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
 
 
 def transformed_rows(estimator, X):

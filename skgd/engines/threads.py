@@ -9,7 +9,7 @@ joblib limits it.
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,7 @@ from skgd.kernels.blocks import PythonCall
 PIECE = 2**18  # entries in a piece: its pass takes 0.1 ms, a hundred times what starting it takes
 SHARE = 32  # times as many entries as sums in a piece, so that adding these takes little
 MOST = 64  # pieces
+PRODUCTS = 2**27  # multiply-adds of columns with each other in a piece: some milliseconds
 LINES = 16  # numbers in two lines of the cache, which some processors fetch together
 
 
@@ -46,9 +47,24 @@ def _openmp():
     return ThreadpoolController().select(user_api="openmp")
 
 
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
 def row_pieces(n, entries, d):
     """Return the first row of each piece, and that after its last."""
     pieces = n_pieces(n, entries, d)
+    ends = [k * n // pieces for k in range(pieces + 1)]
+    return [*pairwise(ends)]
+
+
+def product_pieces(n, p):
+    """Return the same for the products of p columns with each other.
+
+    The products of all pieces take no more room than a vector of n numbers.
+    """
+    pieces = max(1, min(n * p * p // PRODUCTS, n // max(1, p * p), MOST))
     ends = [k * n // pieces for k in range(pieces + 1)]
     return [*pairwise(ends)]
 
@@ -101,6 +117,36 @@ def add_up(pieces):
         half = (m + 1) // 2
         pieces[: m - half] += pieces[half:m]
         m = half
+
+
+def products_in_pieces(products, n, p):
+    """Return the sum of matrices of shape (p, p) that belong to pieces of the rows.
+
+    Libraries of linear algebra are limited to one thread for each piece, so that the bits do not
+    depend on how many they would use.
+
+    Parameters
+    ----------
+    products : callable
+        Returns the matrix of the rows from one to another.
+    n, p : int
+    """
+    pieces = product_pieces(n, p)
+    if len(pieces) == 1:
+        return products(0, n)
+    found = [np.empty(0)] * len(pieces)
+
+    def fill(k):
+        found[k] = products(*pieces[k])
+
+    with _blas().limit(limits=1):
+        run_all([partial(fill, k) for k in range(len(pieces))], n_threads())
+    while len(found) > 1:
+        half = (len(found) + 1) // 2
+        for one, other in zip(found, found[half:]):
+            one += other
+        del found[half:]
+    return found[0]
 
 
 def run_all(tasks, threads):

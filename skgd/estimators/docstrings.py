@@ -10,6 +10,7 @@ import re
 from textwrap import indent, wrap
 from typing import TypeVar
 
+from skgd.activations import ACTIVATIONS
 from skgd.estimators.minimizers import SECOND_ORDER
 from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
@@ -19,6 +20,25 @@ Documented = TypeVar("Documented")  # a class or a function
 WIDTH = 92  # characters of a line, as in the sources
 
 PARAMETERS = """
+hidden_layer_sizes : int or array-like of int
+    Units of each hidden layer. Without any, the model is linear.
+activation : str, Activation or list
+    What hidden layers make of their sums, by name or as an instance from `skgd.activations`; or a
+    list with one for each layer. The names are
+    {activations}
+batch_norm : bool or list of bool
+    Whether hidden layers, or which, are normalised before their activation: each unit's sum by its
+    mean and variance over the batch, weighted by the rows; then it is scaled and shifted. Such a
+    layer has no bias. A last batch of a single row joins the batch before.
+weight_init : {"auto", "he", "glorot"}
+    Variance of the first weights, which are normal: 2 over the inputs (He et al., 2015), or 2 over
+    inputs and outputs (Glorot and Bengio, 2010). ``"auto"`` is He's for activations that cut off
+    half of the sums, as relu does. Outputs begin at the best constant predictions.
+statistics_decay : float
+    The share of the past in the running means and variances, from batch to batch; torch calls one
+    minus it momentum. On the full batch they are those of all rows.
+recalibrate : bool
+    Whether at the end the running statistics are computed anew, over all rows.
 loss : str or Loss
     The loss of one row, which is averaged over the rows, by name or as an instance from
     `skgd.losses`. The names are
@@ -110,6 +130,14 @@ verbose : int
 """
 
 ATTRIBUTES = """
+coefs_ : list of ndarray of shape (inputs, units)
+    The weights of each layer; float32 where X is, else float64.
+intercepts_ : list of ndarray of shape (units,)
+    The biases of each layer; zeros where it is normalised.
+scales_, shifts_ : list of ndarray of shape (units,)
+    What normalised sums are multiplied by, and what is then added; for each such layer.
+running_means_, running_variances_ : list of ndarray of shape (units,)
+    By which `predict` normalises sums; of the variances, the denominator is the sum of weights.
 n_iter_ : int or ndarray of shape (n_targets,)
     Epochs of the last call of `fit` or `partial_fit`; where ``optimizer="auto"`` takes no steps,
     looks at the data or products with it.
@@ -145,7 +173,12 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 """
 
 OPTIMIZER_NAMES = {"auto": None, **OPTIMIZERS, **SECOND_ORDER}
-TABLES = {"losses": LOSSES, "optimizers": OPTIMIZER_NAMES, "schedules": SCHEDULES}
+TABLES = {
+    "losses": LOSSES,
+    "optimizers": OPTIMIZER_NAMES,
+    "schedules": SCHEDULES,
+    "activations": ACTIVATIONS,
+}
 
 
 def documented(thing: Documented) -> Documented:
@@ -185,7 +218,7 @@ def documented(thing: Documented) -> Documented:
             if parameter.default is not parameter.empty
         }
         thing.__doc__ = re.sub(
-            r"^( *)\{(\w+)\}( : .*)?$",
+            r"^( *)\{(\w+(?:, \w+)*)\}( : .*)?$",
             lambda found: indent(_entry(found[2], found[3], defaults), found[1]),
             thing.__doc__,
             flags=re.MULTILINE,
@@ -209,7 +242,7 @@ def _parsed(texts):
     for kind, table in TABLES.items():
         lines = wrap(f"{_names(table)}.", WIDTH - 8, break_long_words=False)
         texts = texts.replace(f"    {{{kind}}}", indent("\n".join(lines), "    "))
-    found = re.findall(r"^(\w+)( : .*)\n((?: .*\n)+)", texts, flags=re.MULTILINE)
+    found = re.findall(r"^(\w+(?:, \w+)*)( : .*)\n((?: .*\n)+)", texts, flags=re.MULTILINE)
     return {name: (kind, text.rstrip("\n")) for name, kind, text in found}
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
@@ -21,6 +20,7 @@ from skgd.estimators.running_means import RunningMeans, check_link, link_name
 from skgd.estimators.runs import Runs
 from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.serialization import TRAINING, PlainState
+from skgd.estimators.targets import numeric_targets
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
 from skgd.optimizers import OPTIMIZERS, Optimizer
@@ -36,8 +36,8 @@ class LastCall(NamedTuple):
     n_updates: np.ndarray  # (n_targets,), of all calls
 
 
-class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, abc.ABC):
-    """An abstract regressor whose parameters minimizers find.
+class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
+    """An abstract estimator whose parameters minimizers find.
 
     A subclass states its `Problem`, and names its parameters and the attributes of a fit.
     """
@@ -158,6 +158,8 @@ class DescentEstimator(PlainState, CallbackSupport, RegressorMixin, NamedParts, 
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
+        given = y, sample_weight, validation
+        y, sample_weight, validation = numeric_targets(self, *given, last is None)
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         problem = self._problem(rows, last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)

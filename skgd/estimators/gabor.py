@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
+from sklearn.base import RegressorMixin, clone
 
 from skgd.estimators._sklearn import Interval, StrOptions
 from skgd.estimators.data import feature_names, prediction_rows, validated_rows
@@ -27,7 +27,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDGaborRegressor(DescentEstimator):
+class GDGaborRegressor(RegressorMixin, DescentEstimator):
     """A wave packet fitted by gradient descent, from one start or from the best of many.
 
     Predicts ``f(x) = a sin(u) exp(-u^2 / (2 s^2)) + c`` with

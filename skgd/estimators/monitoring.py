@@ -70,6 +70,7 @@ class Monitoring:
         estimator, monitors = self.estimator, []
         if self.held_out is not None:
             held_out = self.held_out.target(target)
+            held_out = held_out._replace(y=self.problem.given_targets(held_out.y))
             monitors.append(Validation(estimator, attributes_of, held_out, run))
         if estimator.verbose:
             monitors.append(print_progress)
@@ -191,4 +192,4 @@ def print_progress(run):
 def _negative_loss(estimator, X, y, sample_weight=None):
     """Score by the estimator's own loss, the lower the better."""
     objective = estimator.objective(X, y, sample_weight)
-    return -objective.data_term(estimator.parameters())[0]
+    return -objective.term.prediction_loss(estimator.parameters())

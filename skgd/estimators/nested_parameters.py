@@ -7,18 +7,26 @@ from numbers import Integral
 from types import NoneType
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
+from skgd.activations import ACTIVATIONS
 from skgd.estimators._sklearn import StrOptions, check_parameters
 from skgd.estimators.suggestions import meant_attribute, meant_field, meant_parameter, meant_value
-from skgd.losses import LOSSES
+from skgd.losses import ALL_LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.part import Part, is_number
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
 PLAIN = str, int, float, Part, NoneType  # values that do not change
-TABLES = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+TABLES = {
+    "loss": ALL_LOSSES,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "activation": ACTIVATIONS,
+}
 
 
 class NamedParts(BaseEstimator):
@@ -145,6 +153,8 @@ def _check(cls, given):
 def _check_shared(cls, kind, params):
     """Check the parameters that a part has as a field: they are its own, or have no effect."""
     part, name = params[kind], cls.__name__
+    if isinstance(part, list | tuple):
+        return
     if not isinstance(part, Part):
         fields = TABLES[kind][part]._fields if part in TABLES[kind] else ()  # none of "auto"
         missing = [f for f in fields if params.get(f, part) is None]
@@ -156,7 +166,8 @@ def _check_shared(cls, kind, params):
         return
     for field in [field for field in part._fields if field in params]:
         own = params[field]
-        if own not in (None, _defaults(cls)[field], getattr(part, field)):
+        usual = None, _defaults(cls)[field], getattr(part, field)
+        if np.ndim(own) or own not in usual:
             raise ValueError(
                 f"The {field!r} parameter of {name}, {own!r}, has no effect beside "
                 f"{kind}={part!r}, which has its own. Set {kind}__{field}, or give {kind} by "

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.validation import joined, numbers
 from skgd.objective.objective import Objective
 
@@ -63,6 +63,23 @@ class Problem(abc.ABC):
     """
 
     polishes = in_units = False
+
+    def given_targets(self, y):
+        """Return targets as they were given."""
+        return y
+
+    def learning_rate(self, optimizer, start=None, run=None):
+        """Return the rate that the estimator asks for; "auto" for what the curvature tells.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+        start : ndarray of shape (d,) or None
+            Of a run that begins.
+        run : Minimizer or None
+            That goes on.
+        """
+        return plain(self.estimator.learning_rate)
 
     def each(self, values):
         """Return values, one for each target; the only one where y has one dimension."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, clone
+from sklearn.base import MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, link_of
@@ -33,7 +33,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDRegressor(MultiOutputMixin, DescentEstimator):
+class GDRegressor(MultiOutputMixin, RegressorMixin, DescentEstimator):
     """Linear regression by gradient descent, with any of the classic rules.
 
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with

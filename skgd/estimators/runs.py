@@ -61,7 +61,8 @@ class Runs:
         """Return the runs of the last call, one for each target, after this one."""
         task_name = "" if self.problem.is_single else "target"
         for target, (run, objective) in enumerate(zip(runs, self.problem.objectives)):
-            options = self._options(objective)
+            rate = self.problem.learning_rate(self.optimizer, run=run)
+            options = self._options(objective)._replace(learning_rate=rate)
             run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
             self._minimize(run, target, task_name)
         return runs
@@ -101,7 +102,8 @@ class Runs:
         rehearse(self.optimizer, objective.model)
         size, sampling, average = self.batching
         setup = Setup(size, sampling, seed, average, rate_share, self.problem.in_units)
-        options = self._options(objective)
+        rate = self.problem.learning_rate(self.optimizer, start)
+        options = self._options(objective)._replace(learning_rate=rate)
         return Descent(objective, self.optimizer, self.schedule, start, setup, options)
 
     def _asked(self):

@@ -42,6 +42,15 @@ class PlainState:
             delattr(self, name)
         return self
 
+    def _check_parameters(self, state):
+        """Refuse a state whose parameters are not of its columns."""
+        found = state.get(self.feature_attribute)
+        if found is not None and np.shape(found)[-1:] != (state["n_features_in_"],):
+            raise ValueError(
+                f"it has {state['n_features_in_']} columns, and parameters of shape "
+                f"{np.shape(found)}."
+            )
+
     def __getstate__(self):
         state = dict(super().__getstate__())
         for name, (write, _) in FORMS.items():
@@ -53,11 +62,11 @@ class PlainState:
         try:
             state = dict(state)
             _check(state, self._get_param_names(), self.fitted_attributes)
-            _check_columns(state, self.feature_attribute)
+            self._check_parameters(state)
             for name, (_, read) in FORMS.items():
                 if state.get(name) is not None:
                     state[name] = read(state[name])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"The stored {type(self).__name__} is damaged, or of another version of skgd: "
                 f"{error}"
@@ -71,15 +80,6 @@ def _check(state, parameters, fitted_attributes):
     missing = [name for name in (*parameters, *needed) if name not in state]
     if missing:
         raise ValueError(f"it has no {missing}.")
-
-
-def _check_columns(state, feature_attribute):
-    """Refuse a state whose parameters are not of its columns."""
-    found = state.get(feature_attribute)
-    if found is not None and np.shape(found)[-1:] != (state["n_features_in_"],):
-        raise ValueError(
-            f"it has {state['n_features_in_']} columns, and parameters of shape {np.shape(found)}."
-        )
 
 
 def _write_history(history):

@@ -11,18 +11,22 @@ from typing import NamedTuple
 from skgd.kernels.accumulate_columns import accumulate_columns
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, bind, fuse
-from skgd.kernels.rows import DenseRows, FortranColumns, prefetch
+from skgd.kernels.rows import DenseRows, FortranColumns, prefetch, scratch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn. Long ones are asked for chunk by chunk, several rows at a time, which keeps more
 # of the memory busy; and all once more, as a busy processor drops requests.
-NEXT, AHEAD, APART, SOON = 4, 16, 2, 4
+NEXT, AHEAD, APART, SOON = 16, 16, 2, 4
 
-dot = dot_pair = axpy = prefetch_row = n_prefetch_chunks = entry = None
+FOUR = 4  # rows that are taken at once, where a storage can
+
+dot = dot_pair = axpy = dot_four = dot_pair_four = axpy_four = None
+prefetch_row = n_prefetch_chunks = entry = None
 predict = model_derivative = add_parameter_gradient = value = slope = None
-correct = add_to_gradient = keep_slope = gather = None
+correct = add_to_gradient = keep_slope = gather = fetch_ahead = place_of = None
 
 COLUMN_SLOTS = ("project", "spread", "gather")  # of columns, whose batches are dense rows
+FOUR_SLOTS = ("dot_four", "dot_pair_four", "axpy_four")  # of dense rows
 
 
 def row_slots(model, loss, rows):
@@ -31,19 +35,26 @@ def row_slots(model, loss, rows):
     if rows is FortranColumns:
         columns = {name: fuse(getattr(rows, name)) for name in COLUMN_SLOTS}
         rows = DenseRows
-    return columns | {
-        "dot": fuse(rows.dot),
-        "dot_pair": fuse(rows.dot_pair),
-        "axpy": fuse(rows.axpy),
-        "prefetch_row": fuse(rows.prefetch_row),
-        "n_prefetch_chunks": fuse(rows.n_prefetch_chunks),
-        "entry": fuse(rows.entry),
-        "predict": fuse(model.value),
-        "model_derivative": fuse(model.slope),
-        "add_parameter_gradient": fuse(model.add_parameter_gradient),
-        "value": fuse(loss.value),
-        "slope": fuse(loss.slope),
-    }
+    fours = dict.fromkeys(FOUR_SLOTS)
+    if rows is DenseRows:
+        fours = {name: fuse(getattr(rows, name)) for name in FOUR_SLOTS}
+    return (
+        columns
+        | fours
+        | {
+            "dot": fuse(rows.dot),
+            "dot_pair": fuse(rows.dot_pair),
+            "axpy": fuse(rows.axpy),
+            "prefetch_row": fuse(rows.prefetch_row),
+            "n_prefetch_chunks": fuse(rows.n_prefetch_chunks),
+            "entry": fuse(rows.entry),
+            "predict": fuse(model.value),
+            "model_derivative": fuse(model.slope),
+            "add_parameter_gradient": fuse(model.add_parameter_gradient),
+            "value": fuse(loss.value),
+            "slope": fuse(loss.slope),
+        }
+    )
 
 
 def fuse_all(slots, functions):
@@ -71,29 +82,70 @@ def accumulate_full(block):
     model, loss, data, theta, iterate, g, span, found = read(block)
     rows, y, weight, stride, p = data.rows, data.y, data.weight, data.stride, data.width
     scale, total, slope_sum, shift, shift_iterate = 1.0 / y.size, 0.0, 0.0, 0.0, 0.0
-    centre, (start, stop) = data.centre, span
-    apart = iterate.size > 0
+    centre, (start, stop), zs, others = data.centre, span, scratch(), scratch()
+    apart, i = iterate.size > 0, start
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
         if apart:
             shift_iterate -= centre[j] * iterate[j]
-    for i in range(start, stop):
-        if i + NEXT < stop:
-            prefetch_row(rows, i + NEXT, 0, 1)
-        z = dot(rows, theta, i) + shift
-        f = predict(model, z, theta, p)
-        s = weight[i * stride]
-        r = scale * s * slope(loss, f, y[i])
-        c = r * model_derivative(model, z, theta, p)
-        slope_sum += c
-        axpy(rows, c, i, g)
-        add_parameter_gradient(model, z, theta, p, r, g)
-        if apart:
-            f = predict(model, dot(rows, iterate, i) + shift_iterate, iterate, p)
-        total += s * value(loss, f, y[i])
+    while i < stop:
+        m = 1 if dot_four is None else min(FOUR, stop - i)
+        last = i + m - 1
+        places = i, min(i + 1, last), min(i + 2, last), last
+        for k in range(i + NEXT, min(i + NEXT + m, stop)):
+            prefetch_row(rows, k, 0, 1)
+        w, products = theta, zs
+        for _ in range(2 if apart else 1):
+            if dot_four is None:
+                products[0] = dot(rows, w, i)
+            else:
+                dot_four(rows, w, places, products)
+            w, products = iterate, others
+        for k in range(m):
+            z = zs[k] + shift
+            f, s = predict(model, z, theta, p), weight[(i + k) * stride]
+            r = scale * s * slope(loss, f, y[i + k])
+            c = r * model_derivative(model, z, theta, p)
+            slope_sum += c
+            add_parameter_gradient(model, z, theta, p, r, g)
+            if apart:
+                f = predict(model, others[k] + shift_iterate, iterate, p)
+            total += s * value(loss, f, y[i + k])
+            zs[k] = c
+        if axpy_four is None:
+            axpy(rows, zs[0], i, g)
+        else:
+            for k in range(m, FOUR):
+                zs[k] = 0.0
+            axpy_four(rows, zs, places, g)
+        i += m
     for j in range(centre.size):
         g[j] -= slope_sum * centre[j]
     found[0] = total / y.size
+
+
+def fetch_rows(data, order, begin, m):
+    """Ask for the rows of a batch some rows ahead, unless they are gathered, and their targets."""
+    for k in range(begin + AHEAD, min(begin + AHEAD + m, order.size)):
+        if gather is None:
+            n_chunks = n_prefetch_chunks(data.rows)
+            for q in range(n_chunks):
+                prefetch_row(data.rows, order[k - APART * q], q, n_chunks)
+            prefetch_row(data.rows, order[k - AHEAD + SOON], 0, 1)
+        prefetch(data.y, order[k], order[k] + 1)
+        prefetch(data.weight, order[k] * data.stride, order[k] * data.stride + 1)
+
+
+def places_in_order(source, order, places):
+    """Return where the rows of some places in the order are stored."""
+    a, b, c, d = places
+    return order[a], order[b], order[c], order[d]
+
+
+def places_in_room(source, order, places):
+    """Return where the rows of some places in the order are gathered."""
+    (a, b, c, d), room = places, source.X.shape[0]
+    return a % room, b % room, c % room, d % room
 
 
 def accumulate_batch(parts, data, state, start, stop):
@@ -113,39 +165,50 @@ def accumulate_batch(parts, data, state, start, stop):
     order, source = state.order, data.rows if gather is None else state.gathered
     theta, iterate, g, centre = state.theta, state.iterate, state.g, data.centre
     scale, total, slope_sum, shift, shift_iterate = 1.0 / (stop - start), 0.0, 0.0, 0.0, 0.0
-    zoom, n_chunks = 1.0, n_prefetch_chunks(source)
+    zoom = 1.0
     if keep_slope is not None:
         zoom = state.lazy_state.scale_and_threshold[0]
     for j in range(centre.size):
         shift -= centre[j] * theta[j]
         shift_iterate -= centre[j] * iterate[j]
-    for k in range(start, stop):
-        i = place = order[k]
+    begin, zs, others = start, scratch(), scratch()
+    while begin < stop:
+        m = 1 if dot_pair_four is None else min(FOUR, stop - begin)
         if gather is not None:
-            place = k % source.X.shape[0]
+            place = begin % source.X.shape[0]
+            m = min(m, source.X.shape[0] - place)
             if place == 0:
-                gather(rows, order, k, source.X)
-        if k + AHEAD < order.size:
-            if gather is None:
-                for q in range(n_chunks):
-                    prefetch_row(rows, order[k + AHEAD - APART * q], q, n_chunks)
-                prefetch_row(rows, order[k + SOON], 0, 1)
-            prefetch(y, order[k + AHEAD], order[k + AHEAD] + 1)
-            prefetch(weight, order[k + AHEAD] * stride, order[k + AHEAD] * stride + 1)
-        z, z_iterate = dot_pair(source, theta, iterate, place)
-        z, z_iterate = zoom * z + shift, z_iterate + shift_iterate
-        s = weight[i * stride]
-        r = scale * s * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
-        if correct is not None:
-            r = correct(state.gradients, r, scale, i)
-        c = r * model_derivative(parts.model, z, theta, p)
-        slope_sum += c
+                gather(rows, order, begin, source.X)
+        fetch_ahead(data, order, begin, m)
+        last = begin + m - 1
+        places = begin, min(begin + 1, last), min(begin + 2, last), last
+        places = place_of(source, order, places)
+        if dot_pair_four is None:
+            zs[0], others[0] = dot_pair(source, theta, iterate, places[0])
+        else:
+            dot_pair_four(source, theta, iterate, places, zs, others)
+        for k in range(m):
+            i = order[begin + k]
+            z, z_iterate = zoom * zs[k] + shift, others[k] + shift_iterate
+            s = weight[i * stride]
+            r = scale * s * slope(parts.loss, predict(parts.model, z, theta, p), y[i])
+            if correct is not None:
+                r = correct(state.gradients, r, scale, i)
+            c = r * model_derivative(parts.model, z, theta, p)
+            slope_sum += c
+            if keep_slope is not None:
+                keep_slope(state, c, begin + k - start)
+            add_parameter_gradient(parts.model, z, theta, p, r, g)
+            total += s * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
+            zs[k] = c
         if add_to_gradient is not None:
-            add_to_gradient(source, c, place, g)
-        if keep_slope is not None:
-            keep_slope(state, c, k - start)
-        add_parameter_gradient(parts.model, z, theta, p, r, g)
-        total += s * value(parts.loss, predict(parts.model, z_iterate, iterate, p), y[i])
+            if axpy_four is None:
+                add_to_gradient(source, zs[0], places[0], g)
+            else:
+                for k in range(m, FOUR):
+                    zs[k] = 0.0
+                axpy_four(source, zs, places, g)
+        begin += m
     if add_to_gradient is not None:
         for j in range(centre.size):
             g[j] -= slope_sum * centre[j]
@@ -182,7 +245,11 @@ class RowKernel(NamedTuple):
         slots = row_slots(*self)
         stored = variant.batch not in ("single", "lazy")
         slots["add_to_gradient"] = slots["axpy"] if stored else None
+        slots |= {} if stored else dict.fromkeys(FOUR_SLOTS)
+        gathers = self.rows is FortranColumns
         functions = {
+            "fetch_ahead": fetch_rows,
+            "place_of": places_in_room if gathers else places_in_order,
             "correct": correct,
             "keep_slope": lazy_slope if variant.batch == "lazy" else None,
             "accumulate": accumulate_batch,

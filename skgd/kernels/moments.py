@@ -5,11 +5,13 @@ squared, so that a mean that is large compared to the spread (a temperature in k
 costs no digits. In a sparse matrix only full columns are shifted; the others contain zeros.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from skgd.engines.threads import n_threads, row_pieces, run_all
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.rows import are_even, row_weights, rows_of
 from skgd.kernels.sum_kernels import kernel
@@ -100,9 +102,53 @@ def means_and_variances(X, weight):
         if X.size <= SMALL:
             mean = first + _mean(X - first, weight)
             return mean, _mean(np.square(X - mean, dtype=float), weight)
-        mean, squares = np.zeros(p), np.zeros(p)
-        _run("moments", X, *row_weights(weight), first, mean, squares, np.empty((2, p)))
+        mean, squares = _dense_moments(X, weight, first)
     return mean, squares / n
+
+
+def _dense_moments(X, weight, first):
+    """Return the means of the columns, and the sums of squares about them.
+
+    Columns are cut into pieces where they are stored, rows otherwise, and their moments merged in
+    a tree, as by Chan, Golub and LeVeque (1983).
+    """
+    (n, p), rows, (given, stride) = X.shape, rows_of(X), row_weights(weight)
+    run, by_rows = kernel("moments", type(rows)), X.flags.c_contiguous
+    pieces = row_pieces(n, X.size, 2 * p) if by_rows else row_pieces(p, X.size, 1)
+    m = len(pieces) if by_rows else 1
+    means, squares, room = np.zeros((m, p)), np.zeros((m, p)), np.empty((2, p))
+    tasks = []
+    for k, (start, stop) in enumerate([(0, 0), *pieces]):
+        part = slice(start, stop)
+        if by_rows:
+            own = given[part] if stride else given
+            to = first, means[k - 1], squares[k - 1], np.empty((2, p))
+            tasks.append(partial(run, rows.X[part], own, stride, *to))
+        else:
+            to = first[part], means[0, part], squares[0, part], room[:, part].copy()
+            tasks.append(partial(run, rows.T[part], given, stride, *to))
+    with compiled_code():
+        tasks[0]()  # compiles in this thread
+        means[:], squares[:] = 0.0, 0.0
+        run_all(tasks[1:], n_threads())
+    if m > 1:
+        masses = [given[start:stop].sum() if stride else stop - start for start, stop in pieces]
+        _merge(np.array(masses, dtype=float)[:, None], means, squares)
+    return means[0], squares[0]
+
+
+def _merge(mass, mean, squares):
+    """Merge the moments of all pieces into those of the first: the second half and so on."""
+    m = len(mass)
+    while m > 1:
+        half = (m + 1) // 2
+        one, other = slice(0, m - half), slice(half, m)
+        total = mass[one] + mass[other]
+        share = np.divide(mass[other], total, out=np.zeros_like(total), where=total > 0.0)
+        moved = mean[other] - mean[one]
+        mean[one] += moved * share
+        squares[one] += squares[other] + moved**2 * (mass[one] * share)
+        mass[one], m = total, half
 
 
 def column_means(X, weight):

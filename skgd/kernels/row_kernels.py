@@ -136,6 +136,20 @@ def conjugates(loss, v, y):
     return found
 
 
+def activation_terms(activation, u):
+    """Return the value and the slope of an activation at each sum, as an array of shape (2, n).
+
+    Parameters
+    ----------
+    activation : Activation
+    u : ndarray of shape (n,), float64
+    """
+    found = np.empty((2, u.size))
+    with compiled_code():
+        _activation_of(type(activation))(activation, u, found)
+    return found
+
+
 def inverse_link(loss, f):
     """Return the predictions, in the unit of y and the dtype of f."""
     if loss.link == "identity":
@@ -187,6 +201,12 @@ def _conjugate_of(loss):
 
 
 @cache
+def _activation_of(activation):
+    slots = {"value": fuse(activation.value), "slope": fuse(activation.slope)}
+    return compile_cached(bind(activations_of_sums, slots), (activation,), "activations")
+
+
+@cache
 def _link_of(loss):
     return compile_cached(
         bind(inverse_link_of_rows, {"mean_of": fuse(loss.inverse_link)}), (loss,), "link"
@@ -221,6 +241,12 @@ def losses_of_rows(loss, f, y, found):
 def conjugates_of_rows(loss, v, y, found):
     for i in range(v.size):
         found[i] = conjugate(loss, v[i], y[i])
+
+
+def activations_of_sums(activation, u, found):
+    for i in range(u.size):
+        found[0, i] = value(activation, u[i])
+        found[1, i] = slope(activation, u[i], found[0, i])
 
 
 def inverse_link_of_rows(loss, f, found):

@@ -1,7 +1,8 @@
 """Sweeps of many candidates over the same rows, in the same order.
 
-A chunk of rows comes gathered in its order, float64: dense rows seen from the centre, and zeros
-where a column is constant. The names below are slots, filled by `build`. Nothing here allocates.
+Dense rows come gathered in their order, float64 and seen from the centre; sparse ones are read
+where they stand. Constant columns are zero. The names below are slots, filled by `build`. Nothing
+here allocates.
 """
 
 from functools import cache
@@ -18,15 +19,16 @@ from skgd.kernels.stacked_step import L1, L2, RATE, SLOPE, TILE
 LOWEST = 1e-4  # scale of lazy weights, below which all are brought up to date
 
 slope = project = spread = load_tile = prepare_tile = move = step_tile = None
-keep_average = measure_squares = set_slopes = apply_pending = None
+keep_average = measure_squares = set_slopes = apply_pending = place_of = None
 
 
 class Chunk(NamedTuple):
-    """Rows in the order of a sweep, with the targets and weights of each."""
+    """Rows in the order of a sweep."""
 
-    rows: tuple  # DenseRows, or CsrRows with float64 entries
-    y: np.ndarray  # (m, n_targets)
-    weight: np.ndarray  # (m,), with mean one over all rows
+    rows: tuple  # DenseRows in their order, with the targets and weights; or CsrRows
+    order: np.ndarray  # (m,), which of the sparse rows; (0,) for dense ones
+    y: np.ndarray  # (n, n_targets)
+    weight: np.ndarray  # (n,), with mean one over all rows
     centre: np.ndarray  # (p,), of sparse rows; (0,) for none, and for dense rows
     multipliers: np.ndarray  # (updates,), of the rates
 
@@ -76,6 +78,15 @@ def spread_sparse(rows, i, room, G, width):
             G[j, c] += room[SLOPE + c] * x
 
 
+def dense_place(chunk, k):
+    """Return where the k-th row of a sweep stands, if rows are gathered."""
+    return k
+
+
+def sparse_place(chunk, k):
+    return chunk.order[k]
+
+
 def slopes_of_row(loss, stack, chunk, i, room, share):
     """Replace the predictions of a row by the slopes of its losses, as a share of a batch."""
     s, width = share * chunk.weight[i], stack.theta.shape[1]
@@ -112,7 +123,8 @@ def sweep_batches(block):
     """Take a step for each batch, with gradients that are stored."""
     loss, problem, stack, chunk, G, batch = read(block)
     theta, room, width = stack.theta, scratch(), stack.theta.shape[1]
-    m, p, d, centre = chunk.weight.size, problem.weights, theta.shape[0], chunk.centre
+    p, d, centre = problem.weights, theta.shape[0], chunk.centre
+    m = chunk.order.size if chunk.order.size > 0 else chunk.weight.size
     load_tile(stack, room, 0, width)
     for start in range(0, m, batch):
         stop, update = start + batch if start + batch < m else m, start // batch
@@ -125,7 +137,8 @@ def sweep_batches(block):
         for j in range(centre.size):
             for c in range(width):
                 G[d, c] -= centre[j] * theta[j, c]
-        for i in range(start, stop):
+        for k in range(start, stop):
+            i = place_of(chunk, k)
             for c in range(width):
                 room[SLOPE + c] = G[d, c]
             project(chunk.rows, i, theta, room, width)
@@ -156,7 +169,7 @@ def sweep_lazy(block):
     """Take steps of plain descent on sparse rows, which move only the weights that rows have."""
     loss, problem, stack, chunk, lazy, batch = read(block)
     rows, theta, room, width = chunk.rows, stack.theta, scratch(), stack.theta.shape[1]
-    m, p, d = chunk.weight.size, problem.weights, theta.shape[0]
+    m, p, d = chunk.order.size, problem.weights, theta.shape[0]
     load_tile(stack, room, 0, width)
     sparse = False
     for c in range(width):
@@ -164,10 +177,12 @@ def sweep_lazy(block):
     for start in range(0, m, batch):
         stop, multiplier = start + batch, chunk.multipliers[start // batch]
         stop = stop if stop < m else m
-        for i in range(start, stop if sparse else start):
-            for k in range(rows.indptr[i], rows.indptr[i + 1]):
-                apply_pending(theta, lazy, rows.indices[k, 0], width)
-        for i in range(start, stop):
+        for k in range(start, stop if sparse else start):
+            i = place_of(chunk, k)
+            for place in range(rows.indptr[i], rows.indptr[i + 1]):
+                apply_pending(theta, lazy, rows.indices[place, 0], width)
+        for k in range(start, stop):
+            i = place_of(chunk, k)
             for c in range(width):
                 room[SLOPE + c] = 0.0
             project(rows, i, theta, room, width)
@@ -176,7 +191,7 @@ def sweep_lazy(block):
                 room[SLOPE + c] += theta[p, c] if d > p else 0.0
             set_slopes(loss, stack, chunk, i, room, 1.0 / (stop - start))
             for c in range(width):
-                lazy.slopes[i - start, c] = room[SLOPE + c]
+                lazy.slopes[k - start, c] = room[SLOPE + c]
         lowest = 1.0
         for c in range(width):
             rate = stack.rates[c] * multiplier
@@ -184,13 +199,13 @@ def sweep_lazy(block):
             lazy.threshold[c] += rate * room[L1 + c] / lazy.scale[c]
             room[RATE + c] = rate
             lowest = lazy.scale[c] if lazy.scale[c] < lowest else lowest
-        for i in range(start, stop):
+        for k in range(start, stop):
             for c in range(width):
-                r = room[RATE + c] * lazy.slopes[i - start, c]
+                r = room[RATE + c] * lazy.slopes[k - start, c]
                 room[SLOPE + c] = -r / lazy.scale[c]
                 if d > p:
                     theta[p, c] -= r
-            spread(rows, i, room, theta, width)
+            spread(rows, place_of(chunk, k), room, theta, width)
         if stop == m or not lowest > LOWEST:
             for j in range(p):
                 if sparse:
@@ -273,6 +288,7 @@ def build(rule, fields, loss, shared, variant):
         "move": steps.move,
         "step_tile": steps.step_tile,
         "measure_squares": steps.measure_squares,
+        "place_of": sparse_place if sparse else dense_place,
         "set_slopes": slopes_of_row,
         "apply_pending": threshold_pending,
     }

@@ -111,7 +111,15 @@ def fortran_matvec(T, v, shift, z):
         found = z[start:stop]
         for i in range(found.size):
             found[i] = 0.0
-        for j in range(p):
+        for j in range(0, p - p % 4, 4):
+            x, x1 = T[j, start:stop], T[j + 1, start:stop]
+            x2, x3 = T[j + 2, start:stop], T[j + 3, start:stop]
+            a, b, c, d = v[j], v[j + 1], v[j + 2], v[j + 3]
+            h, h1, h2, h3 = shift[j], shift[j + 1], shift[j + 2], shift[j + 3]
+            for i in range(found.size):
+                near = a * (x[i] - h) + b * (x1[i] - h1)
+                found[i] += near + (c * (x2[i] - h2) + d * (x3[i] - h3))
+        for j in range(p - p % 4, p):
             x, a, h = T[j, start:stop], v[j], shift[j]
             for i in range(x.size):
                 found[i] += a * (x[i] - h)
@@ -123,7 +131,15 @@ def fortran_rmatvec(T, u, shift, g):
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         c = u[start:stop]
-        for j in range(p):
+        for j in range(0, p - p % 2, 2):
+            x, x1, h, h1 = T[j, start:stop], T[j + 1, start:stop], shift[j], shift[j + 1]
+            a, b = 0.0, 0.0
+            for i in range(c.size):
+                a += c[i] * (x[i] - h)
+                b += c[i] * (x1[i] - h1)
+            g[j] += a
+            g[j + 1] += b
+        for j in range(p - p % 2, p):
             x, total, h = T[j, start:stop], 0.0, shift[j]
             for i in range(x.size):
                 total += c[i] * (x[i] - h)

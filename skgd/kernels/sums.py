@@ -12,13 +12,20 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
-from skgd.engines.threads import add_up, n_threads, row_pieces, run_all, sums_apart
+from skgd.engines.threads import (
+    add_up,
+    n_threads,
+    products_in_pieces,
+    row_pieces,
+    run_all,
+    sums_apart,
+)
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import SMALL, full_columns
 from skgd.kernels.rows import CsrRows, DenseRows, are_even, rows_of
 from skgd.kernels.sum_kernels import kernel
 
-BLOCK = 2**18  # entries of a dense matrix that are converted to float64 at once
+BLOCK = 2**17  # entries of a dense matrix that are converted to float64 at once
 FEWEST = 128  # smallest number of rows in a block of a matrix product
 NEAR = 10.0  # squared centre over variance, up to which float32 products keep their digits
 OFF = 1e3  # squared centre over variance, above which columns are shifted before products
@@ -113,9 +120,14 @@ def gram(X, weight, centre, squares):
         shift = np.where(full, 0.0, shift)
         off = _off(shift, squares)
     elif X.dtype == np.float64 and _are_equal(weight) and off < OFF:
-        G = X.T @ X
+        G = products_in_pieces(lambda start, stop: X[start:stop].T @ X[start:stop], n, p)
     else:
-        return _symmetric(_blocks_gram(X, weight, shift)) / n, rounding
+        weight = None if _are_equal(weight) else weight
+
+        def products(start, stop):
+            return _blocks_gram(X, weight, shift, start, stop)
+
+        return _symmetric(products_in_pieces(products, n, p)) / n, rounding
     G /= n
     if centre is not None:
         G = blas.dger(-1.0, shift, shift, a=G.T, overwrite_a=1).T
@@ -138,7 +150,9 @@ def has_single_gram(X, weight, centre, squares):
 
 def single_gram(X, centre):
     """Return ``X^T X / n`` for centred float32 columns, to the digits of float32 only."""
-    G = (X.T @ X).astype(float) / len(X)
+    n, p = X.shape
+    G = products_in_pieces(lambda start, stop: X[start:stop].T @ X[start:stop], n, p)
+    G = G.astype(float) / n
     return G if centre is None else G - np.outer(centre, centre)
 
 
@@ -215,16 +229,19 @@ def _rmatvec_in_parts(run, parts, pieces, given, g):
 SPLIT = {"matvec": _matvec_in_parts, "rmatvec": _rmatvec_in_parts}
 
 
-def _blocks_gram(X, weight, shift):
-    """Return one triangle of the Gram matrix of shifted columns, from float64 blocks of rows."""
-    n, p = X.shape
-    step, by_rows = min(n, max(FEWEST, BLOCK // p)), X.flags.c_contiguous
-    G, room, even = np.zeros((p, p), order="F"), np.empty(step * p), _are_equal(weight)
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
+def _blocks_gram(X, weight, shift, first, last):
+    """Return one triangle of the Gram matrix of shifted columns, from float64 blocks of rows.
+
+    It is that of the rows from one to another; no weight stands for equal ones.
+    """
+    p, by_rows = X.shape[1], X.flags.c_contiguous
+    step = min(last - first, max(FEWEST, BLOCK // p))
+    G, room = np.zeros((p, p), order="F"), np.empty(step * p)
+    for start in range(first, last, step):
+        rows = slice(start, min(start + step, last))
         block = room[: X[rows].size].reshape(-1, p, order="C" if by_rows else "F")
         np.subtract(X[rows], shift, out=block)
-        if not even:
+        if weight is not None:
             block *= np.sqrt(weight[rows, None])
         block = block.T if by_rows else block
         G = blas.dsyrk(1.0, block, beta=1.0, c=G, trans=not by_rows, overwrite_c=1, lower=1)

@@ -28,6 +28,9 @@ class Loss(Part):
     nonsmooth : bool
         Whether the slope jumps. Then the gradient does not vanish at the minimum, and a descent
         ends when the objective stops improving.
+    joint : bool
+        Whether the loss is one of all outputs of a row, by `slopes` in place of `value` and
+        `slope`.
     min_target : float
         The smallest valid target.
     """
@@ -36,6 +39,7 @@ class Loss(Part):
     curvature: ClassVar[float | None] = None
     quadratic: ClassVar[bool] = False
     nonsmooth: ClassVar[bool] = False
+    joint: ClassVar[bool] = False
     min_target: ClassVar[float] = -math.inf
     link: ClassVar[str] = "identity"
 

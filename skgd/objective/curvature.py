@@ -92,13 +92,13 @@ class Curvature:
         """Return ``H v``, with H a bound of the second derivative."""
         term, extra = self.term, v[self.term.p :]
         scale, level = term.model.projection_scale, extra[0] if extra.size else 0.0
-        if self._products is None:
+        if self.products is None:
             z = term.matvec(v[: term.p])
             z *= scale
             z += level
             slopes, mean = term.rmatvec(z), term.weight @ z / z.size
         else:
-            G, means = self._products
+            G, means = self.products
             slopes = scale * (G @ v[: term.p]) + level * means
             mean = scale * (means @ v[: term.p]) + level
         rest = term.weight.mean() * extra
@@ -106,7 +106,7 @@ class Curvature:
         return self._of_predictions * np.append(scale * slopes, rest)
 
     @cached_property
-    def _products(self):
+    def products(self):
         """The products of the columns with each other, and with one; None where they cost more.
 
         They take one reading of the data, where products with vectors take two each.

@@ -32,6 +32,14 @@ class DataTerm(abc.ABC):
         Whether rows are sparse, so that a step may move the weights of some rows only.
     by_columns : bool
         Whether the entries of a row lie apart in memory, so that batches gather their rows.
+    dtype : type
+        Of theta and the gradient in a descent.
+    fewest : int
+        Rows of a batch; fewer at the end of an epoch join the batch before.
+    units : ndarray of shape (n_parameters,) or None
+        Of the parameters, in which a descent takes its steps.
+    model : Model or None
+        What predicts from a projection of a row, where that is how rows are seen.
     constant : ndarray of bool or ()
         The weights of constant columns, which stay zero.
     data : tuple or None
@@ -46,8 +54,8 @@ class DataTerm(abc.ABC):
     n_parameters: int
     penalized: np.ndarray
     nonsmooth = linear = affine = quadratic = has_conjugate = sparse = by_columns = False
-    constant = ()
-    kernel = data = None
+    constant, dtype, fewest = (), np.float64, 1
+    kernel = data = model = units = None
     parts = (), ()
 
     @abc.abstractmethod
@@ -93,6 +101,10 @@ class DataTerm(abc.ABC):
                 found[0] = self.accumulate(iterate, rows, np.zeros(g.size), buffers)
 
         return add, found
+
+    def prediction_loss(self, theta):
+        """Return the mean loss of what theta predicts."""
+        return value_and_gradient(self, theta)[0]
 
     def settings(self):
         """Return what a descent cannot change on its way, as plain values."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from skgd.kernels.vectors import mean_product, mean_square
 from skgd.objective.least_squares import unexplained
+from skgd.objective.product_bound import point_at_minimum
 
 EPS, TINY = np.finfo(float).eps, np.finfo(float).tiny
 ROUNDING = 8.0 * EPS  # of the length of a column times that of the terms of the residual
@@ -109,7 +110,8 @@ def certify(objective, theta, known=None, tuning=TUNING):
     At the rounding of a point whose slopes are known, F follows from these, up to a bound of its
     second order, without a reading of the data. Elsewhere the lower bound is the best of the one
     that is known, that of the residual at the point, scaled into the dual's feasible set, and,
-    where these leave a gap that is not negligible, that of `improved_bound`.
+    where these leave a gap that is not negligible, that of the residual at the minimum, which
+    products of columns tell, or that of `improved_bound`.
 
     Parameters
     ----------
@@ -140,12 +142,30 @@ def certify(objective, theta, known=None, tuning=TUNING):
         return Certificate(theta, value, bound)
     slack = slack_at(objective, theta[: objective.p], value)
     bound = max(bound, dual_value(objective, point, slack))
-    if value - bound > negligible and _may_be_improved(objective, slack.weights, point, tuning):
+    rest = math.inf
+    if value - bound > negligible and residual is None:
+        known_bound, rest = _bound_from_products(objective, point, slack)
+        bound = max(bound, known_bound)
+    wide = min(value - bound, rest) > negligible
+    if wide and _may_be_improved(objective, slack.weights, point, tuning):
         if residual is None:
             residual, level = _centred_residual(objective, theta)
         improved = improved_bound(objective, residual, level, point.slopes, slack, tuning)
         bound = max(bound, improved)
     return Certificate(theta, value, bound)
+
+
+def _bound_from_products(objective, point, slack):
+    """Return the lower bound at the minimum, as products of columns tell it, and the gap there."""
+    found = point_at_minimum(objective, slack.weights, point.square, point.slopes)
+    if found is None:
+        return 0.0, math.inf
+    *there, z = found
+    (a, b), w, lengths = objective.resolved_strengths, slack.weights + z, stored_lengths(objective)
+    rounding = slack.rounding + ROUNDING * lengths * (lengths @ np.abs(z))
+    bound = dual_value(objective, DualPoint(*there), slack._replace(rounding=rounding))
+    rest = 0.5 * there[1] + a @ np.abs(w) + 0.5 * b @ w**2 - bound
+    return (bound, rest) if math.isfinite(rest) else (0.0, math.inf)
 
 
 def _is_rounded(theta, known):

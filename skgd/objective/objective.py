@@ -112,7 +112,7 @@ class Objective:
     def problem(self):
         """What the loop reads of the penalty."""
         constant = np.flatnonzero(self.term.constant)
-        return Problem(self.n, self.strengths, self.term.penalized, constant)
+        return Problem(self.n, self.strengths, self.term.penalized, constant, self.term.fewest)
 
     @cached_property
     def elastic_strengths(self):

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
-from skgd.objective.duality import EPS
-
+EPS = np.finfo(float).eps
 REGULAR = 1e-4  # of the diagonal of a factor: the matrix is not singular
 
 
@@ -68,6 +67,8 @@ def model_minimum(model, z, exchanges):
 
 def inverse_of(M):
     """Return the product with the pseudoinverse of a matrix that is not negative, scaled."""
+    if not M.size:  # of which scipy 1.11 has no factor
+        return np.copy
     scale = np.sqrt(np.diag(M))
     scale = np.where(scale > 0.0, scale, 1.0)
     M = M / np.outer(scale, scale)

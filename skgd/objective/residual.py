@@ -13,13 +13,17 @@ def residual_scale(objective):
     The unit is the root of the parameter's curvature times the spread of y. For a weight, the
     scaled entry is then the correlation of its column with the residual. If columns are not
     centred, the unit uses their variance instead of their mean square; otherwise the entry would
-    be small whenever the intercept fits. The rounding is that of the sum over rows.
+    be small whenever the intercept fits. The rounding is that of the sum over rows. Where nothing
+    is known of the curvature, it counts as one.
 
     Returns
     -------
     ndarray of shape (3, d)
     """
     term = objective.term
+    if objective.column_curvature is None:
+        unit = np.full(objective.d, 1.0 / term.residual_unit(objective.null_objective))
+        return np.stack([np.ones(objective.d), unit, np.zeros(objective.d)])
     curvature = objective.column_curvature + objective.strengths * objective.penalty.curvature()
     share, unit = term.variance_share(), term.residual_unit(objective.null_objective)
     constant = np.flatnonzero(objective.constant)

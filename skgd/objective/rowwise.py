@@ -1,6 +1,6 @@
 """The data term of models whose prediction is a function of one projection ``w . x``."""
 
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy import sparse
@@ -25,6 +25,7 @@ ROUNDING = 8.0 * np.finfo(float).eps  # of the length of a column
 FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
 
 
+@lru_cache
 def is_affine(model):
     """Whether a model predicts ``w . x``, plus an intercept if it has another parameter."""
     n_extra, extra = model.n_extra_parameters(), np.ones(1)

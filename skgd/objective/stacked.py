@@ -49,10 +49,12 @@ class StackedTerm:
             room -= self.centre
         room[:, self.constant] = 0.0
 
-    def sparse_rows(self, order):
-        """Return sparse rows in a given order, with zeros in constant columns."""
-        rows = self.X[order].astype(float)
+    @cached_property
+    def sparse_rows(self):
+        """Sparse rows as they are stored, with zeros in constant columns."""
+        rows = self.X
         if self.constant.size:
+            rows = rows.copy()
             rows.data[np.isin(rows.indices, self.constant)] = 0.0
         return CsrRows(*rows_of(rows))
 
@@ -79,12 +81,20 @@ class StackedTerm:
                 total += weight @ loss_terms(self.loss, f, np.broadcast_to(y, f.shape))[0]
         return total / self.n
 
-    def gradients(self, theta, target, G):
-        """Set the columns of G to the gradients of the mean losses, as in `values`."""
+    def gradients(self, theta, target, G, losses=None):
+        """Set the columns of G to the gradients of the mean losses, and these where asked for."""
         G[:] = 0.0
+        if losses is not None:
+            losses[:] = 0.0
         for rows, X in self._blocks(theta):
-            r = self._predictions(X, theta)
-            self.slopes(r, self._targets(rows, target), self.weight[rows])
+            r, y, weight = (
+                self._predictions(X, theta),
+                self._targets(rows, target),
+                self.weight[rows],
+            )
+            if losses is not None:
+                losses += self._loss_sums(r, y, weight)
+            self.slopes(r, y, weight)
             sums = r.sum(axis=0)
             G[: self.p] += X.T @ r
             if self.sparse and self.centre is not None:
@@ -92,6 +102,8 @@ class StackedTerm:
             G[self.p :] += sums
         G[self.constant] = 0.0
         G /= self.n
+        if losses is not None:
+            losses /= self.n
 
     def slopes(self, f, y, weight):
         """Replace predictions by the slopes of their losses, times the weights of the rows."""
@@ -101,6 +113,15 @@ class StackedTerm:
             f[:] = loss_terms(self.loss, f, np.broadcast_to(y, f.shape))[1]
         if not are_even(self.weight):
             f *= weight[:, None]
+
+    def _loss_sums(self, f, y, weight):
+        """Return the sums over rows of the losses of predictions."""
+        if not self.quadratic:
+            return weight @ loss_terms(self.loss, f, np.broadcast_to(y, f.shape))[0]
+        f = f - y
+        if are_even(self.weight):
+            return 0.5 * np.einsum("ij,ij->j", f, f)
+        return 0.5 * np.einsum("i,ij,ij->j", weight, f, f)
 
     def _targets(self, rows, target):
         """Return the targets of some rows: one column where all candidates have the same."""

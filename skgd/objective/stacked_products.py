@@ -37,11 +37,15 @@ class ProductTerm:
         squares = np.einsum("ij,ij->j", self.G @ W - 2.0 * q, W) + self.yy[target]
         return 0.5 * (squares + np.square(self._residual(theta, target)))
 
-    def gradients(self, theta, target, G):
+    def gradients(self, theta, target, G, losses=None):
         """Set the columns of G to the gradients, as `StackedTerm.gradients` does."""
         r, p = self._residual(theta, target), self.p
+        q = self.q if self.q.shape[1] == 1 else self.q[:, target]
         np.matmul(self.G, theta[:p], out=G[:p])
-        G[:p] -= self.q if self.q.shape[1] == 1 else self.q[:, target]
+        G[:p] -= q
+        if losses is not None:
+            losses[:] = np.einsum("ij,ij->j", G[:p] - q, theta[:p]) + self.yy[target] + r * r
+            losses *= 0.5
         G[:p] += self.away[:, None] * r
         G[p:] = r
         G[self.constant] = 0.0

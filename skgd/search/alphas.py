@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.estimators._sklearn import are_valid
 from skgd.estimators.linear_problem import LinearProblem
 from skgd.estimators.messages import messages_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct
@@ -42,35 +41,29 @@ class AlphaPath(NamedTuple):
 
 
 def key_of(estimator):
-    """Return what candidates share that are trained together; None for what is trained alone."""
-    if type(estimator) is not GDRegressor or not _is_valid(estimator):
-        return None
+    """Return what candidates share that are trained together; None for what is trained alone.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With valid parameters.
+    """
     params = vars(estimator)
-    if not (isinstance(params["optimizer"], str) and params["optimizer"] == "auto"):
+    if type(estimator) is not GDRegressor or not isinstance(params["optimizer"], str):
         return None
     asked = asked_of_a_descent(params, part_of(estimator, "schedule"), False, False)
     others = params["center"] != "auto" or params["warm_start"] or params["verbose"]
-    told = vars(estimator).get("_skl_callbacks")
+    others = others or params["optimizer"] != "auto" or params.get("_skl_callbacks")
     elastic = part_of(estimator, "penalty").elastic()
-    quadratic = part_of(estimator, "loss").quadratic
-    if asked or others or told or elastic is None or not quadratic:
+    if asked or others or elastic is None or not part_of(estimator, "loss").quadratic:
         return None
     factor = params["penalty_weights"]
-    factor = None if factor is None else np.asarray(factor, dtype=float).tobytes()
+    try:
+        factor = None if factor is None else np.asarray(factor, dtype=float).tobytes()
+    except (TypeError, ValueError):  # of which a fit tells
+        return None
     plainly = (params[name] for name in ("fit_intercept", "positive", "tol", "max_iter"))
     return "alphas", *map(plain, plainly), factor
-
-
-def _is_valid(estimator):
-    """Whether a fit alone would have nothing against the parameters."""
-    if not are_valid(estimator):
-        return False
-    try:
-        part_of(estimator, "penalty").elastic()
-        np.asarray(estimator.penalty_weights, dtype=float)
-    except (AttributeError, TypeError, ValueError):
-        return False
-    return True
 
 
 def train(estimators, fold):
@@ -87,7 +80,10 @@ def train(estimators, fold):
     """
     C, groups = len(estimators), {}
     for k, estimator in enumerate(estimators):
-        groups.setdefault(part_of(estimator, "penalty").elastic(), []).append(k)
+        kind = estimator.penalty, estimator.l1_ratio
+        if not isinstance(kind[0], str):
+            kind = part_of(estimator, "penalty").elastic()
+        groups.setdefault(kind, []).append(k)
     n_targets, p, _ = fold.form
     coef, intercept = np.zeros((C, n_targets, p)), np.zeros((C, n_targets))
     n_iter, failures, warnings = np.zeros((C, n_targets), int), [None] * C, [None] * C
@@ -102,9 +98,10 @@ def train(estimators, fold):
             continue
         coef[group], intercept[group] = path.coef[at], path.intercept[at]
         n_iter[group] = path.n_iter[at]
-        for k, message in zip(group, (path.messages[i] for i in at)):
-            if message is not None:
-                told = failures if message.is_error or message.is_refusal else warnings
+        for i in [i for i, message in enumerate(path.messages) if message is not None]:
+            message = path.messages[i]
+            told = failures if message.is_error or message.is_refusal else warnings
+            for k in np.array(group)[at == i]:
                 told[k] = message.sentence
     return Trained(coef, intercept, failures, warnings, n_iter)
 

@@ -72,7 +72,7 @@ class CandidateStack:
 
     def __init__(self, shared, sweep, members, arrays):
         self.shared, self.sweep, self.members, self.arrays = shared, sweep, members, arrays
-        self.tasks = {}
+        self.tasks, self.knows_gradients, self.last = {}, False, None
 
     @classmethod
     def new(cls, shared, sweep, members, settings):
@@ -133,7 +133,12 @@ class CandidateStack:
             **{name: np.ascontiguousarray(array) for name, array in last.items()},
             **wide,
         )
-        return CandidateStack(self.shared, self.sweep, self.members[kept], taken)
+        stack = CandidateStack(self.shared, self.sweep, self.members[kept], taken)
+        if self.knows_gradients:
+            stack.gradients[:], stack.knows_gradients = self.gradients[:, kept], True
+        if self.last is not None:
+            stack.last = self.last[:, kept]
+        return stack
 
     def step(self, G, number, multiplier, measures=False):
         """Take a step with the gradients G; measure the iterates if that is asked."""
@@ -145,18 +150,32 @@ class CandidateStack:
         update[:] = number, multiplier, measures
         task()
 
+    def with_batch(self, shared):
+        """Return the same candidates with another batch size."""
+        sweep = self.sweep if self.sweep in ("lazy", "batches") else shared.sweep(False)
+        stack = CandidateStack(shared, sweep, self.members, self.arrays)
+        stack.last = self.last
+        return stack
+
     def room(self, *shape):
         """Return an array that lasts as long as these candidates are together."""
         if shape not in self.tasks:
             self.tasks[shape] = np.empty(shape)
         return self.tasks[shape]
 
+    @property
+    def gradients(self):
+        """The gradients of the data terms on the full batch, of shape (d, C), where known."""
+        return self.room(self.shared.d, self.members.size)
+
     def full_step(self, term, multiplier):
         """Take a step on all rows."""
-        G = self.room(self.shared.d, self.members.size)
-        term.gradients(self.arrays.theta, self.arrays.target, G)
+        G = self.gradients
+        if not self.knows_gradients:
+            term.gradients(self.arrays.theta, self.arrays.target, G)
         self.step(G, 1, multiplier, True)
         self.arrays.t[:] += 1
+        self.knows_gradients = False
 
     def run(self, term, chunk):
         """Take the steps of a chunk of rows."""
@@ -172,7 +191,7 @@ class CandidateStack:
         np.einsum("ij,ij->j", iterate, iterate, out=self.arrays.square)
 
     def _task(self, chunk):
-        """Return the compiled sweep over a chunk, whose arrays are kept where rows are dense."""
+        """Return the compiled sweep over a chunk, whose arrays last."""
         key = self.sweep, id(chunk)
         if key in self.tasks:
             return self.tasks[key][0]
@@ -185,8 +204,7 @@ class CandidateStack:
             rest = Lazy(np.ones(n), np.zeros(n), np.zeros((p, n)), np.zeros((batch, n))), batch
         common = shared.loss, shared.problem, self.arrays, chunk
         task = shared.kernel(self.sweep)(*common, *rest)
-        if not shared.sparse:
-            self.tasks[key] = task, chunk
+        self.tasks[key] = task, chunk
         return task
 
     def _multiply(self, term, chunk):
@@ -233,4 +251,6 @@ def merged(stacks):
     members = np.concatenate([stack.members for stack in stacks])
     stack = CandidateStack(first.shared, first.sweep, members, whole)
     stack.compare_rules()
+    if first.last is not None:
+        stack.last = np.concatenate([some.last for some in stacks], axis=1)
     return stack

@@ -1,27 +1,19 @@
 """The cells of a search, one for each candidate and split: trained, scored and timed in groups."""
 
 import copy
-import threading
 import time
 from typing import Any, NamedTuple
 
 from numpy.random import RandomState
-from sklearn import get_config
 
-from skgd.estimators._sklearn import (
-    is_passthrough,
-    named_scorers,
-    score_candidate,
-    split_metadata,
-    split_rows,
-)
+from skgd.estimators._sklearn import named_scorers, split_metadata
 from skgd.estimators.data import validated_rows
-from skgd.estimators.nested_parameters import part_of
 from skgd.search.fitted import solutions_of
-from skgd.search.folds import Fold, folds_of
-from skgd.search.heads import FittedHead, ending_in
+from skgd.search.folds import Fold
+from skgd.search.heads import FittedHead, NoHead
 from skgd.search.plan import copied
-from skgd.search.scores import joint_scores, metrics_of
+from skgd.search.shared_rows import columns_of, key_of_rows
+from skgd.search.sides import Given, Side
 
 
 class Task(NamedTuple):
@@ -69,103 +61,22 @@ class Cell(NamedTuple):
     warning: str | None
 
 
-class SharedRows:
-    """All rows of a search without steps before the regressor, as the folds share them.
+class Work(NamedTuple):
+    """Candidates that are about to be trained together on a split.
 
-    Parameters
+    Attributes
     ----------
-    task : Task
+    indices : list of int
+    models : list of GDRegressor
+    fold : Fold
+    columns : dict
+        What a fit would know of the columns.
     """
 
-    def __init__(self, task):
-        self.task, self.found, self.lock = task, {}, threading.Lock()
-
-    def fold(self, split, model):
-        """Return the fold of a split, as a regressor reads it, and what it knows of columns."""
-        key = key_of_rows(model)
-        with self.lock:
-            if key not in self.found:
-                self.found[key] = self._folds(model)
-        folds, columns = self.found[key]
-        return folds[split], columns
-
-    def _folds(self, model):
-        task, model = self.task, copied(model)
-        weights = [params.get("sample_weight") for params in (task.fit_params, task.score_params)]
-        rows, scored = validated_rows(model, task.X, task.y, weights[0]), None
-        if weights[0] is not weights[1]:
-            scored = validated_rows(model, task.X, task.y, weights[1], reset=False)
-        return folds_of(rows, task.splits, scored), columns_of(model)
-
-
-def key_of_rows(model):
-    """Return what the way a regressor reads rows depends on."""
-    return part_of(model, "loss"), model.optimizer == "auto"
-
-
-def columns_of(model):
-    """Return what a regressor knows of the columns of X."""
-    return {k: v for k, v in vars(model).items() if k in ("n_features_in_", "feature_names_in_")}
-
-
-class Side:
-    """The rows of a split that are scored: those held out, or those that were trained on.
-
-    Parameters
-    ----------
-    task : Task
-    head : FittedHead
-    index : ndarray
-    X, y : array-like
-        These rows.
-    """
-
-    def __init__(self, task, head, index, X, y):
-        self.task, self.head, self.X, self.y = task, head, X, y
-        self.params = split_metadata(task.X, params=task.score_params, indices=index)
-        passes, params = is_passthrough(task.scorer), self.params
-        self.seen = head.scored(X, y, params, passes)
-        if passes:
-            weight = self.seen.sample_weight
-            params = {} if weight is None else {"sample_weight": weight}
-        self.weight = params.get("sample_weight")
-        routed = get_config().get("enable_metadata_routing", False)
-        self.metrics = metrics_of(task.scorer, params, routed)
-
-    def rows(self, model):
-        """Return these rows as a regressor reads them, with the weights of the score."""
-        return validated_rows(model, self.seen.X, self.y, self.weight, reset=False)
-
-    def scores(self, model, rows, solutions, fold, estimator_of):
-        """Return the scores of candidates, each a number or a dict.
-
-        Parameters
-        ----------
-        model : GDRegressor
-            One of them.
-        rows : Rows
-            These, as it reads them.
-        solutions : Solutions
-        fold : Fold or None
-            Whose held-out rows these are.
-        estimator_of : callable
-            Returns the fitted regressor of a number.
-        """
-        found = None
-        if self.metrics is not None:
-            try:
-                found = joint_scores(self.metrics, model, rows, self.y, solutions, fold)
-            except Exception:  # of which the scores one by one tell
-                found = None
-        if found is None:
-            return [self._score(estimator_of(k)) for k in range(len(solutions.coef))]
-        return found if named_scorers(self.task.scorer) else [one["score"] for one in found]
-
-    def _score(self, model):
-        """Return the score of a fitted regressor, as scikit-learn does."""
-        estimator, task = ending_in(model, self.head.estimator), self.task
-        score = score_candidate
-        return score(estimator, self.X, self.y, task.scorer, self.params, task.error_score)
+    indices: list
+    models: list
+    fold: Any
+    columns: dict
 
 
 class JointSplit:
@@ -185,16 +96,13 @@ class JointSplit:
         begin = time.time()
         self.task, self.number, self.shared, self.found = task, number, shared, {}
         train, test = task.splits[number]
-        X, y = split_rows(head.estimator, task.X, task.y, train)
-        fit_params = split_metadata(task.X, params=task.fit_params, indices=train)
-        self.X, self.y, self.fit_params = X, y, fit_params
-        self.head = FittedHead(head.estimator, X, y, fit_params)
-        if self.head.is_validated:
-            raise ValueError("Rows to validate on need a fit of their own.")
-        X_test, y_test = split_rows(head.estimator, task.X, task.y, test, train)
-        self.test = Side(task, self.head, test, X_test, y_test)
-        self.train = Side(task, self.head, train, X, y) if task.return_train_score else None
-        self.n_test = len(self.test.y)
+        self.training = Given(head.estimator, task, train)
+        self.fit_params = split_metadata(task.X, params=task.fit_params, indices=train)
+        steps = NoHead if shared is not None else FittedHead
+        self.head = steps(head.estimator, self.training, self.fit_params)
+        self.test = Side(task, self.head, Given(head.estimator, task, test, train))
+        self.train = Side(task, self.head, self.training) if task.return_train_score else None
+        self.n_test = len(self.test.given.y)
         self.seconds = (time.time() - begin) / sum(len(members) for _, members in head.groups)
 
     def cells(self, train, members):
@@ -206,39 +114,59 @@ class JointSplit:
             Of a trainer.
         members : list of Member
         """
-        begin, task = time.time(), self.task
+        begin, work = time.time(), self.open(members)
+        trained = train(work.models, work.fold)
+        return self.scored(work, trained, time.time() - begin, range(len(members)))
+
+    def open(self, members):
+        """Return the `Work` of training some candidates."""
         models = [_drawing_anew(member.model) for member in members]
-        fold, columns = self._fold(models[0])
+        return Work([member.index for member in members], models, *self._fold(models[0]))
+
+    def scored(self, work, trained, seconds, chosen):
+        """Return the cells of candidates that have been trained.
+
+        Parameters
+        ----------
+        work : Work
+        trained : Trained
+        seconds : float
+            That training took.
+        chosen : iterable of int
+            Those to score, as they are numbered in the work.
+        """
+        fold, columns, models = work.fold, work.columns, work.models
         first = copied(models[0])
         vars(first).update(columns)
-        trained = train(models, fold)
-        solutions = solutions_of(trained, fold.train.X.dtype)
-        fit_time = self.seconds + (time.time() - begin) / len(members)
-        alive = [k for k, failure in enumerate(solutions.failures) if failure is None]
+        solutions = solutions_of(trained, fold.form[2])
+        alive = [k for k in chosen if solutions.failures[k] is None]
         left = solutions.take(alive)
 
         def estimator_of(k):
             model = copied(models[alive[k]])
             vars(model).update(columns)
-            return left.estimator(k, model, fold.train, self.head.training)
+            return left.estimator(k, model, self.head.training)
+
+        def rows_to_train():
+            return fold.train if self.shared is not None else self.train.rows(first)
 
         begin, sides = time.time(), {}
         if alive:
-            test = self.test
-            sides["test_scores"] = test.scores(first, fold.test, left, fold, estimator_of)
+            scores = self.test.scores(first, lambda: fold.test, left, fold, estimator_of)
+            sides["test_scores"] = scores
         score_time = (time.time() - begin) / max(1, len(alive))
         if alive and self.train is not None:
-            rows = self.train.rows(first)
-            sides["train_scores"] = self.train.scores(first, rows, left, None, estimator_of)
+            scores = self.train.scores(first, rows_to_train, left, None, estimator_of)
+            sides["train_scores"] = scores
         found = [{key: scores[i] for key, scores in sides.items()} for i in range(len(alive))]
         found = dict(zip(alive, found))
+        fit_time, cells = self.seconds + seconds / len(models), []
         known = {"n_test_samples": self.n_test, "fit_time": fit_time, "fit_error": None}
-        cells = []
-        for k, member in enumerate(members):
-            scores = found.get(k) or failed_scores(task)
+        for k in chosen:
+            scores = found.get(k) or failed_scores(self.task)
             result = {**known, **scores, "score_time": score_time if k in found else 0.0}
             said = solutions.failures[k], trained.warnings[k]
-            cells.append(Cell(member.index, self.number, result, *said))
+            cells.append(Cell(work.indices[k], self.number, result, *said))
         return cells
 
     def _fold(self, model):

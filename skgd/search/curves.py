@@ -208,6 +208,14 @@ class Choice(NamedTuple):
     within_error: int  # the largest alpha within one standard error of the best
 
 
+def standard_error(values):
+    """Return the standard error of the mean of some numbers; zero for one of them."""
+    if values.size < 2:
+        return 0.0
+    unit = np.abs(values).max() or 1.0  # whose square may be no number
+    return float(unit * (values / unit).std(ddof=1) / np.sqrt(values.size))
+
+
 def choice_of(scores):
     """Return the `Choice` by scores of shape (L, A, F), the mean over folds.
 
@@ -225,6 +233,6 @@ def choice_of(scores):
         raise ValueError("No alpha has a score that is a number on any fold.")
     path, best = np.unravel_index(np.argmax(means), means.shape)
     values = scores[path, best][known[path, best]]
-    error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
+    error = standard_error(values)
     within = int(np.argmax(means[path] >= means[path, best] - error))
     return Choice(int(path), int(best), within)

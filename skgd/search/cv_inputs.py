@@ -80,6 +80,8 @@ def folds_asked_for(search, whole, data, routed):
         return None
     (X, y), how = data, {} if routed is None else routed.splitter.split
     folds = whole.folds(splitter_of(search).split(X, y, **how))
+    if not folds:
+        raise ValueError(f"cv gives no folds: {search.cv!r}.")
     if not all(whole.rows.weight[fold.train_index].any() for fold in folds):
         raise ValueError("Sample weights must contain a non-zero number in every training fold.")
     return folds

@@ -13,6 +13,7 @@ from skgd.losses import LOSSES
 from skgd.optimizers import OPTIMIZERS
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
+from skgd.search.folds import Fold
 from skgd.search.joint_descents import JointDescents
 from skgd.search.joint_problem import rule_of
 from skgd.search.trained import Trained
@@ -23,7 +24,7 @@ COMMON = (  # parameters that candidates have in common
     "random_state",
 )
 LEAST = 2**20  # numbers that candidates may take in any case
-COPIES = 2  # of the parameters of each, beside what a rule remembers
+COPIES = 3  # of the parameters of each, beside what a rule remembers
 ALONE = "record_path", "early_stopping", "warm_start", "polish", "verbose"
 
 
@@ -51,10 +52,11 @@ def key_of(estimator):
         return None
     if isinstance(estimator.random_state, RandomState):
         return None
-    if rule.variance_reduced or estimator.learning_rate == "auto" or estimator.tol is not None:
+    if rule.variance_reduced:
         return None
     rules = tuple(type(rule.resolved(full)) for full in (True, False))
-    return (rules, loss, schedule, *(_frozen(params[name]) for name in COMMON))
+    is_auto = estimator.learning_rate == "auto"
+    return (is_auto, rules, loss, schedule, *(_frozen(params[name]) for name in COMMON))
 
 
 def train(estimators, fold):
@@ -67,6 +69,9 @@ def train(estimators, fold):
     estimators : list of GDRegressor
     fold : Fold
     """
+    rows, first = fold.train, estimators[0]
+    if rows.y.ndim > 1 and first.learning_rate == "auto" and not part_of(first, "loss").quadratic:
+        return _by_target(estimators, fold)  # each has units of its own
     width = _at_once(estimators[0], fold.train)
     blocks = [estimators[k : k + width] for k in range(0, len(estimators), width)]
     return _joined([_trained(block, fold) for block in blocks])
@@ -89,6 +94,19 @@ def _at_once(estimator, rows):
     arrays = COPIES + max(rule_of(estimator).resolved(full).n_memory for full in (True, False))
     most = max(entries, LEAST) // (arrays * n_targets * (X.shape[1] + 1))
     return max(TILE, most)
+
+
+def _by_target(estimators, fold):
+    """Return the `Trained` candidates for each target alone."""
+    parts = []
+    for k in range(fold.train.y.shape[1]):
+        rows = fold.train.target(k)
+        parts.append(train(estimators, Fold(rows, rows)))
+    coef, intercept, failures, told, n_iter = zip(*parts)
+    coef, intercept, n_iter = (np.concatenate(a, axis=1) for a in (coef, intercept, n_iter))
+    failures = [next(filter(None, some), None) for some in zip(*failures)]
+    told = ["\n".join(filter(None, some)) or None for some in zip(*told)]
+    return Trained(coef, intercept, failures, told, n_iter)
 
 
 def _joined(parts):

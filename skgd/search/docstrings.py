@@ -27,6 +27,11 @@ error_score : "raise" or float, default=nan
     The score of a fit that has failed. "raise" raises the error.
 return_train_score : bool, default=False
     Whether the rows trained on are scored too.
+halving : int, array-like of int or None, default=None
+    Epochs at which the half of the candidates is dropped whose mean score lags, of those that
+    descend together; an int is the first of them, each has twice the epochs of the one before.
+    What is left goes on from where it is. The cells of a candidate have the scores at which it
+    was dropped; ``cv_results_["n_epochs"]`` says when, and the best is one of those left.
 progress : bool, default=False
     Whether a bar shows how many candidates and splits are done. Needs rich.
 """

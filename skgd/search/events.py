@@ -40,10 +40,13 @@ class Events:
         context.call_on_fit_task_end(estimator=self.search)
 
     @contextmanager
-    def training(self, numbers, X, y, params):
-        """Tell of some cells that these rows are fitted to, within the context."""
-        contexts = [self.cells[i] for i in numbers if self.cells[i] is not None]
-        rows = {"X": X, "y": y, "metadata": weights_of(params)}
+    def training(self, members, split):
+        """Tell of some candidates that they are fitted to a split, within the context."""
+        n_splits = len(split.task.splits)
+        found = [self.cells[member.index * n_splits + split.number] for member in members]
+        contexts = [context for context in found if context is not None]
+        rows = {"metadata": weights_of(split.fit_params), "y": split.training.y}
+        rows["X"] = split.training.X if contexts else None
         for context in contexts:
             context.call_on_fit_task_begin(estimator=self.search, **rows)
         try:

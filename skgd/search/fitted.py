@@ -62,7 +62,7 @@ class Solutions(NamedTuple):
         arrays = (array[index] for array in self[:3])
         return Solutions(*arrays, [self.failures[k] for k in index])
 
-    def estimator(self, k, model, rows, seen):
+    def estimator(self, k, model, seen):
         """Return one of the candidates, fitted.
 
         Parameters
@@ -70,16 +70,14 @@ class Solutions(NamedTuple):
         k : int
         model : GDRegressor
             With its parameters, and what is known of the columns.
-        rows : Rows
-            That it was fitted to.
         seen : Seen
-            The same as they were given.
+            The rows that it was fitted to.
         """
 
         def fit_alone():
             return clone(model).fit(seen.X, seen.y, seen.sample_weight)
 
-        fitted, each = copied(model, TrainedRegressor), 0 if rows.y.ndim == 1 else slice(None)
+        fitted, each = copied(model, TrainedRegressor), 0 if np.ndim(seen.y) == 1 else slice(None)
         fitted.coef_, fitted.n_iter_ = self.coef[k, each], self.n_iter[k, each]
         fitted.intercept_ = self.intercept[k, each] if model.fit_intercept else 0.0
         vars(fitted)["fit_alone"] = fit_alone

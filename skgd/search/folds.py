@@ -30,7 +30,8 @@ class Fold:
     def products(self):
         """The `Products` of the training rows; None where there are more columns than rows."""
         n, p = self.train.X.shape
-        return products_of(self.train) if p <= n else None
+        products = products_of(self.train) if p <= n else None
+        return products and products.cleared()
 
     @cached_property
     def test_products(self):
@@ -117,7 +118,8 @@ class SharedFold:
             whole = self._whole.products
         if whole is not None and left_out.size:
             whole = self.part and whole.less(self.part, n)
-        return whole._replace(n=n) if whole else products_of(self.train)
+        products = whole._replace(n=n) if whole else products_of(self.train)
+        return products and products.cleared()
 
     @cached_property
     def test_products(self):

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
 from skgd.search.docstrings import documented
-from skgd.search.joint_search import JointSearch
+from skgd.search.joint_search import CONSTRAINTS, JointSearch
 
 
 @documented
@@ -52,7 +53,7 @@ class JointGridSearchCV(JointSearch, GridSearchCV):
     array([0.482, 0.476, 0.439])
     """
 
-    _parameter_constraints = {**GridSearchCV._parameter_constraints, "progress": ["boolean"]}
+    _parameter_constraints = {**GridSearchCV._parameter_constraints, **CONSTRAINTS}
 
     def __init__(
         self,
@@ -67,12 +68,14 @@ class JointGridSearchCV(JointSearch, GridSearchCV):
         pre_dispatch: int | str = "2*n_jobs",
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        halving: int | ArrayLike | None = None,
         progress: bool = False,
     ) -> None:
         self.estimator, self.param_grid, self.scoring = estimator, param_grid, scoring
         self.n_jobs, self.refit, self.cv, self.verbose = n_jobs, refit, cv, verbose
         self.pre_dispatch, self.error_score = pre_dispatch, error_score
         self.return_train_score, self.progress = return_train_score, progress
+        self.halving = halving
 
     def _candidates(self):
         return [*ParameterGrid(self.param_grid)]

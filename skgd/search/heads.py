@@ -51,39 +51,70 @@ class FittedHead:
     ----------
     estimator : GDRegressor or Pipeline
         Of which the regressor is not fitted.
-    X, y : array-like
+    given : Given
+        These rows.
     fit_params : dict
-        What ``fit`` of the estimator is given of these rows.
+        What ``fit`` of the estimator is given of them.
 
     Attributes
     ----------
     training : Seen
-    is_validated : bool
-        Whether the regressor is given rows to validate on.
+
+    Raises
+    ------
+    ValueError
+        Where the regressor is given rows to validate on.
     """
 
-    def __init__(self, estimator, X, y, fit_params):
+    def __init__(self, estimator, given, fit_params):
         recorder = copied(model_of(estimator), Recorder)
         self.estimator = clone(ending_in(recorder, estimator))
-        self.estimator.fit(X, y, **fit_params)
+        self.estimator.fit(given.X, given.y, **fit_params)
         self.recorder = model_of(self.estimator)
-        self.training, self.is_validated = self.recorder.seen_, self.recorder.is_validated_
+        self.training = self.recorder.seen_
+        if self.recorder.is_validated_:
+            raise ValueError("Rows to validate on need a fit of their own.")
 
-    def scored(self, X, y, score_params, passes_through):
+    def scored(self, given, score_params, passes_through):
         """Return what the regressor sees of rows to score.
 
         Parameters
         ----------
-        X, y : array-like
+        given : Given
         score_params : dict
         passes_through : bool
             Whether the scorer is the estimator's own ``score``.
         """
         if passes_through:
-            self.estimator.score(X, y, **score_params)
+            self.estimator.score(given.X, given.y, **score_params)
         else:
-            self.estimator.predict(X)
+            self.estimator.predict(given.X)
         return self.recorder.seen_
+
+
+class NoHead:
+    """What a `FittedHead` is where there are no steps before; it copies no rows.
+
+    Parameters
+    ----------
+    estimator, given, fit_params
+        As those of a `FittedHead`.
+    """
+
+    def __init__(self, estimator, given, fit_params):
+        if fit_params.keys() - {"sample_weight"}:
+            raise ValueError("Only weights are known to be joined.")
+        self.estimator, self.given = estimator, given
+        self.weight = fit_params.get("sample_weight")
+
+    @property
+    def training(self):
+        """The rows that are trained on."""
+        return Seen(self.given.X, self.given.y, self.weight)
+
+    def scored(self, given, score_params, passes_through):
+        """Return the weights of a score."""
+        return Seen(None, None, score_params.get("sample_weight"))
 
 
 def ending_in(model, estimator):

@@ -1,5 +1,7 @@
 """The descents of many candidates on one fold, epoch by epoch."""
 
+from itertools import chain
+
 import numpy as np
 
 from skgd.estimators.messages import FAILED_CANDIDATE
@@ -9,6 +11,7 @@ from skgd.kernels.stacked_step import TILE
 from skgd.objective.residual import thresholded_average
 from skgd.search.candidate_stack import CandidateStack, merged
 from skgd.search.joint_problem import JointProblem
+from skgd.search.joint_stopping import JointStopping
 from skgd.search.ordered_rows import OrderedRows
 from skgd.search.trained import Trained
 
@@ -29,9 +32,13 @@ class JointDescents:
         self.problem = problem = JointProblem(estimators, fold)
         self.max_iter, self.n_epochs = problem.first.max_iter, 0
         n = problem.target.size
-        self.found = problem.starts.copy()
+        self.found = np.zeros((problem.points.shape[0], n))
         self.n_iter, self.failed = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
         self.shared, self.safe = problem.shared(), problem.safe_squares()
+        stops = problem.first.tol is not None or problem.schedule.patience() is not None
+        self.stopping = JointStopping(problem) if stops else None
+        self.controls = self.stopping is not None and self.stopping.controls[0] is not None
+        self.shared_of = {problem.batch: self.shared}
         self.rows = OrderedRows(problem.rows_term, problem.first.sampling, problem.seed)
         self.stacks = self._new_stacks()
 
@@ -63,7 +70,7 @@ class JointDescents:
         theta, p = np.zeros((C, K, X.shape[1] + 1)), X.shape[1]
         with np.errstate(all="ignore"):
             for k in range(K):
-                ends = problem.problem.in_order_of_init(k, self._ends()[:, k::K].T)
+                ends = problem.problem.in_order_of_init(k, self.found[:, k::K].T)
                 theta[:, k, : ends.shape[1]] = ends
         failed = self.failed.reshape(C, K).any(axis=1)
         name = type(problem.first).__name__
@@ -73,8 +80,17 @@ class JointDescents:
                 theta[c] = stored_as(X.dtype, theta[c], p) + 0
             except ValueError as error:
                 failures[c] = str(error)
+        told = [None if failures[c] else self._warning(c) for c in range(C)]
         found = theta[:, :, :p], theta[:, :, p]
-        return Trained(*found, failures, [None] * C, self.n_iter.reshape(C, K))
+        return Trained(*found, failures, told, self.n_iter.reshape(C, K))
+
+    def _warning(self, candidate):
+        """Return what a separate fit would warn of."""
+        if self.stopping is None:
+            return None
+        columns = np.flatnonzero(self.problem.candidate == candidate)
+        told = [self.stopping.message(column, self.found[:, column]) for column in columns]
+        return "\n".join(filter(None, told)) or None
 
     def _new_stacks(self):
         """Return the candidates in stacks, those together that move by the same sweep."""
@@ -86,33 +102,91 @@ class JointDescents:
         stacks = []
         for sweep in dict.fromkeys(sweeps):
             columns = np.flatnonzero(sweeps == sweep)
+            columns = columns[np.argsort(problem.l1[columns] > 0.0, kind="stable")]
             few = sweep not in ("full", "products")
             for part in np.array_split(columns, -(-columns.size // TILE) if few else 1):
                 settings = problem.settings(part)
                 stacks.append(CandidateStack.new(shared, sweep, part, settings))
+        for stack in stacks if self.controls else ():
+            stack.last = stack.iterate.copy()
         return stacks
 
-    def _run_epoch(self):
-        problem, batch = self.problem, self.problem.batch
-        updates = -(-problem.n // batch)
-        schedule, k = problem.schedule, self.n_epochs
+    def _multipliers(self, updates):
+        """Return the multipliers of the rates in an epoch of so many updates."""
+        schedule, k = self.problem.schedule, self.n_epochs
         if schedule.per == "epoch":
-            multipliers = np.repeat(schedule.multiplier(np.array([k])), updates)
-        else:
-            multipliers = schedule.multiplier(k * updates + np.arange(updates))
+            return np.repeat(schedule.multiplier(np.array([k])), updates)
+        return schedule.multiplier(k * updates + np.arange(updates))
+
+    def _run_epoch(self):
+        problem = self.problem
         with compiled_code():
             if problem.full:
+                multiplier = self._multipliers(1)[0]
                 for stack in self.stacks:
-                    stack.full_step(problem.term, multipliers[0])
+                    stack.full_step(problem.term, multiplier)
             else:
                 self.rows.draw()
-                for chunk in self.rows.chunks(batch, multipliers):
-                    for stack in self.stacks:
-                        stack.run(problem.rows_term, chunk)
-                for stack in self.stacks:
-                    stack.measure()
+                for batch in dict.fromkeys(stack.shared.batch for stack in self.stacks):
+                    self._sweep([stack for stack in self.stacks if stack.shared.batch == batch])
         self.n_epochs += 1
-        self._drop_diverged()
+        if self.stopping is None:
+            self._drop_diverged()
+        else:
+            self._judge()
+
+    def _sweep(self, stacks):
+        """Take the steps of an epoch, of candidates with the same batch size."""
+        batch = stacks[0].shared.batch
+        for chunk in self.rows.chunks(batch, self._multipliers(-(-self.problem.n // batch))):
+            for stack in stacks:
+                stack.run(self.problem.rows_term, chunk)
+        for stack in stacks:
+            stack.measure()
+
+    def _judge(self):
+        """Evaluate the objectives, and leave out the candidates that have arrived or failed."""
+        problem, stopping, extrapolates = (
+            self.problem,
+            self.stopping,
+            self.shared.rule.extrapolates,
+        )
+        stopping.previous[:] = stopping.totals
+        for stack in self.stacks:
+            theta, columns = stack.arrays.theta, stack.members
+            if problem.full:
+                totals = problem.totals(theta, columns, stack.gradients)
+                stack.knows_gradients = True
+            if extrapolates or not problem.full:
+                totals = problem.totals(stack.iterate, columns)
+            stopping.totals[columns] = totals
+        self._leave_out([stopping.ended(stack, self.n_epochs) for stack in self.stacks])
+        if self.controls and not problem.full:
+            self._part_by_batch()
+
+    def _part_by_batch(self):
+        """Put candidates whose batches have grown into stacks of their own."""
+        runs, parted = self.stopping.runs, []
+        for stack in self.stacks:
+            sizes = np.array([runs[column].batch for column in stack.members])
+            if (sizes == stack.shared.batch).all():
+                parted.append(stack)
+                continue
+            for batch in dict.fromkeys(sizes.tolist()):
+                if batch not in self.shared_of:
+                    self.shared_of[batch] = self.problem.shared(batch)
+                part = stack.take(np.flatnonzero(sizes == batch))
+                parted.append(part.with_batch(self.shared_of[batch]))
+        if parted != self.stacks:
+            self.stacks = self._without_gaps(parted)
+
+    @staticmethod
+    def _without_gaps(stacks):
+        """Return stacks, of which those of one kind are put together."""
+        kinds = {}
+        for stack in stacks:
+            kinds.setdefault((stack.sweep, stack.shared.batch), []).append(stack)
+        return [*chain(*map(_closed, kinds.values()))]
 
     def _drop_diverged(self):
         """Leave out the candidates whose objective has grown beyond its ceiling, or is no number.
@@ -124,7 +198,7 @@ class JointDescents:
             bad = ~(stack.arrays.square <= self.safe[stack.members])
             if bad.any():
                 columns = stack.members[bad]
-                values = self.problem.values(stack.iterate[:, bad], columns)
+                values = self.problem.totals(stack.iterate[:, bad], columns)
                 bad[bad] = ~(values <= self.problem.ceilings[columns])
                 self.failed[stack.members[bad]] = True
             lost.append(bad)
@@ -140,14 +214,15 @@ class JointDescents:
             kept = np.flatnonzero(~mask)
             if kept.size:
                 stacks.append(stack.take(kept) if mask.any() else stack)
-        self.stacks = []
-        for sweep in dict.fromkeys(stack.sweep for stack in stacks):
-            self.stacks += _closed([stack for stack in stacks if stack.sweep == sweep])
+        self.stacks = self._without_gaps(stacks)
 
     def _store(self, stack, places):
         """Store what some candidates of a stack have come to."""
         columns = stack.members[places]
         self.n_iter[columns] = self.n_epochs
+        if self.stopping is not None:
+            failed = [self.stopping.runs[column].outcome.failed for column in columns]
+            self.failed[columns] = failed
         self.found[:, columns] = stack.iterate[:, places]
         averaged = self.shared.problem.averaged
         if not averaged:
@@ -158,22 +233,25 @@ class JointDescents:
                 end = thresholded_average(self.problem.objective(column), mean)
                 self.found[:, column] = end
 
-    def _ends(self):
-        return self.found
-
     def _end(self):
         """End the descents that are left: those whose objective has grown have diverged."""
         stacks, self.stacks = self.stacks, []
         for stack in stacks:
-            values = self.problem.values(stack.iterate, stack.members)
-            self.failed[stack.members] |= ~(values <= self.problem.most[stack.members])
+            if self.stopping is None:
+                values = self.problem.totals(stack.iterate, stack.members)
+                self.failed[stack.members] |= ~(values <= self.problem.most[stack.members])
+            else:
+                self.stopping.end(stack, self.n_epochs)
             self._store(stack, np.arange(stack.members.size))
 
 
 def _closed(stacks):
     """Return stacks of one kind without gaps, where fewer of them are enough."""
     n = sum(stack.members.size for stack in stacks)
-    if len(stacks) < 2 or n > (len(stacks) - 1) * TILE:
+    whole = stacks[0].sweep == "products"
+    if len(stacks) < 2 or (n > (len(stacks) - 1) * TILE and not whole):
         return stacks
+    if whole:
+        return [merged(stacks)]
     whole = merged(stacks)
     return [whole.take(places) for places in np.array_split(np.arange(n), -(-n // TILE))]

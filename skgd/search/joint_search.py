@@ -2,6 +2,10 @@
 
 import abc
 import time
+from contextlib import ExitStack, suppress
+from functools import partial
+from itertools import product
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +17,7 @@ from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skgd.estimators._sklearn import (
+    Interval,
     SearchSteps,
     fit_and_score,
     fit_context,
@@ -22,10 +27,17 @@ from skgd.estimators._sklearn import (
     tell_failures,
 )
 from skgd.estimators.user_warnings import warn
-from skgd.search.cells import JointSplit, SharedRows, Task
+from skgd.search.cells import JointSplit, Task
 from skgd.search.events import Events, progress_of
+from skgd.search.halving import Halved, Race, divided
 from skgd.search.plan import Group, SearchPlan, can_join, plan_search
 from skgd.search.reports import failure_report, print_cell, warning_report
+from skgd.search.shared_rows import SharedRows
+
+CONSTRAINTS = {  # of the parameters that scikit-learn's searches do not have
+    "halving": [Interval(Integral, 1, None, closed="left"), "array-like", None],
+    "progress": ["boolean"],
+}
 
 
 class JointSearch(abc.ABC):
@@ -80,12 +92,15 @@ class JointSearch(abc.ABC):
         )
         self._check(task)
         with events.searching(len(task.candidates) * len(splits)):
-            out = self._evaluate(task, events)
+            out, halved = self._evaluate(task, events)
         tell_failures(out, self.error_score)
         if callable(self.scoring):
             insert_error_scores(out, self.error_score)
         results = steps.format(task.candidates, self.n_splits_, out)
-        self._choose(steps, out, results)
+        if self.halving is not None:
+            results["n_epochs"] = halved.column(len(task.candidates))
+        by_rank = self.halving is not None and not callable(self.refit)
+        self._choose(steps, out, halved.judged(results, self._metric()) if by_rank else results)
         if self.refit:
             self._refit(X, y, routed.estimator.fit, events)
         self.scorer_ = named_scorers(steps.scorers) or steps.scorers
@@ -115,55 +130,74 @@ class JointSearch(abc.ABC):
         """Return the result of every cell, the splits of a candidate side by side."""
         heads, plan = plan_search(self.estimator, task.candidates)
         n_splits, n_cells = len(task.splits), len(task.candidates) * len(task.splits)
+        parallel = Parallel(self.n_jobs, pre_dispatch=self.pre_dispatch, require="sharedmem")
+        shared = None if type(self.estimator) is Pipeline else SharedRows(task)
         with progress_of(n_cells, self.progress) as advance:
-            cells = self._joint_cells(task, heads, events, advance)
+            tell = partial(self._tell, task, advance)
+            split_cells, cells = delayed(self._cells_of_split), []
+            halved, heads = divided(heads) if self.halving is not None else ([], heads)
+            for found in parallel(
+                split_cells(task, number, head, shared, events, tell)
+                for number in range(n_splits)
+                for head in heads
+            ):
+                cells += found
+            halved = self._halved(task, halved, shared, events, parallel)
+            tell([*halved.values()])
+            cells += halved.values()
             out = [None] * n_cells
             for cell in cells:
-                out[cell.candidate * n_splits + cell.split] = cell.result
+                if self.error_score != "raise" or cell.failure is None:
+                    out[cell.candidate * n_splits + cell.split] = cell.result
             left = [i for i in range(n_cells) if out[i] is None]
             self.plan_ = plan.after(np.array(left, int) // n_splits)
             for i, result in zip(left, self._lone_results(task, left, events)):
                 out[i] = result
                 advance(1)
         self._report(cells, task.candidates)
-        return out
+        return out, halved
 
-    def _joint_cells(self, task, heads, events, advance):
-        """Return the cells of all candidates that are trained together, as far as that went well.
+    def _tell(self, task, advance, cells):
+        """Tell of cells that are done."""
+        for cell in cells if self.verbose > 1 else ():
+            print_cell(cell, task.candidates, len(task.splits), self.verbose)
+        advance(len(cells))
 
-        Splits share threads.
-        """
-        shared = None if type(self.estimator) is Pipeline else SharedRows(task)
-        parallel = Parallel(self.n_jobs, pre_dispatch=self.pre_dispatch, require="sharedmem")
-        cells_of = delayed(self._cells_of_split)
-        found = parallel(
-            cells_of(task, split, head, shared, (events, advance))
-            for split in range(len(task.splits) if heads else 0)
-            for head in heads
-        )
-        return [cell for cells in found for cell in cells]
-
-    def _cells_of_split(self, task, number, head, shared, told):
+    def _cells_of_split(self, task, number, head, shared, events, tell):
         """Return the cells of a split; none of those that only a fit of its own can tell of."""
-        (events, advance), n_splits, cells = told, len(task.splits), []
+        cells = []
         try:
             split = JointSplit(task, number, head, shared)
         except Exception:  # of the steps before, or of the rows: each candidate's own fit raises
             return cells
         for train, members in head.groups:
-            numbers = [member.index * n_splits + number for member in members]
-            with events.training(numbers, split.X, split.y, split.fit_params):
+            with events.training(members, split):
                 try:
-                    done = split.cells(train, members)
+                    found = split.cells(train, members)
                 except (ArithmeticError, TypeError, ValueError):
-                    done = []
-            if self.error_score == "raise":
-                done = [cell for cell in done if cell.failure is None]
-            for cell in done if self.verbose > 1 else ():
-                print_cell(cell, task.candidates, n_splits, self.verbose)
-            advance(len(done))
-            cells += done
+                    found = []
+            tell(found)
+            cells += found
         return cells
+
+    def _halved(self, task, heads, shared, events, parallel):
+        """Return the `Halved` cells of descents of which the half that lags is dropped."""
+        races, told = [], ExitStack()
+        with told:
+            for number, head in product(range(len(task.splits)), heads):
+                try:
+                    split = JointSplit(task, number, head, shared)
+                except Exception:  # as above
+                    continue
+                for _, members in head.groups:
+                    told.enter_context(events.training(members, split))
+                    with suppress(ArithmeticError, TypeError, ValueError):
+                        races.append(Race(split, members))
+            return Halved(races, self.halving, self._metric(), parallel)
+
+    def _metric(self):
+        """Return the name of the metric that candidates are compared by."""
+        return self.refit if isinstance(self.refit, str) else "score"
 
     def _lone_results(self, task, numbers, events):
         """Return the results of cells that are fitted one by one, as scikit-learn does."""

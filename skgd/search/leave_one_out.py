@@ -58,7 +58,7 @@ def _coordinates(rows, intercept):
         products = products_of(rows)
         if products is None:
             return None
-        term = GramTerm(products, intercept)
+        term = GramTerm(products.cleared(), intercept)
         values, vectors = eigh(term.G)
         told = values > TOLD * values[-1]
         values, vectors = values[told], np.where(term.constant[:, None], 0.0, vectors[:, told])

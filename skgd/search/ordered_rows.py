@@ -13,6 +13,7 @@ from skgd.kernels.rows import DenseRows
 from skgd.kernels.stacked import Chunk
 
 AT_ONCE = 2**16  # entries of dense rows that are gathered at a time
+NO_ORDER = np.zeros(0, dtype=np.int32)
 put_in_order = None
 
 
@@ -51,35 +52,32 @@ class OrderedRows:
         multipliers : ndarray of shape (updates,)
             Of the rates.
         """
-        at_once = max(1, self._at_once() // batch) * batch
+        if self.term.sparse:
+            yield self._sparse_chunk(multipliers)
+            return
+        at_once = max(1, AT_ONCE // max(1, self.term.p) // batch) * batch
         for start in range(0, self.term.n, at_once):
             rows = self.order[start : start + at_once]
             first = start // batch
             yield self._chunk(rows, multipliers[first : first - (-rows.size // batch)])
 
-    def _at_once(self):
-        """Return how many rows to gather at a time: of sparse ones, with many more entries than p.
-
-        As lazy weights are brought up to date after every chunk.
-        """
-        term = self.term
-        if not term.sparse:
-            return AT_ONCE // max(1, term.p)
-        return max(AT_ONCE, 4 * term.p) * term.n // max(1, term.X.nnz)
+    def _sparse_chunk(self, multipliers):
+        """Return all rows, which are read where they stand."""
+        term, key = self.term, multipliers.size
+        if key not in self._rooms:
+            known = np.ascontiguousarray(term.weight), self.centre, np.empty(key)
+            self._rooms[key] = Chunk(term.sparse_rows, self.order, term.targets, *known)
+        self._rooms[key].multipliers[:] = multipliers
+        return self._rooms[key]
 
     def _chunk(self, rows, multipliers):
+        """Return some dense rows, gathered."""
         term, m = self.term, rows.size
-        if term.sparse:
-            known = (
-                np.ascontiguousarray(term.targets[rows]),
-                np.ascontiguousarray(term.weight[rows]),
-            )
-            return Chunk(term.sparse_rows(rows), *known, self.centre, multipliers)
         key = m, multipliers.size
         if key not in self._rooms:
             rooms = np.empty((m, term.p)), np.empty((m, term.targets.shape[1])), np.empty(m)
-            room = Chunk(DenseRows(rooms[0]), *rooms[1:], self.centre, np.empty(multipliers.size))
-            self._rooms[key] = room
+            known = self.centre, np.empty(multipliers.size)
+            self._rooms[key] = Chunk(DenseRows(rooms[0]), NO_ORDER, *rooms[1:], *known)
         chunk = self._rooms[key]
         term.fill(chunk.rows.X, rows)
         chunk.y[:], chunk.weight[:] = term.targets[rows], term.weight[rows]

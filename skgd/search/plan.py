@@ -30,6 +30,7 @@ class Trainer(NamedTuple):
     least: int
 
 
+FOREIGN = "another estimator, or a class of a user's own"
 FITS = "fits"  # of their own, which share the steps before
 
 # By what the plan calls them, in the order in which they are asked.
@@ -157,11 +158,14 @@ def plan_search(estimator, candidates):
         Only of candidates that are joined, or that share the steps before.
     plan : SearchPlan
     """
-    heads, joined, alone = {}, {}, {}
+    heads, known, joined, alone = {}, {}, {}, {}
     for index, params in enumerate(candidates):
         try:
             head_key, model = _divided(estimator, params, heads)
-            name, key = _trainer_of(model, heads[head_key])
+            if head_key not in known:
+                known[head_key] = can_join(heads[head_key])
+            name, key = _trainer_of(model) if known[head_key] else (None, FOREIGN)
+            hash(key)  # which a part of a user's own may not have
         except Exception as error:  # which the fit of its own raises too
             name, key = None, f"{type(error).__name__} when its parameters are set"
         if name is None:
@@ -204,7 +208,10 @@ def _divided(estimator, params, heads):
     if head_key not in heads:
         head = clone(estimator)
         heads[head_key] = head.set_params(**clone(outer, safe=False)) if outer else head
-    model = copied(model_of(heads[head_key]))
+    head = heads[head_key]
+    if prefix and head.steps[-1][0] + "__" != prefix:
+        raise ValueError("The last step has another name.")
+    model = copied(model_of(head))
     own = {key[len(prefix) :]: value for key, value in inner.items()}
     if own.keys() <= vars(model).keys() and all(map(_is_plain, own.values())):
         vars(model).update(own)  # as set_params does, which looks up many others
@@ -222,13 +229,11 @@ def _identity(value):
     return repr(value) if _is_plain(value) else id(value)
 
 
-def _trainer_of(model, head):
+def _trainer_of(model):
     """Return the name of what can train a candidate with others, and the key of those others.
 
     For one that is fitted alone the reason, after FITS if the steps before may be shared, or None.
     """
-    if not can_join(head) or type(model) is not GDRegressor:
-        return None, "another estimator, or a class of a user's own"
     if not are_valid(model):
         return None, "parameters that are not valid"
     for name in [name for name in ASKED if vars(model)[name]]:

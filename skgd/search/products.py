@@ -30,7 +30,7 @@ class Products(NamedTuple):
     levels : ndarray of shape (n_targets,)
         The means of the targets, the same.
     G : ndarray of shape (p, p)
-        Of the columns with each other; zero for constant columns.
+        Of the columns with each other.
     q : ndarray of shape (n_targets, p)
         Of the targets with the columns.
     yy : ndarray of shape (n_targets,)
@@ -47,6 +47,14 @@ class Products(NamedTuple):
     q: np.ndarray
     yy: np.ndarray
     constant: np.ndarray
+
+    def cleared(self):
+        """Return the `Products` with zeros for constant columns, which have no weight."""
+        if not self.constant.any():
+            return self
+        G, q = self.G.copy(), self.q.copy()
+        G[self.constant] = G[:, self.constant] = q[:, self.constant] = 0.0
+        return self._replace(G=G, q=q)
 
     def about(self, centre, levels):
         """Return G, q and yy as they are seen from other points.
@@ -74,8 +82,11 @@ class Products(NamedTuple):
         q = (1.0 + share) * self.q - share * part.q - cross * np.outer(up, away)
         yy = (1.0 + share) * self.yy - share * part.yy - cross * up * up
         means, levels = self.means - share * away, self.levels - share * up
-        known = [(self.G.diagonal(), G.diagonal(), means), (self.yy, yy, levels)]
-        if any(_are_lost((1.0 + share) * all_, left, mean) for all_, left, mean in known):
+        known = (
+            (self.G.diagonal(), G.diagonal(), means, ~self.constant),
+            (self.yy, yy, levels, True),
+        )
+        if any(_are_lost((1.0 + share) * all_, *rest) for all_, *rest in known):
             return None
         return Products(n, total, means, levels, G, q, yy, self.constant)
 
@@ -102,16 +113,14 @@ def joined(parts, dtype):
     moves = ~constant & (variance > 0.0)
     if (np.abs(means) > FAR * np.sqrt(variance))[moves].any():
         return None
-    G[constant] = G[:, constant] = q[:, constant] = 0.0
     n = sum(part.n for part in parts)
     return Products(n, float(totals.sum()), means, levels, G, q, yy, constant)
 
 
-def _are_lost(all_, left, mean):
+def _are_lost(all_, left, mean, moves):
     """Whether the spread of some column is that of the part that is taken off."""
-    moves = all_ > 0.0
     far = np.abs(mean) > FAR * np.sqrt(all_)
-    return bool((moves & ((all_ > MAX_LOSS * left) | far)).any())
+    return bool((moves & (all_ > 0.0) & ((all_ > MAX_LOSS * left) | far)).any())
 
 
 def products_of(rows):
@@ -135,7 +144,5 @@ def products_of(rows):
     far = bool((np.abs(mean) > FAR * np.sqrt(columns.variance))[~columns.constant].any())
     q = np.stack([rmatvec(X, u, mean, far) / n for u in left])
     yy = ((targets - levels[:, None]) * left).sum(axis=1) / n
-    variance = np.where(columns.constant, 0.0, columns.variance)
-    G = gram(X, weight, mean, variance)[0]
-    G[columns.constant] = G[:, columns.constant] = q[:, columns.constant] = 0.0
+    G = gram(X, weight, mean, columns.variance)[0]
     return Products(n, rows.total, mean, levels, G, q, yy, columns.constant)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 
 from skgd.search.docstrings import documented
-from skgd.search.joint_search import JointSearch
+from skgd.search.joint_search import CONSTRAINTS, JointSearch
 
 
 @documented
@@ -54,10 +55,7 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
     10
     """
 
-    _parameter_constraints = {
-        **RandomizedSearchCV._parameter_constraints,
-        "progress": ["boolean"],
-    }
+    _parameter_constraints = {**RandomizedSearchCV._parameter_constraints, **CONSTRAINTS}
 
     def __init__(
         self,
@@ -74,6 +72,7 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
         pre_dispatch: int | str = "2*n_jobs",
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        halving: int | ArrayLike | None = None,
         progress: bool = False,
     ) -> None:
         self.estimator, self.param_distributions = estimator, param_distributions
@@ -81,6 +80,7 @@ class JointRandomizedSearchCV(JointSearch, RandomizedSearchCV):
         self.n_jobs, self.refit, self.cv, self.verbose = n_jobs, refit, cv, verbose
         self.pre_dispatch, self.error_score = pre_dispatch, error_score
         self.return_train_score, self.progress = return_train_score, progress
+        self.halving = halving
 
     def _candidates(self):
         return [

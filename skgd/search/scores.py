@@ -144,7 +144,8 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     metrics : dict of Metric
     model : GDRegressor
         One of the candidates.
-    rows : Rows
+    rows : callable
+        Returns the rows as it reads them.
     given : array-like
         The targets as they came.
     solutions : Solutions
@@ -155,11 +156,11 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     -------
     list of dict of float, or None
     """
-    (coef, intercept), n = solutions[:2], len(rows.y)
+    (coef, intercept), n = solutions[:2], len(given)
     found = from_products(metrics, model, fold, solutions) if fold is not None else {}
     left = {name: metric for name, metric in metrics.items() if name not in found}
     at_once = max(1, AT_ONCE // (n * coef.shape[1]))
-    y = rows.y.reshape(n, -1)
+    rows = rows() if left else None
     found |= {name: [] for name in left}
     for start in range(0, len(coef), at_once) if left else ():
         some = slice(start, start + at_once)
@@ -167,7 +168,7 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
         if not np.isfinite(f).all():
             return None
         for name, metric in left.items():
-            found[name] += metric.of_predictions(y, f, given)
+            found[name] += metric.of_predictions(rows.y.reshape(n, -1), f, given)
     lists = [[*map(float, found[name])] for name in metrics]
     return [dict(zip(metrics, scores)) for scores in zip(*lists)]
 

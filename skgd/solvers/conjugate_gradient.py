@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas
 
-from skgd.solvers.single_precision import products
+from skgd.objective.duality import TINY
+from skgd.solvers.products import products
 
 
 class Tuning(NamedTuple):
@@ -20,8 +21,7 @@ class Tuning(NamedTuple):
 
     restarts: int = 3  # runs, at most: each further one for what rounding has left
     stall_ratio: float = 0.3  # of the scaled residual that a run may leave
-    forecast_every: int = 2  # passes between two forecasts
-    forecast_start: int = 4  # passes before the first
+    forecast_start: int = 3  # passes before the first forecast
     forecast_share: float = 0.15  # of the seconds of a factor, before which there is no forecast
     forecast_doubt: float = 4.0  # over the passes so far: by how much a forecast may be too long
     most_factors: float = 1.2  # seconds of a factor, that passes done and left may take together
@@ -103,7 +103,7 @@ class Forecast:
     def __init__(self, solver, pass_seconds, factor_seconds, tuning):
         self.solver, self.tuning, self.history = solver, tuning, []
         self.pass_seconds, self.factor_seconds = pass_seconds, factor_seconds
-        self.goal, self.gap = tuning.margin * solver.goal, tuning.margin * solver.gap_goal
+        self.goal, self.gap = tuning.margin * solver.goal or TINY, tuning.margin * solver.gap_goal
         self.arrived, self.factor_is_cheaper = False, False
         b = solver.problem.l2_strength
         self.penalised, self.even = b.all(), b[0] if b.size and b.min() == b.max() else 0.0
@@ -134,7 +134,7 @@ class Forecast:
         It extrapolates the latter half of the passes so far.
         """
         k, tuning = len(self.history), self.tuning
-        if k % tuning.forecast_every or k < tuning.forecast_start:
+        if k < tuning.forecast_start:
             return False
         if k * self.pass_seconds < tuning.forecast_share * self.factor_seconds:
             return False

@@ -34,7 +34,8 @@ class LBFGS(SecondOrderMethod):
     def _run(self):
         """Run scipy's minimizer, and record every iterate."""
         height, left = self.objective.null_objective, self.last - self.record.n_epochs
-        unit = height / gradient_unit(self.objective)
+        known = self.objective.column_curvature is not None
+        unit = height / gradient_unit(self.objective) if known else 1.0
         latest = self.point
 
         def function(z):

@@ -92,6 +92,8 @@ class Quadratic:
             self.floor = np.full(objective.p, 0.0 if objective.positive else -np.inf)
         if before is None or not np.array_equal(before, self.l2_strength):
             self.tau, self.unit, self.rounding = self.scale(self.l2_strength)
+        with np.errstate(over="ignore"):  # beyond every weight
+            self.threshold = self.tau * self.l1_strength
         self.separable = Separable(self.l1_strength, self.l2_strength, self.floor, self.unit)
 
     def scale(self, l2_strength):
@@ -163,9 +165,7 @@ class Quadratic:
         if self.smooth:
             return self.unit * (np.abs(gradient) - self.rounding)
         z = w + self.tau * gradient
-        with np.errstate(over="ignore"):  # beyond every z
-            threshold = self.tau * self.l1_strength
-        z = z - np.maximum(np.minimum(z, threshold), -threshold)
+        z -= np.maximum(np.minimum(z, self.threshold), -self.threshold)
         if self.objective.positive:
             z = np.maximum(z, self.floor)
         return self.unit * (np.abs(w - z) / self.tau - self.rounding)

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from skgd import GDGaborRegressor, GDRegressor, path
+from skgd import GDGaborRegressor, GDRegressor, JointGridSearchCV, path
 from skgd.datasets import make_gabor
 from skgd.displays import CoefficientPathDisplay, LossCurveDisplay, StepDisplay
 from skgd.losses import Huber, Loss
@@ -93,11 +93,17 @@ def pictures(X: Vector, y: Vector) -> None:
     plt.close("all")
 
 
+def search(X: Vector, y: Vector) -> int:
+    found = JointGridSearchCV(GDRegressor(), {"alpha": [0.1, 1.0]}, halving=[2], cv=3).fit(X, y)
+    return found.plan_.n_joined
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 3))
     y = X @ np.array([1.0, -2.0, 0.0]) + 0.1 * rng.standard_normal(40)
     assert fits(X, y).shape == (3, 40)
+    assert search(X, y) == 2
     assert wave(30) < 1e-3
     pictures(X, y)
     print(path(X, y, n_alphas=4).coefs.shape)
