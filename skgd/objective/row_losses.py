@@ -13,7 +13,7 @@ from skgd.kernels.moments import SMALL
 from skgd.kernels.row_kernels import conjugates, loss_terms
 from skgd.kernels.sums import matvec, rmatvec
 
-ROWS = 2**13  # whose losses are computed at once
+ROWS = 2**12  # whose losses are computed at once
 KEPT = 2**15  # rows at most, whose losses and derivatives are kept
 
 
