@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-collect_ignore = ["data/freeze_torch.py", "data/user_script.py"]  # the first needs torch
+collect_ignore = ["data/freeze_torch.py", "data/freeze_torch_networks.py", "data/user_script.py"]
 
 
 def make_regression(n=40, p=5, seed=0, noise=0.3, sparse_truth=False):

@@ -28,11 +28,11 @@ NETWORKS = [
     GDMLPRegressor(),
     GDMLPRegressor(optimizer="lbfgs", batch_size=None),
     GDMLPRegressor((10,), batch_norm=True, batch_size=None),
-    GDMLPClassifier((10,), batch_size=None),
+    GDMLPClassifier(),
 ]
 BATCHES = [
-    GDMLPClassifier(),
-    GDMLPClassifier((10,), batch_norm=True),
+    GDMLPRegressor((10,), batch_size=8),
+    GDMLPClassifier((10,), batch_norm=True, batch_size=8),
     *(GDRegressor(batch_size=size) for size in (8, 1)),
     *(
         GDRegressor(optimizer=name, batch_size=8)

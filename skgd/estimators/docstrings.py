@@ -38,7 +38,8 @@ statistics_decay : float
     The share of the past in the running means and variances, from batch to batch; torch calls one
     minus it momentum. On the full batch they are those of all rows.
 recalibrate : bool
-    Whether at the end the running statistics are computed anew, over all rows.
+    Whether at the end the running statistics are computed anew, over all rows; with ``average``
+    they always are.
 loss : str or Loss
     The loss of one row, which is averaged over the rows, by name or as an instance from
     `skgd.losses`. The names are

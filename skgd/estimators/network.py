@@ -14,11 +14,11 @@ from skgd.activations import ACTIVATIONS, Activation
 from skgd.estimators._sklearn import Interval, StrOptions
 from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.estimator import DescentEstimator
+from skgd.estimators.network_parameters import flat_parameters
 from skgd.estimators.network_problem import (
     NetworkProblem,
     coded,
     constants,
-    flat_parameters,
     n_outputs,
     network_objective,
     shape_of,

@@ -8,8 +8,9 @@ from scipy import sparse
 
 from skgd.activations import Activation
 from skgd.estimators.nested_parameters import named_part, part_of, plain
+from skgd.estimators.network_parameters import given_parameters, named_parameters
 from skgd.estimators.problem import Answer, Problem, Starts
-from skgd.estimators.validation import numbers, stored_as
+from skgd.estimators.validation import stored_as
 from skgd.losses import CrossEntropy
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.network import NetworkTerm, Normalisation, Shape
@@ -22,6 +23,7 @@ RATE, RATES = 3e-3, {Lion: 3e-4, AdaGrad: 3e-2, AdaDelta: 1.0}
 PROBED = 512  # rows, by which the curvature at the start is estimated
 PROBES = 12  # steps of that estimate
 DIFFERENCE = 1e-4  # of theta, by which gradients are differenced
+EVEN = 0.01  # of the frequencies of classes at the start, which all have alike
 CAUTION = 0.5  # of the reciprocal of that curvature, which may grow on the way
 
 
@@ -137,9 +139,13 @@ class NetworkProblem(Problem):
     def solution(self, answer):
         (run,) = answer.runs
         theta = np.asarray(run.theta, dtype=float)
-        if self.shape.n_statistics and (self.estimator.recalibrate or not run.resumable):
+        if self.shape.n_statistics and self._recalibrates(run):
             theta = self.objective.term.recalibrated(theta).astype(float)
         return self.attributes(0, theta)
+
+    def _recalibrates(self, run):
+        """Whether the statistics are computed anew: also for means of iterates, and minima."""
+        return self.estimator.recalibrate or self.estimator.average or not run.resumable
 
     def remarks(self, solution):
         return []
@@ -203,12 +209,13 @@ def n_outputs(estimator, loss, Y):
 def constants(loss, Y, weight, outputs):
     """Return the best constant predictions, and the objective that they have.
 
-    For classes these are those of their frequencies, with one row more for each.
+    For classes these are those of their frequencies, of which a small share goes to all alike: a
+    class may be absent.
     """
     if loss.joint or loss.link == "logit":
         kinds = outputs if loss.joint else 2
-        counts = np.bincount(Y[:, 0].astype(int), weight, minlength=kinds) + 1.0 / kinds
-        shares = counts / counts.sum()
+        shares = np.bincount(Y[:, 0].astype(int), weight, minlength=kinds) / weight.sum()
+        shares = (1.0 - EVEN) * shares + EVEN / kinds
         unit = -float(shares @ np.log(shares))
         return (np.log(shares) if loss.joint else np.log(shares[1:] / shares[0])), unit
     fits = [fit_constant(loss, np.ascontiguousarray(y), weight) for y in Y.T]
@@ -233,64 +240,3 @@ def network_objective(estimator, rows, shape, unit, units=None):
     normalisation = Normalisation(estimator.batch_size, estimator.statistics_decay)
     term = NetworkTerm(X, Y, rows.weight, shape, loss, normalisation, units)
     return Objective(term, part_of(estimator, "penalty"), estimator.alpha, null_objective=unit)
-
-
-def named_parameters(shape, theta):
-    """Return the attributes that hold parameters."""
-    weights, shifts, scales, means, variances = shape.split(theta)
-    flags = [*shape.normalised, False]
-    zeros = [np.zeros_like(shift) if flag else shift for shift, flag in zip(shifts, flags)]
-    return {
-        "coefs_": [W.copy() for W in weights],
-        "intercepts_": [shift.copy() for shift in zeros],
-        "scales_": [scale.copy() for scale in scales],
-        "shifts_": [shift.copy() for shift, flag in zip(shifts, flags) if flag],
-        "running_means_": [mean.copy() for mean in means],
-        "running_variances_": [variance.copy() for variance in variances],
-    }
-
-
-def flat_parameters(shape, attributes):
-    """Return theta from the attributes that hold parameters."""
-    _check_shapes(shape, attributes)
-    own, shifts = iter(attributes["shifts_"]), []
-    for flag, intercept in zip([*shape.normalised, False], attributes["intercepts_"]):
-        shifts.append(next(own) if flag else intercept)
-    statistics = zip(attributes["running_means_"], attributes["running_variances_"])
-    pieces = [*(W.ravel() for W in attributes["coefs_"]), *shifts, *attributes["scales_"]]
-    pieces += [piece for pair in statistics for piece in pair]
-    return np.concatenate([np.ravel(piece) for piece in pieces])
-
-
-def _check_shapes(shape, attributes):
-    """Refuse attributes that are not of the shape."""
-    for name, known in named_parameters(shape, np.zeros(shape.n_parameters)).items():
-        asked, found = [*map(np.shape, known)], [*map(np.shape, attributes[name])]
-        if found != asked:
-            raise ValueError(
-                f"{name} has the shapes {found}; hidden_layer_sizes and batch_norm ask for "
-                f"{asked}. Fit anew."
-            )
-
-
-def given_parameters(init, shape):
-    """Return the start that ``init`` gives: a dict of the attributes, or all parameters."""
-    if not isinstance(init, dict):
-        d = shape.n_parameters
-        return numbers(init, "init", {(d,): "all parameters in the order of `objective`"})
-    theta = np.zeros(shape.n_parameters)
-    known = named_parameters(shape, theta)
-    for name in ("scales_", "running_variances_"):
-        known[name] = [np.ones_like(one) for one in known[name]]
-    for key, value in init.items():
-        name = f"{key}_"
-        if name not in known:
-            names = ", ".join(one.rstrip("_") for one in known)
-            raise ValueError(f"init must give some of {names} by name. Got {key!r}.")
-        if len(value) != len(known[name]):
-            raise ValueError(f"init[{key!r}] must have {len(known[name])} arrays.")
-        known[name] = [
-            numbers(one, f"init[{key!r}]", {before.shape: "those of a layer"})
-            for one, before in zip(value, known[name])
-        ]
-    return flat_parameters(shape, known).astype(float)

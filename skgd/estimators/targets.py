@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import assert_all_finite, column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 
@@ -27,7 +27,8 @@ def numeric_targets(estimator, y, sample_weight, validation, begins):
         estimator.classes_ = vars(estimator).pop("_all_classes", np.unique(y))
     if len(estimator.classes_) == 1:
         raise ValueError(
-            f"y has one class only, {estimator.classes_[0]!r}. A classifier needs two or more."
+            f"y has one class only, {estimator.classes_.tolist()[0]!r}. A classifier needs two "
+            "or more."
         )
     if estimator.class_weight is not None:
         factor = compute_sample_weight(estimator.class_weight, y)
@@ -40,6 +41,7 @@ def numeric_targets(estimator, y, sample_weight, validation, begins):
 def _checked(y):
     """Return y in one dimension, if its entries are classes."""
     y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
 
@@ -48,5 +50,7 @@ def _codes(y, classes):
     """Return the number of each class."""
     unknown = np.setdiff1d(y, classes)
     if unknown.size:
-        raise ValueError(f"y has the class {unknown[0]!r}, which is none of {classes}.")
+        raise ValueError(
+            f"y has the class {unknown.tolist()[0]!r}, which is none of {classes.tolist()}."
+        )
     return np.searchsorted(classes, y).astype(float)

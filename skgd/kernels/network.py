@@ -85,7 +85,7 @@ def pass_forward(activations, data, theta, order, start, m, decay):
                 normalise_by_known(data, theta, layer, sums)
             else:
                 normalise(data, theta, layer, sums, decay)
-        if layer < n_layers - 1:
+        if activate is not None and layer < n_layers - 1:
             kind = layers.activation[layer]
             activate(activations, kind, sums, scale, shift, outputs)
         else:
@@ -117,7 +117,7 @@ def pass_backward(activations, data, theta, g, order, start, m):
             sparse_outer(data.rows, order, start, errors, G)
         else:
             outer(inputs, errors, G)
-        if layer > 0:
+        if weigh_by_slope is not None and layer > 0:
             before = matrix(work.errors, (layer - 1) % 2 * half, m, k)
             inner(errors, matrix(theta, layers.weights[layer], k, n), before)
             sums = matrix(work.sums, layers.room[layer], m, k)
