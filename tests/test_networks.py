@@ -5,6 +5,7 @@ import pytest
 from conftest import make_regression
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDMLPClassifier, GDMLPRegressor
 from skgd.activations import LeakyReLU
@@ -98,7 +99,7 @@ def test_rows_of_single_precision_are_fitted_in_single_precision():
 
 
 def test_an_l1_penalty_leaves_exact_zeros_where_the_slope_is_below_alpha():
-    model = GDMLPRegressor((4,), "tanh", penalty="l1", alpha=0.3, optimizer="gd", tol=1e-8)
+    model = GDMLPRegressor((4,), "tanh", penalty="l1", alpha=0.3, optimizer="momentum", tol=None)
     model.set_params(batch_size=None, learning_rate=0.005, max_iter=20_000, random_state=0)
     theta = model.fit(X, Y).parameters()
     zero = (theta == 0.0) & (np.arange(theta.size) < 24)
@@ -185,6 +186,11 @@ def test_first_weights_have_the_variance_of_he_and_of_glorot():
         model = GDMLPRegressor((200,), weight_init=kind, random_state=0, max_iter=1, tol=None)
         start = model.fit(rows, rows[:, 0]).starts_[0][: 300 * 200]
         assert start.var() == pytest.approx(variance, rel=0.03)
+
+
+def test_a_fit_that_has_not_converged_says_by_how_much_the_objective_still_falls():
+    with pytest.warns(ConvergenceWarning, match="the last epoch lowered the objective by"):
+        clone(WHOLE).set_params(tol=1e-6).fit(X, Y)
 
 
 WRONG = {

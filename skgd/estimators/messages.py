@@ -131,7 +131,8 @@ def progress_message(run):
     if certificate is not None and run.objective.has_dual and is_told:
         gap = (record.curve[-1] - certificate.lower_bound) / run.objective.null_objective
         return f"the duality gap is {gap:.1e} of the objective of the best constant"
-    if rule is None or rule.batch_size is None:
+    is_known = run.objective.column_curvature is not None
+    if rule is None or (rule.batch_size is None and is_known):
         return f"the scaled residual is {record.residual:.1e}"
     gain = (record.curve[-2] - record.curve[-1]) / run.objective.null_objective
     return f"the last epoch lowered the objective by {gain:.1e} of the constant prediction's"
