@@ -59,7 +59,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.datasets": {"numpy", "sklearn", "skgd.kernels", "skgd.models", "skgd.estimators"},
     "skgd.displays": {
         *("PIL", "matplotlib", "mpl_toolkits", "numpy", "scipy", "sklearn"),
-        *("skgd.estimators", "skgd.part", "skgd.reference", "skgd.schedules", "skgd.search"),
+        *("skgd.estimators", "skgd.part", "skgd.reference", "skgd.search", *PARTS),
     },
     "skgd.displays.page": {
         *("numpy", *PARTS, "skgd.elementary", "skgd.kernels", "skgd.descent", "skgd.datasets"),

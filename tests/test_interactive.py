@@ -6,16 +6,21 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skgd import GDGaborRegressor, GDRegressor
+from skgd.displays import interactive
+from skgd.displays.inspection import in_objective_order
 from skgd.displays.page import surfaces
 from skgd.displays.page.assemble import module, page, read
 from skgd.displays.page.core import core, data, rules
 from skgd.displays.page.shrink import shrunk
 from skgd.displays.page.translate import UntranslatableError, translate
+from skgd.optimizers import Adam
 
 DOC = Path(__file__).parent.parent / "doc"
 WORDS, STORIES = json.loads(read("words.json")), json.loads(read("presets.json"))
@@ -237,14 +242,80 @@ def test_the_mathematics_does_not_depend_on_the_order_of_building():
     assert core() == core()
 
 
-@pytest.mark.slow
-def test_the_page_answers_to_a_person_in_a_browser(build, tmp_path):
+def fits():
+    """Return fitted models of two parameters with their data, by name."""
+    gabor, line, two = (data()[name] for name in ("gabor", "line", "penalized"))
+    path = {"max_iter": 40, "tol": None, "record_path": True, "random_state": 3}
+    lasso = GDRegressor(
+        penalty="l1",
+        alpha=0.7,
+        fit_intercept=False,
+        optimizer=Adam(beta1=0.8),
+        learning_rate=0.02,
+        **path,
+    )
+    huber = GDRegressor("huber", penalty=None, center=False, optimizer="momentum", **path)
+    wave = GDGaborRegressor(
+        init=[-4.0, 12.0], optimizer="gd", learning_rate=2.0, batch_size=4, **path
+    )
+    models = {"lasso": (lasso, two), "huber": (huber, line), "gabor": (wave, gabor)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            name: (model.set_params(schedule="constant").fit(rows["X"], rows["y"]), rows)
+            for name, (model, rows) in models.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def browser(build):
     from browser import Browser, chromium
-    from check import page_faults
 
     if chromium() is None:
         pytest.skip("no Chromium here")
+    with Browser(chromium()) as browser:
+        browser.resize(1280, 900)
+        yield browser
+
+
+@pytest.mark.parametrize("name", ["lasso", "huber", "gabor"])
+def test_the_page_of_an_estimator_takes_its_path(browser, tmp_path, name):
+    model, rows = fits()[name]
+    file = tmp_path / "page.html"
+    interactive(model, rows["X"], rows["y"]).save(file)
+    browser.open(file.as_uri())
+    assert browser.errors == []
+    found = np.array(browser.evaluate("descent.scene().run.path"))
+    expected = in_objective_order(model, model.path_)
+    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-9, atol=1e-12)
+    assert len(found) == len(expected)
+
+
+def test_a_notebook_shows_the_page_of_an_estimator(browser, tmp_path):
+    model, rows = fits()["huber"]
+    shown = interactive(model, rows["X"], rows["y"])._repr_html_()
+    file = tmp_path / "notebook.html"
+    file.write_text(f"<!doctype html><title>A notebook</title>{shown}", encoding="utf-8")
+    browser.open(file.as_uri())
+    assert browser.errors == []
+    text = "document.querySelector('iframe').contentDocument.getElementById('say').textContent"
+    assert browser.wait(f"{text}.includes('40')")
+
+
+def test_a_page_needs_two_parameters():
+    X, y = np.eye(4)[:, :3], np.arange(4.0)
+    model = GDRegressor(optimizer="gd", max_iter=3, tol=None, record_path=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    with pytest.raises(ValueError, match="two parameters; the model has 4"):
+        interactive(model, X, y)
+
+
+@pytest.mark.slow
+def test_the_page_answers_to_a_person_in_a_browser(build, browser, tmp_path):
+    from check import page_faults
+
     place = tmp_path / build.NAME
     place.write_text(page(), encoding="utf-8")
-    with Browser(chromium()) as browser:
-        assert [*page_faults(browser, place.as_uri(), None, build.goldens())] == []
+    assert [*page_faults(browser, place.as_uri(), None, build.goldens())] == []

@@ -10,6 +10,7 @@ from skgd.displays.coefficients import CoefficientPathDisplay
 from skgd.displays.curve import LossCurveDisplay
 from skgd.displays.fit import FitDisplay
 from skgd.displays.geometry import PenaltyGeometryDisplay
+from skgd.displays.interactive import InteractivePage, interactive
 from skgd.displays.rates import LearningRateDisplay
 from skgd.displays.scores import ScoreCurveDisplay
 from skgd.displays.steps import StepDisplay
@@ -20,10 +21,12 @@ __all__ = [
     "CoefficientPathDisplay",
     "DescentAnimation",
     "FitDisplay",
+    "InteractivePage",
     "LearningRateDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "PenaltyGeometryDisplay",
     "ScoreCurveDisplay",
     "StepDisplay",
+    "interactive",
 ]

@@ -40,7 +40,7 @@ def compute_surface(estimators, X, y, sample_weight, parameters, bounds, grid_re
     bounds = box(bounds)
     if bounds is None:
         seen = [(path - origin) @ directions.T for path in sound]
-        bounds = _bounds(np.concatenate([*seen, *(path[:1] for path in flat.values()), low]))
+        bounds = plane_bounds(np.concatenate([*seen, *(path[:1] for path in flat.values()), low]))
     x, y = (np.linspace(*side, grid_resolution) for side in bounds)
     rows = origin + y[:, None] * directions[1]
     values = [[objective.value(row + u * directions[0]) for u in x] for row in rows]
@@ -98,7 +98,7 @@ def _plane(estimator, paths, parameters):
     return end, directions[:2] * np.sign(largest)[:, None], tuple(titles)
 
 
-def _bounds(points):
+def plane_bounds(points):
     """Return a box around points, with a margin."""
     bottom, top = points.min(axis=0), points.max(axis=0)
     width = np.where(top > bottom, top - bottom, 1.0)

@@ -57,7 +57,15 @@ def script(losses=USUAL_LOSSES):
     quoted = ",".join(f"{json.dumps(key)}:{literal(pair)}" for key, pair in words.items())
     scripts = [mathematics(losses), *map(read, ("pictures.js", "page.js"))]
     tables = [f"const WORDS={{{quoted}}};", f"const PRESETS={literal(presets)};"]
-    kept = [*words, read("presets.json"), read("surfaces.json"), *field_names(), *PUBLIC]
+    kept = [
+        *words,
+        *re.findall(r"\{(\w+)\}", read("words.json")),
+        read("presets.json"),
+        read("surfaces.json"),
+        *field_names(),
+        *PUBLIC,
+        *losses,
+    ]
     return "".join([*tables, shrunk("\n".join(scripts), " ".join(kept))])
 
 

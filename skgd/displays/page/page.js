@@ -72,7 +72,7 @@ function build() {
   }
   const { surface } = scene, spec = specOf(st);
   scene.run = new Run(surface, spec).to(st.horizon);
-  scene.ghost = st.ghost ? new Run(surface, { ...spec, rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields }).to(st.horizon) : null;
+  scene.ghost = st.ghost ? new Run(surface, { ...spec, rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields, schedule: "constant" }).to(st.horizon) : null;
 }
 
 function draw() {
@@ -209,8 +209,9 @@ function control() {
   );
   if (focused) $(focused)?.focus();
   const key = (name, text, dash) => [node("i", { className: dash, style: `border-color:var(--${name})` }), text];
+  const titled = (rule, fields) => [word("rule." + rule), ...Object.keys(fields).map(name => `${name}=${fields[name]}`)].join(", ");
   $("cap").textContent = word("surface." + st.surface);
-  $("paths").replaceChildren(...key("b", word("rule." + st.rule), ""), ...(st.ghost ? key("c", word("rule." + st.ghost), "dashed") : []));
+  $("paths").replaceChildren(...key("b", titled(st.rule, st.fields), ""), ...(st.ghost ? key("c", titled(st.ghost, st.ghostFields), "dashed") : []));
   $("fitKey").replaceChildren(...key("a", word("start"), "dashed"), ...key("soft", word("before"), "dashed"), ...key("b", word("now"), ""));
   $("fitHint").textContent = look.draggable ? word("hintFit") : "";
   $("fit").tabIndex = look.draggable ? 0 : -1;
@@ -359,7 +360,7 @@ function listen() {
   matchMedia("(prefers-color-scheme: dark)").onchange = showAll;
 }
 
-if (GIVEN) SURFACES.given = GIVEN.surface;
+if (GIVEN) Object.assign(SURFACES, { given: GIVEN.surface }) && Object.assign(DATA, { given: GIVEN.data });
 for (const id of ["story", "home"]) $(id).hidden = GIVEN;
 language = new URLSearchParams(location.search).get("lang") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
 readAddress();

@@ -3,7 +3,7 @@ const $ = id => document.getElementById(id);
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name);
 const show = (v, digits = 3) => {
   const round = +v.toPrecision(digits), size = Math.abs(round);
-  return (size && (size < 1e-3 || size >= 1e5) ? round.toExponential().replace("e+", "e") : String(round)).replace("-", "−");
+  return (size && (size < 1e-3 || size >= 1e5) ? round.toExponential().replace("e+", "e") : String(round)).replaceAll("-", "−");
 };
 
 // Round numbers between two ends: 1, 2 or 5 times a power of ten apart.
@@ -202,7 +202,7 @@ function drawLoss({ run, ghost }, n, horizon) {
   const runs = [ghost, run].filter(Boolean), seen = runs.flatMap(r => r.losses.slice(0, n + 1)).filter(v => v > 1e-16 && v < 1e300).map(Math.log10);
   const low = Math.min(...seen), high = Math.max(...seen), pad = Math.max(0.1, 0.05 * (high - low));
   const box = seen.length ? [0, horizon, low - pad, high + pad] : [0, horizon, -1, 1];
-  const f = framed("loss", 0.5, box, ticks(0, horizon, 5), logTicks(box[2], box[3], 5), [word("step")]);
+  const f = framed("loss", 0.5, box, ticks(0, horizon, 5), logTicks(box[2], box[3], 5));
   f.axes();
   f.inside(() => {
     for (const r of runs) trace(f, r.losses.slice(0, n + 1).map((v, k) => [k, v > 0 ? Math.min(box[3], Math.max(box[2], Math.log10(v))) : box[2]]), r === run ? "b" : "c", 2.2, r === run ? [] : [7, 5]);
