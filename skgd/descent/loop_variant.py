@@ -29,9 +29,9 @@ def loop_variant(objective, rule, batch, options, rates, recorded):
     sparse, plain = objective.term.sparse, variant == LoopVariant("batch")
     if sparse and plain and not recorded and _may_wait(objective, rule, rates):
         return variant._replace(batch="lazy")
-    together = not (sparse or objective.term.by_columns) and batch == 1
+    by_row = objective.term.model is not None and not (sparse or objective.term.by_columns)
     plain = correction == "none" and not variant.clips and not rule.needs_norm
-    single = plain and together
+    single = plain and by_row and batch == 1
     return variant._replace(batch="single") if single else variant
 
 
