@@ -92,10 +92,12 @@ class Browser:
         self.evaluate("new Promise(requestAnimationFrame)")
 
     def evaluate(self, expression):
-        """Return the value of some JavaScript."""
+        """Return the value of some JavaScript; raise its errors."""
         answer = self._ask(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(answer["result"].get("description", "An error in JavaScript."))
         return answer["result"].get("value")
 
     def wait(self, condition):

@@ -16,7 +16,7 @@ from skgd.displays.page.assemble import module, page
 
 HERE = Path(__file__).parent
 NAME = "interactive.html"
-MAX_SIZE, MAX_ZIPPED = 66_000, 26_000  # bytes
+MAX_SIZE, MAX_ZIPPED = 60_000, 24_000  # bytes
 
 
 @cache

@@ -50,6 +50,14 @@ BROWSER_NAMES = """(() => {
         .forEach(v => { add(v); add(v.prototype) });
     return [...names];
 })()"""
+# Names that the browser has too, and that are the page's own in its scripts.
+OWN = (
+    "action added align alpha back before beta cells children control count curve draw end "
+    "ended event first frame gap go high hint kind label last level link low mark memory "
+    "mid mode momentum move node order pad part play points prefix product radius range "
+    "ranges rate ratio raw rows rule rules seed self show slope state table tag take text "
+    "threshold time total trace turn unit wait write x1 y1 "
+)
 WIDTH = "document.documentElement.scrollWidth"
 PLACE = "(({left, top, width, height}) => [left, top, width, height])"
 
@@ -89,7 +97,7 @@ def shortened(browser):
         for kind, text in tokens(mathematics() + read("pictures.js") + read("page.js"))
         if kind == "name" and len(text) > 1
     }
-    mistaken = used & set(browser.evaluate(BROWSER_NAMES)) - KEPT
+    mistaken = used & set(browser.evaluate(BROWSER_NAMES)) - KEPT - set(OWN.split())
     yield from (f"the name {name} is the browser's, and is shortened" for name in sorted(mistaken))
 
 
@@ -100,6 +108,9 @@ def stories(browser, address, root):
         for theme, language in (("light", "en"), ("dark", "ko")):
             browser.emulate(prefers_color_scheme=theme)
             browser.open(f"{address}?lang={language}")
+            light = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+            if (light == "rgb(255, 255, 255)") != (theme == "light"):
+                yield f"the page is not {theme}"
             for story in browser.evaluate("descent.stories"):
                 where = f"story {story['id']} on a {screen}, {theme}, {language}"
                 browser.open(f"{address}?lang={language}#preset={story['id']}")

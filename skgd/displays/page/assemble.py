@@ -54,7 +54,10 @@ def without_spaces(text):
 def script(losses=USUAL_LOSSES):
     """Return the script of the page."""
     words, presets = json.loads(read("words.json")), json.loads(read("presets.json"))
-    quoted = ",".join(f"{json.dumps(key)}:{literal(pair)}" for key, pair in words.items())
+    quoted = ",".join(
+        f"{key if key.isidentifier() else json.dumps(key)}:{literal(pair)}"
+        for key, pair in words.items()
+    )
     scripts = [mathematics(losses), *map(read, ("pictures.js", "page.js"))]
     tables = [f"const WORDS={{{quoted}}};", f"const PRESETS={literal(presets)};"]
     kept = [

@@ -18,7 +18,7 @@ from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES
 
-N_SEEDS = 12
+N_SEEDS = 10
 INHERITED = "prepare", "extrapolate", "stability_limit"  # methods of Optimizer
 FLAGS = "n_memory", "n_scalars", "needs_norm", "decoupled", "extrapolates", "newton_fraction"
 CONTROLLED = {"auto", "adaptive"}  # schedules that follow what the descent has reached
@@ -149,7 +149,7 @@ def data():
     found = {
         "lecture": ([0, 1, 3], [-1, 1, 5]),
         "line": (wide, 0.9 * wide + 0.3 + 0.35 * noise),
-        "gabor": (gabor.data.round(3), gabor.target.round(3)),
+        "gabor": (gabor.data.round(2), gabor.target.round(2)),
         "penalized": (features.round(1), features.round(1) @ [1.5, 0.35] + 0.2 * noise),
         "poisson": (wide, rng.poisson(np.exp(0.7 * wide + 0.6))),
         "network": (wide + 0.5, 1.4 * np.tanh(1.2 * wide) + 0.1 * noise),
@@ -158,7 +158,7 @@ def data():
     return {
         name: {
             "X": X.reshape(len(y), -1).tolist(),
-            "y": y.round(3 if name == "gabor" else 1).tolist(),
+            "y": y.round(2 if name == "gabor" else 1).tolist(),
         }
         for name, (X, y) in rows.items()
     }

@@ -22,13 +22,13 @@ function fresh(surface, rule) {
   return {
     preset: "", surface, k: look.k?.[2] ?? 0, rule, rate: usualRate(surface, rule), fields: {}, schedule: "constant", scheduleFields: {},
     batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: look.alpha ?? 0.5, l1_ratio: 0.5, data: null,
-    ghost: "", ghostRate: 0.1, ghostFields: {}, start: look.start.slice(0, look.d ?? 2), horizon: 100, n: 40, map: "rate",
+    ghost: "", ghostRate: 0.1, ghostFields: {}, start: look.start.slice(0, look.d ?? 2), horizon: 60, n: 40, map: "rate",
   };
 }
 
 const story = id => {
   const { state } = PRESETS.find(p => p.id === id) ?? PRESETS[0];
-  return { ...fresh(state.surface, state.rule), n: state.horizon, ...structuredClone(state), preset: id };
+  return { ...fresh(state.surface, state.rule ?? "gd"), n: state.horizon ?? 60, ...structuredClone(state), preset: id };
 };
 // A link to the guide, whose pages are named without their ending.
 const linkOf = ({ link }) => "guide/" + link.replace("#", ".html#") + (link.includes("#") ? "" : ".html");
@@ -112,7 +112,7 @@ function chartSoon() {
   if (!kinds.includes(st.map)) st.map = "rate";
   $("mapKind").replaceChildren(...kinds.map(kind => new Option(filled("map." + kind, { n: Math.min(st.horizon, 200) }), kind, false, kind === st.map)));
   const found = factor === null || !scene.minima.length ? null : simulatedFactor(scene, specOf(st)), memory = memoryOf(st.rule);
-  const hint = filled(st.map === "basins" ? "hintBasins" : "hintMap", { memory: memory ? `, ${memory} ↑` : "" });
+  const hint = filled(st.map === "basins" ? "hintBasins" : "hintMap", { beta: memory ? `, ${memory} ↑` : "" });
   $("mapHint").textContent = hint + (factor === null ? "" : " " + filled("factor", { factor: show(factor), found: found === null ? "–" : show(found) }));
   const mine = ++job, next = chartOf(scene, { ...st });
   const work = () => {
@@ -228,7 +228,7 @@ function control() {
 function showAll() {
   const mode = quietly(() => localStorage.getItem("mode")), dark = mode === "dark" || (mode !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   const root = document.documentElement;
-  root.dataset.theme = dark ? "dark" : "light";
+  root.className = dark ? "dark" : "";
   root.lang = language;
   document.title = word("title") + " - skgd";
   document.querySelectorAll("[data-word]").forEach(e => { e.textContent = word(e.dataset.word); });

@@ -73,6 +73,8 @@ def shrunk(script, others=""):
     for kind, text in parts:
         if kind == "name":
             text = names.get(text, text)
+        elif kind == "number":
+            text = text.removeprefix("0") if text.startswith("0.") else text
         elif kind == "template":
             text = re.sub(r"\$\{([^{}]*)\}", lambda m: "${" + with_names(m[1], names) + "}", text)
         words = last[-1:].isalnum() or last[-1:] in "_$"

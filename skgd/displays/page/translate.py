@@ -241,8 +241,14 @@ class Translator(ast.NodeVisitor):
     def visit_If(self, node):
         if ast.unparse(node.test) in self.fixed:
             return self.block(self.branch(node))
-        rest = f" else{{{self.block(node.orelse)}}}" if node.orelse else ""
-        return f"if({self.visit(node.test)}){{{self.block(node.body)}}}{rest}"
+        rest = f"else {self.branch_text(node.orelse)}" if node.orelse else ""
+        return f"if({self.visit(node.test)}){self.branch_text(node.body)}{rest}"
+
+    def branch_text(self, body):
+        """Return a branch, in brackets unless it is a single simple statement."""
+        text = self.block(body)
+        is_simple = len(body) == 1 and not isinstance(body[0], ast.If | ast.For)
+        return text if is_simple and text else f"{{{text}}}"
 
     def visit_For(self, node):
         called = node.iter if isinstance(node.iter, ast.Call) else None
@@ -253,9 +259,9 @@ class Translator(ast.NodeVisitor):
         *start, stop = map(self.visit, called.args)
         name, start = node.target.id, (start or ["0"])[0]
         self.loops.append(name)
-        body = self.block(node.body)
+        body = self.branch_text(node.body)
         self.loops.pop()
-        return f"for({name}={start};{name}<{stop};{name}++){{{body}}}"
+        return f"for({name}={start};{name}<{stop};{name}++){body}"
 
     def visit_Expr(self, node):
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
