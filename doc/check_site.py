@@ -106,6 +106,8 @@ class Page(HTMLParser):
 def broken_links(root):
     """Yield a sentence for each broken link and for each file loaded from another site."""
     pages = {path: Page(path) for path in pages_of(root)}
+    if root / build.NAME in pages:
+        pages[root / build.NAME].anchors |= build.places()
     for path, page in pages.items():
         place = path.relative_to(root)
         for link in page.links + page.loads:

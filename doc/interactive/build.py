@@ -5,6 +5,7 @@ there is none, only the check of the site compares, in a browser.
 """
 
 import gzip
+import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from skgd.displays.page.assemble import module, page
+from skgd.displays.page.assemble import module, page, read
 
 HERE = Path(__file__).parent
 NAME = "interactive.html"
@@ -60,6 +61,11 @@ def sizes(text):
     """Return the size of the page, and its size when zipped, in bytes."""
     data = text.encode()
     return len(data), len(gzip.compress(data, 9))
+
+
+def places():
+    """Return what a link to the page may name after its address: its stories."""
+    return {f"preset={story['id']}" for story in json.loads(read("presets.json"))}
 
 
 def build(folder):
