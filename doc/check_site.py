@@ -21,8 +21,8 @@ from browser import Browser, chromium
 
 sys.path.insert(0, str(Path(__file__).parent / "interactive"))
 
-import build
-import check
+import interactive_check
+import interactive_page
 
 SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
 SEARCHES = ("momentum", "lasso", "diverged", "GDGaborRegressor")
@@ -106,8 +106,8 @@ class Page(HTMLParser):
 def broken_links(root):
     """Yield a sentence for each broken link and for each file loaded from another site."""
     pages = {path: Page(path) for path in pages_of(root)}
-    if root / build.NAME in pages:
-        pages[root / build.NAME].anchors |= build.places()
+    if root / interactive_page.NAME in pages:
+        pages[root / interactive_page.NAME].anchors |= interactive_page.places()
     for path, page in pages.items():
         place = path.relative_to(root)
         for link in page.links + page.loads:
@@ -150,11 +150,11 @@ def page_faults(root, program):
                     browser.open(f"{address}search.html?q={words}")
                     if not browser.wait(f"{FOUND} > 0"):
                         yield f"the search on a {screen} does not find {words!r}"
-            if (root / build.NAME).exists():
-                for fault in check.page_faults(
-                    browser, address + build.NAME, root, build.goldens()
+            if (root / interactive_page.NAME).exists():
+                for fault in interactive_check.page_faults(
+                    browser, address + interactive_page.NAME, root, interactive_page.goldens()
                 ):
-                    yield f"{build.NAME}: {fault}"
+                    yield f"{interactive_page.NAME}: {fault}"
     finally:
         server.shutdown()
 

@@ -136,7 +136,7 @@ def trailing_underscores(app, what, name, obj, options, lines):
 def add_interactive_page(app, exception):
     """Write the page to play on beside the others."""
     if exception is None and app.builder.format == "html":
-        from build import build
+        from interactive_page import build
 
         build(app.outdir)
 

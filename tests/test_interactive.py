@@ -33,7 +33,7 @@ def build():
     if not DOC.exists():
         pytest.skip("no documentation here")
     sys.path[:0] = [str(DOC), str(DOC / "interactive")]
-    yield pytest.importorskip("build")
+    yield pytest.importorskip("interactive_page")
     del sys.path[:2]
 
 
@@ -314,7 +314,7 @@ def test_a_page_needs_two_parameters():
 
 @pytest.mark.slow
 def test_the_page_answers_to_a_person_in_a_browser(build, browser, tmp_path):
-    from check import page_faults
+    from interactive_check import page_faults
 
     place = tmp_path / build.NAME
     place.write_text(page(), encoding="utf-8")

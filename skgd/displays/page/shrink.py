@@ -72,7 +72,7 @@ def shrunk(script, others=""):
     last = ""
     for kind, text in parts:
         if kind == "name":
-            text = names.get(text, text)
+            text = "let" if text == "const" else names.get(text, text)
         elif kind == "number":
             text = text.removeprefix("0") if text.startswith("0.") else text
         elif kind == "template":

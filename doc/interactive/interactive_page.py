@@ -1,7 +1,7 @@
 """Write the interactive page into the site, and compare its descents with those of the package.
 
-``python doc/interactive/build.py FOLDER`` does it by hand. The comparison runs under node; where
-there is none, only the check of the site compares, in a browser.
+``python doc/interactive/interactive_page.py FOLDER`` does it by hand. The comparison runs under
+node; where there is none, only the check of the site compares, in a browser.
 """
 
 import gzip
