@@ -106,6 +106,22 @@ def test_quantile_regression_has_the_objective_of_scikit_learn():
         np.testing.assert_array_equal(model.coef_.round(4) == 0.0, peer.coef_.round(4) == 0.0)
 
 
+@pytest.mark.parametrize("loss", ["quantile", "absolute_error", "epsilon_insensitive"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("alpha", [0.05, 0.3, 1e3])
+def test_zeros_are_exact_also_where_slopes_jump(loss, fit_intercept, alpha):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = X[:, 0] + rng.normal(size=60)
+    fit = GDRegressor(loss=loss, penalty="l1", alpha=alpha, fit_intercept=fit_intercept).fit(X, y)
+    assert fit.converged_
+    assert not ((fit.coef_ != 0.0) & (np.abs(fit.coef_) < 1e-6)).any()
+    if loss == "absolute_error":
+        other = QuantileRegressor(alpha=0.5 * alpha, fit_intercept=fit_intercept).fit(X, y)
+        expected = np.abs(other.coef_) < 1e-9
+        np.testing.assert_array_equal(fit.coef_ == 0.0, expected)
+
+
 def test_poisson_regression_has_the_weights_of_scikit_learn():
     rng = np.random.default_rng(0)
     X, weight = rng.standard_normal((500, 6)), rng.integers(1, 4, 500).astype(float)

@@ -273,10 +273,10 @@ class Search:
         A /= scale
         c = np.append(objective.rmatvec(v)[columns] - shift * mean, constant + mean)
         a, b = (np.append(s[columns], constant) for s in objective.resolved_strengths)
-        a, b = a / scale, b / scale**2
+        bound = 2.0 * self.pieces.steepest()  # steeper than any slope of the data term
+        a, b = np.minimum(a / scale, bound), b / scale**2  # beyond it, more changes nothing
         low = a
-        if objective.positive:  # steeper than any slope of the data term: an exact penalty
-            bound = 2.0 * self.pieces.steepest()
+        if objective.positive:  # an exact penalty
             low = a + np.append(np.full(columns.size, bound), constant)
         jumps = weight * np.diff(self.pieces.slopes(rows), axis=0)
         return Hinges(A, c / scale - low, b, self.pieces.kinks(rows), jumps, a + low), scale

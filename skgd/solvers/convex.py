@@ -12,6 +12,7 @@ from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import point_at, slope_gap
+from skgd.objective.pieces import Pieces
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.residual import residual_scale
 from skgd.solvers.direct import DirectSolver
@@ -25,6 +26,7 @@ class Tuning(NamedTuple):
     gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
     finest_tol: float = 1e-7  # below which the gap is left to rounding
     columns: int = 2000  # or rows, if slopes jump, up to which factors are cheaper than a descent
+    trace: float = 1e-3  # of that gap: weights that explain less are set to zero
     gain: float = 1e-3  # of the best constant's objective: of a quasi-Newton step worth another
     more: float = 4.0  # such steps to the goal, and
     columns_per_step: float = 15.0  # of the curvature over all rows, which take as long as it
@@ -133,19 +135,40 @@ class ConvexSolver(DirectSolver):
         """Record a step, and stop where its gap meets the goal."""
         objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
         known = -math.inf if self.certificate is None else self.certificate.lower_bound
-        certificate = Certificate(theta, step.value, max(bound, known))
+        bound = max(bound, known)
+        theta, value = self._without_traces(theta, step.value, bound)
+        certificate = Certificate(theta, value, bound)
         residual, norm = self._residual(step, certificate.gap)
         if math.isfinite(certificate.gap):
             self.certificate = certificate
         certified = certificate.gap <= self.gap_goal or not objective.term.has_conjugate
-        if not math.isfinite(step.value):
+        if not math.isfinite(value):
             self.outcome = Outcome.NONFINITE
         elif residual <= self.tol and certified:
             self.stop(Outcome.CONVERGED)
         move = theta - self.iterate
         penalty = objective.penalty_term(theta)
-        self.append(theta, step.value, residual, penalty, norm, math.sqrt(move @ move))
+        self.append(theta, value, residual, penalty, norm, math.sqrt(move @ move))
         self.slopes = self.slopes if step.slopes is None else step.slopes
+
+    def _without_traces(self, theta, value, bound):
+        """Return where interior points have led and the objective there, with exact zeros.
+
+        These end beside the zeros of an l1 part. The gap still meets its goal.
+        """
+        objective, goal = self.objective, self.gap_goal
+        if not (objective.loss.nonsmooth and value - bound <= goal):
+            return theta, value
+        strengths, weights = objective.elastic_strengths[0], theta[: objective.p]
+        steepest = Pieces(objective.loss, objective.y).steepest()
+        worth = steepest * np.sqrt(objective.column_squares) * np.abs(weights)
+        traces = (strengths > 0.0) & (weights != 0.0) & (worth <= self.tuning.trace * goal)
+        if not traces.any():
+            return theta, value
+        clean = theta.copy()
+        clean[: objective.p][traces] = 0.0
+        lower = objective.value(clean)
+        return (clean, lower) if lower - bound <= goal else (theta, value)
 
     def _residual(self, step, gap):
         """Return the scaled residual, or the gap where slopes jump; and the gradient's norm."""
