@@ -238,6 +238,22 @@ def diverging(browser, address):
         yield "a diverging path does not zoom out"
 
 
+def factors(browser, address):
+    """Yield where the closed form of the convergence and the simulated one disagree."""
+    for rule, rate, beta in (
+        ("gd", 0.09, 0),
+        ("momentum", 0.06, 0.8),
+        ("nesterov_beta", 0.03, 0.9),
+    ):
+        fields = f"&fields=%7B%22beta%22%3A{beta}%7D" if beta else ""
+        browser.open("about:blank")
+        browser.open(f"{address}?lang=en#surface=quadratic&rule={rule}&rate={rate}{fields}")
+        text = browser.evaluate("document.getElementById('mapHint').textContent")
+        numbers = [float(number) for number in re.findall(r"0\.\d+", text)]
+        if len(numbers) != 2 or abs(numbers[0] - numbers[1]) > 0.01:
+            yield f"the factors of {rule} differ: {text}"
+
+
 def page_faults(browser, address, root, goldens):
     """Yield a sentence for each fault of the page."""
     browser.resize(1280, 900)
@@ -246,7 +262,7 @@ def page_faults(browser, address, root, goldens):
     browser.open(address)
     yield from browser.errors
     yield from descents(browser, goldens)
-    for check in (hands, play, address_bar, diverging):
+    for check in (hands, play, address_bar, diverging, factors):
         yield from check(browser, address)
         yield from browser.errors
     yield from stories(browser, address, root)

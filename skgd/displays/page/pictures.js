@@ -271,9 +271,10 @@ function drawChart(scene, chart, st) {
   return f;
 }
 
-// The factor of the last steps towards the minimum, as far as numbers resolve them.
+// The factor of the last steps towards the minimum, between peaks, which oscillate less.
 function simulatedFactor({ surface, minima }, spec) {
   const run = new Run(surface, spec).to(600), far = run.path.map(t => Math.hypot(...t.map((v, j) => v - minima[0][j])));
-  const late = far.findIndex(v => v < 1e-6 * far[0]), n = late < 0 ? 600 : late, m = Math.floor(n / 2);
-  return run.diverged || m < 2 ? null : (far[n] / far[m]) ** (1 / (n - m));
+  const late = far.findIndex(v => v < 1e-7 * far[0]), n = (late < 0 ? 600 : late) - 12, m = Math.floor(n / 3);
+  const peak = k => Math.max(...far.slice(k, k + 12));
+  return run.diverged || m < 2 ? null : (peak(n) / peak(m)) ** (1 / (n - m));
 }
