@@ -34,7 +34,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "benchmarks", "interactive", "gallery/**.ipynb", "gallery/**.py"]
 default_role = "py:obj"
 math_number_all = False
-suppress_warnings = ["ref.term"]  # scikit-learn's docstrings, inherited, name terms of its glossary
+suppress_warnings = ["ref.term"]  # terms of a glossary in docstrings of scikit-learn
 smartquotes_action = "De"  # dashes and ellipses, but no curly quotes about strings
 
 autosummary_generate = True
