@@ -132,6 +132,30 @@ def test_a_classifier_is_validated_by_its_classes(scoring):
     assert best == pytest.approx(accuracy if scoring is None else -loss, rel=1e-9)
 
 
+def test_a_descent_whose_loss_has_risen_again_has_not_converged():
+    model = GDMLPRegressor((8,), "tanh", optimizer="gd", batch_size=None, random_state=0)
+    model.set_params(learning_rate=0.5, tol=1e-3, n_iter_no_change=3)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(10.0 * X, Y)
+    curve = model.loss_curve_
+    assert curve[-1] - curve.min() > 0.1 * (curve[0] - curve.min())
+    assert not model.converged_
+
+
+def test_rows_that_are_held_out_have_the_shares_of_the_classes():
+    rare = np.where(np.arange(40) % 10 == 0, "rare", "often")
+    seen = []
+
+    def score(estimator, Z, y):
+        seen.append(np.mean(y == "rare"))
+        return estimator.score(Z, y)
+
+    rows = np.random.default_rng(0).standard_normal((40, 3))
+    model = GDMLPClassifier((4,), early_stopping=True, validation_fraction=0.25, scoring=score)
+    model.set_params(max_iter=2, tol=None, random_state=0).fit(rows, rare)
+    assert set(seen) == {0.1}
+
+
 def test_class_weights_multiply_those_of_the_rows():
     weight = np.random.default_rng(0).uniform(0.5, 2.0, len(Y))
     factor = {"low": 3.0, "middle": 1.0, "high": 0.5}

@@ -1,9 +1,11 @@
 """The data of a fit: validated rows, and the split into those fitted to and those validated on."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -217,11 +219,12 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     if estimator.early_stopping and stream:
         raise ValueError("early_stopping should be False with partial_fit.")
     if estimator.early_stopping and held_out is None:
-        return hold_out(rows, estimator.validation_fraction, new_seed(estimator.random_state))
+        seed = new_seed(estimator.random_state)
+        return hold_out(rows, estimator.validation_fraction, seed, is_classifier(estimator))
     return rows, held_out
 
 
-def hold_out(rows, fraction, seed):
+def hold_out(rows, fraction, seed, by_class=False):
     """Return the rows to fit to, and a random share of those with a weight to validate on.
 
     Parameters
@@ -230,6 +233,8 @@ def hold_out(rows, fraction, seed):
     fraction : float
         In (0, 1).
     seed : int
+    by_class : bool, default=False
+        Whether the share of each class is the same, if all have two rows.
 
     Returns
     -------
@@ -241,7 +246,14 @@ def hold_out(rows, fraction, seed):
             "early_stopping needs two rows that have a weight, one to fit to and one to validate "
             f"on. Got {weighted.size}."
         )
-    held_out = np.sort(train_test_split(weighted, test_size=fraction, random_state=seed)[1])
+    classes = rows.y[weighted] if by_class else None
+    n_held_out = math.ceil(fraction * weighted.size)
+    if by_class:
+        counts = np.unique(classes, return_counts=True)[1]
+        fits = counts.size <= min(n_held_out, weighted.size - n_held_out)
+        classes = classes if fits and counts.min() > 1 else None
+    known = {"test_size": fraction, "random_state": seed, "stratify": classes}
+    held_out = np.sort(train_test_split(weighted, **known)[1])
     return rows.take(np.setdiff1d(np.arange(len(rows.y)), held_out)), rows.take(held_out)
 
 

@@ -24,6 +24,7 @@ PROBED = 512  # rows, by which the curvature at the start is estimated
 PROBES = 12  # steps of that estimate
 DIFFERENCE = 1e-4  # of theta, by which gradients are differenced
 EVEN = 0.01  # of the frequencies of classes at the start, which all have alike
+RISEN = 0.1  # of what a descent has gained: to have lost so much again is not to have converged
 CAUTION = 0.5  # of the reciprocal of that curvature, which may grow on the way
 
 
@@ -141,7 +142,10 @@ class NetworkProblem(Problem):
         theta = np.asarray(run.theta, dtype=float)
         if self.shape.n_statistics and self._recalibrates(run):
             theta = self.objective.term.recalibrated(theta).astype(float)
-        return self.attributes(0, theta)
+        curve = np.array(run.record.curve)
+        lost = curve[-1] - curve.min() > RISEN * (curve[0] - curve.min())
+        arrived = run.outcome.settled and (run.selected is not None or not lost)
+        return self.attributes(0, theta) | {"converged_": np.bool_(arrived)}
 
     def _recalibrates(self, run):
         """Whether the statistics are computed anew: also for means of iterates, and minima."""
