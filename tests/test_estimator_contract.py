@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import make_regression
-from sklearn.base import clone
+from sklearn.base import RegressorMixin, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -70,7 +70,7 @@ class LineProblem(Problem):
         return []
 
 
-class LevelFirst(DescentEstimator):
+class LevelFirst(RegressorMixin, DescentEstimator):
     """A linear model that has its level before its weights."""
 
     __init__ = GDRegressor.__init__

@@ -39,7 +39,7 @@ class Problem(NamedTuple):
     strengths: np.ndarray  # (d,), alpha times the penalty factor; 0 for no penalty
     penalized: np.ndarray  # (d,), bool: the parameters that are weights
     constant: np.ndarray  # indices of the weights of constant columns, which stay zero
-    fewest: int  # rows of a batch; fewer at the end join the batch before
+    fewest: int = 1  # rows of a batch; fewer at the end join the batch before
 
 
 class LoopVariant(NamedTuple):
