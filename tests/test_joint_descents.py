@@ -25,7 +25,7 @@ X = RNG.standard_normal((N, P))
 X[:, 3] = 2.0  # constant
 y = X @ RNG.standard_normal(P) + RNG.standard_normal(N) + 3.0
 WEIGHT = RNG.uniform(0.0, 2.0, N)
-S = sparse.random_array((N, P), density=0.4, format="csr", rng=np.random.default_rng(1))
+S = sparse.csr_array(sparse.random(N, P, density=0.4, random_state=1))
 BATCHES = 1, 7, None
 PENALTIES = None, "l1", "l2", "elasticnet"
 GRID = [
