@@ -114,6 +114,8 @@ class Curvature:
         term = self.term
         if term.sparse or not term.p <= min(MAX_GRAM_COLUMNS, term.n_samples):
             return None
+        if term.centre is not None and term.centre is not term.column_means:
+            return None  # the products are taken from the means
         moves = ~term.constant
         means = term.column_means - (0.0 if term.centre is None else term.centre)
         return term.gram() * np.outer(moves, moves), means * moves
