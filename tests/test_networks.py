@@ -20,7 +20,7 @@ BATCHES = GDMLPRegressor(**NET, batch_size=9)
 CLASSIFIER = GDMLPClassifier(**NET, batch_size=9)
 
 
-def same(model, other, tolerance=0.0):
+def assert_same(model, other, tolerance=0.0):
     found, expected = model.parameters(), other.parameters()
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=tolerance)
 
@@ -30,9 +30,9 @@ def test_a_weight_repeats_a_row_of_the_full_batch_in_the_statistics_too(store):
     counts = np.random.default_rng(0).integers(0, 4, len(Y))
     rows = np.repeat(np.arange(len(Y)), counts)
     weighted = clone(WHOLE).fit(store(X), Y, counts)
-    same(weighted, clone(WHOLE).fit(store(X[rows]), Y[rows]), 1e-12)
+    assert_same(weighted, clone(WHOLE).fit(store(X[rows]), Y[rows]), 1e-12)
     kept = counts > 0
-    same(weighted, clone(WHOLE).fit(store(X[kept]), Y[kept], counts[kept]), 1e-12)
+    assert_same(weighted, clone(WHOLE).fit(store(X[kept]), Y[kept], counts[kept]), 1e-12)
 
 
 @pytest.mark.parametrize("model", [WHOLE, BATCHES, CLASSIFIER], ids=str)
@@ -45,8 +45,8 @@ def test_continuing_equals_never_having_stopped_in_the_statistics_too(model):
     for k in range(3):
         warm.fit(X, y)
         parts.partial_fit(X, y, **(first if k == 0 else {}))
-    same(warm, whole)
-    same(parts, whole)
+    assert_same(warm, whole)
+    assert_same(parts, whole)
     assert parts.t_ == whole.t_
 
 
@@ -161,10 +161,10 @@ def test_class_weights_multiply_those_of_the_rows():
     factor = {"low": 3.0, "middle": 1.0, "high": 0.5}
     model = clone(CLASSIFIER).set_params(class_weight=factor).fit(X, CLASSES, weight)
     expected = weight * np.array([factor[c] for c in CLASSES])
-    same(model, clone(CLASSIFIER).fit(X, CLASSES, expected), 1e-12)
+    assert_same(model, clone(CLASSIFIER).fit(X, CLASSES, expected), 1e-12)
     balanced = clone(CLASSIFIER).set_params(class_weight="balanced").fit(X, CLASSES)
     counts = np.bincount(CODES)
-    same(balanced, clone(CLASSIFIER).fit(X, CLASSES, 1.0 / counts[CODES]), 1e-12)
+    assert_same(balanced, clone(CLASSIFIER).fit(X, CLASSES, 1.0 / counts[CODES]), 1e-12)
 
 
 def test_a_stream_knows_classes_that_have_not_come_by():
@@ -185,7 +185,7 @@ def test_targets_keep_their_dimensions():
     both = np.column_stack([Y, -Y])
     for y, shape in ((Y, (46,)), (Y[:, None], (46, 1)), (both, (46, 2))):
         assert clone(BATCHES).fit(X, y).predict(X).shape == shape
-    same(clone(BATCHES).fit(X, Y[:, None]), clone(BATCHES).fit(X, Y))
+    assert_same(clone(BATCHES).fit(X, Y[:, None]), clone(BATCHES).fit(X, Y))
 
 
 def test_a_frame_names_the_weights():

@@ -111,7 +111,7 @@ def assert_same_search(ours, theirs, rtol=1e-9, atol=1e-10):
         assert_allclose(ours.best_score_, theirs.best_score_, rtol=rtol, atol=atol)
 
 
-def both(estimator, grid, X, y, metadata=None, cls=JointGridSearchCV, **options):
+def assert_both_alike(estimator, grid, X, y, metadata=None, cls=JointGridSearchCV, **options):
     """Return our search and scikit-learn's, fitted."""
     peer = {JointGridSearchCV: GridSearchCV, JointRandomizedSearchCV: RandomizedSearchCV}[cls]
     fitted = [
@@ -138,7 +138,7 @@ PIPELINE_GRID = {
 
 
 def test_a_grid_of_alphas_equals_that_of_scikit_learn(apart, problem):
-    ours, theirs = both(GDRegressor(), ALPHAS, *problem)
+    ours, theirs = assert_both_alike(GDRegressor(), ALPHAS, *problem)
     assert_array_equal(ours.best_estimator_.coef_, theirs.best_estimator_.coef_)
     assert_array_equal(ours.predict(problem[0]), theirs.predict(problem[0]))
     assert ours.score(*problem) == theirs.score(*problem)
@@ -152,7 +152,7 @@ def test_grids_may_be_a_list_and_hold_instances_and_nested_names(apart, problem)
         {"loss": ["squared_error", "huber", SquaredError()], "tol": [None], "max_iter": [5]},
     ]
     with pytest.warns(ConvergenceWarning):
-        both(GDRegressor(), grids, *problem)
+        assert_both_alike(GDRegressor(), grids, *problem)
 
 
 SCORINGS = {
@@ -179,13 +179,13 @@ SCORINGS = {
 def test_every_scorer_gives_the_scores_of_scikit_learn(apart, problem, name):
     refit = {"several": "a", "list": "r2", "dict": "mse"}.get(name, True)
     options = {"scoring": SCORINGS[name], "refit": refit, "return_train_score": True, "cv": 3}
-    both(GDRegressor(), ALPHAS, *problem, **options)
+    assert_both_alike(GDRegressor(), ALPHAS, *problem, **options)
 
 
 def test_a_pipeline_is_scored_as_a_pipeline(apart, problem):
     scoring = {"steps": lambda model, X, y: len(model.steps) + model.score(X, y), "r2": "r2"}
     options = {"scoring": scoring, "refit": "r2", "return_train_score": True}
-    both(PIPELINE, PIPELINE_GRID, *problem, **options)
+    assert_both_alike(PIPELINE, PIPELINE_GRID, *problem, **options)
 
 
 CVS = {
@@ -206,12 +206,14 @@ CVS = {
 def test_every_splitter_gives_the_cells_of_scikit_learn(apart, problem, name, estimator):
     prefix = "" if isinstance(estimator, GDRegressor) else "gdregressor__"
     scoring = "neg_mean_squared_error"
-    both(estimator, {f"{prefix}alpha": [0.1, 2.0]}, *problem, cv=CVS[name], scoring=scoring)
+    assert_both_alike(
+        estimator, {f"{prefix}alpha": [0.1, 2.0]}, *problem, cv=CVS[name], scoring=scoring
+    )
 
 
 def test_groups_are_kept_together(apart, problem):
     groups = np.arange(40) // 7
-    both(GDRegressor(), ALPHAS, *problem, {"groups": groups}, cv=GroupKFold(3))
+    assert_both_alike(GDRegressor(), ALPHAS, *problem, {"groups": groups}, cv=GroupKFold(3))
 
 
 def storages(X):
@@ -246,8 +248,8 @@ def test_every_storage_gives_the_cells_of_scikit_learn(apart, problem, name, sco
 def test_several_targets_are_scored_as_scikit_learn_does(apart, problem, kind, scoring):
     X, y = problem
     y = np.column_stack([y, y[::-1], np.sin(y)])
-    both(GDRegressor(), ALPHAS, X, kind(y), scoring=scoring, return_train_score=True)
-    both(
+    assert_both_alike(GDRegressor(), ALPHAS, X, kind(y), scoring=scoring, return_train_score=True)
+    assert_both_alike(
         make_pipeline(StandardScaler(), GDRegressor()),
         {"gdregressor__alpha": [0.1, 3.0]},
         *(X, kind(y)),
@@ -265,9 +267,9 @@ def test_weights_are_split_like_the_rows(apart, problem, weights):
         "scalar": 2.0,
     }[weights]
     if weights != "scalar":  # which no metric takes
-        both(GDRegressor(), ALPHAS, X, y, {"sample_weight": w})
+        assert_both_alike(GDRegressor(), ALPHAS, X, y, {"sample_weight": w})
     inner = {"gdregressor__sample_weight": w}
-    both(
+    assert_both_alike(
         make_pipeline(StandardScaler(), GDRegressor()), {"gdregressor__alpha": [1, 2]}, X, y, inner
     )
 
@@ -276,7 +278,7 @@ def test_steps_before_are_given_their_own_metadata(apart, problem):
     pipeline = make_pipeline(StandardScaler(), GDRegressor())
     w = np.random.default_rng(0).random(40)
     params = {"standardscaler__sample_weight": w, "gdregressor__sample_weight": w[::-1]}
-    both(pipeline, {"gdregressor__alpha": [0.1, 3.0]}, *problem, params)
+    assert_both_alike(pipeline, {"gdregressor__alpha": [0.1, 3.0]}, *problem, params)
 
 
 ROUTES = [(None, True), ("r2", True), ("r2", False), (["r2", "neg_mean_absolute_error"], True)]
@@ -299,10 +301,10 @@ def test_metadata_are_routed_as_in_scikit_learn(apart, problem, scoring, scored)
         options = {"scoring": scoring, "cv": GroupKFold(4), "return_train_score": True}
         options["refit"] = "r2" if isinstance(scoring, dict) else True
         metadata = {"sample_weight": w, "groups": groups}
-        both(model, ALPHAS, *problem, metadata, **options)
+        assert_both_alike(model, ALPHAS, *problem, metadata, **options)
         grid = {"gdregressor__alpha": [0.1, 3.0]}
         with suppress(UnsetMetadataPassedError):  # of scores of pipelines in scikit-learn 1.6
-            both(make_pipeline(scaler, model), grid, *problem, metadata, **options)
+            assert_both_alike(make_pipeline(scaler, model), grid, *problem, metadata, **options)
 
 
 def test_earlier_steps_are_fitted_once_for_each_split_and_setting(apart, problem):
@@ -333,7 +335,7 @@ def quietly(search, *args, **kwargs):
     return search, {warning.category for warning in told}
 
 
-def same_cells(estimator, grid, X, y, metadata=None, **options):
+def assert_same_cells(estimator, grid, X, y, metadata=None, **options):
     """Hold a search that warns, or fails in some cells, against scikit-learn's."""
     ours, theirs = (
         quietly(cls(clone(estimator), grid, refit=False, **options), X, y, **(metadata or {}))[0]
@@ -349,7 +351,7 @@ def test_splits_without_a_weight_fail_as_in_scikit_learn(apart, problem, estimat
     prefix = "" if isinstance(estimator, GDRegressor) else "gdregressor__"
     grid, weight = {f"{prefix}alpha": [0.1, 1.0]}, np.zeros(40)
     weight[:8] = 1.0 + np.arange(8)  # the rows that the first of five splits tests
-    ours = same_cells(
+    ours = assert_same_cells(
         estimator, grid, *problem, {f"{prefix}sample_weight": weight}, scoring=scoring
     )
     name = "r2" if scoring else "score"
@@ -358,7 +360,7 @@ def test_splits_without_a_weight_fail_as_in_scikit_learn(apart, problem, estimat
 
 @pytest.mark.parametrize("scoring", [None, "neg_root_mean_squared_error", "neg_max_error"])
 def test_single_rows_are_scored_as_in_scikit_learn(apart, problem, scoring):
-    same_cells(GDRegressor(), ALPHAS, *problem, cv=LeaveOneOut(), scoring=scoring)
+    assert_same_cells(GDRegressor(), ALPHAS, *problem, cv=LeaveOneOut(), scoring=scoring)
 
 
 def test_counts_are_predicted_and_scored_as_in_scikit_learn():
@@ -368,8 +370,8 @@ def test_counts_are_predicted_and_scored_as_in_scikit_learn():
     model = GDRegressor(loss="poisson", tol=None, max_iter=30, learning_rate=0.1)
     grid = {"alpha": [0.01, 0.1], "learning_rate": [0.05, 0.1]}
     for scoring in (None, "neg_mean_poisson_deviance", "neg_mean_absolute_error"):
-        same_cells(model, grid, X, y, scoring=scoring)
-        same_cells(model, grid, X.tolist(), y.tolist(), scoring=scoring)
+        assert_same_cells(model, grid, X, y, scoring=scoring)
+        assert_same_cells(model, grid, X.tolist(), y.tolist(), scoring=scoring)
 
 
 def test_frames_and_their_names_come_through_the_steps(apart, problem):
@@ -380,21 +382,25 @@ def test_frames_and_their_names_come_through_the_steps(apart, problem):
     grid = {"gdregressor__alpha": [0.1, 1.0]}
     frame = pd.DataFrame(X, columns=list("abcde")).convert_dtypes()
     options = {"scoring": seen}
-    same_cells(make_pipeline(scaler, GDRegressor()), grid, frame, pd.Series(y), **options)
+    assert_same_cells(make_pipeline(scaler, GDRegressor()), grid, frame, pd.Series(y), **options)
     frame = polars.DataFrame(X, schema=list("abcde"))
-    ours = same_cells(GDRegressor(), {"alpha": [0.1, 1.0]}, frame, polars.Series(y).to_numpy())
+    ours = assert_same_cells(
+        GDRegressor(), {"alpha": [0.1, 1.0]}, frame, polars.Series(y).to_numpy()
+    )
     assert ours.plan_.n_joined == 2
 
 
 def test_sparse_rows_of_other_forms_and_integers_are_read(apart, problem):
     X, y = np.round(problem[0]), np.round(problem[1]).astype(int)
     for kind in (sparse.coo_array, sparse.csr_matrix, sparse.lil_array, np.int64):
-        same_cells(GDRegressor(), ALPHAS, kind(X) if kind is not np.int64 else X.astype(kind), y)
+        assert_same_cells(
+            GDRegressor(), ALPHAS, kind(X) if kind is not np.int64 else X.astype(kind), y
+        )
 
 
 def test_steps_may_be_renamed_within_a_search(problem):
     steps = [("scale", StandardScaler()), ("other", GDRegressor())]
-    both(PIPELINE, {"steps": [steps, PIPELINE.steps]}, *problem)
+    assert_both_alike(PIPELINE, {"steps": [steps, PIPELINE.steps]}, *problem)
     for cls in (JointGridSearchCV, GridSearchCV):
         with pytest.raises(ValueError, match="Invalid parameter 'model'"):
             cls(PIPELINE, {"steps": [steps], "model__alpha": [0.1]}).fit(*problem)
@@ -429,7 +435,7 @@ def test_a_scorer_may_fit_the_candidate_again(problem):
     def again(model, X, y):
         return clone(model).fit(X, y).score(X, y) + 0.0 * model.partial_fit(X, y).score(X, y)
 
-    both(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem, scoring=again)
+    assert_both_alike(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem, scoring=again)
 
 
 def test_candidates_that_are_fitted_alone_share_the_steps_before_them(problem):
@@ -440,7 +446,7 @@ def test_candidates_that_are_fitted_alone_share_the_steps_before_them(problem):
         "model__optimizer": ["gd", "newton"],
     }
     scoring = {"r2": "r2", "epochs": lambda pipeline, X, y: len(pipeline[-1].path_)}
-    ours, _ = both(PIPELINE, grid, *problem, scoring=scoring, refit="r2")
+    ours, _ = assert_both_alike(PIPELINE, grid, *problem, scoring=scoring, refit="r2")
     assert [group.n_alone for group in ours.plan_] == [0]
 
 
@@ -459,12 +465,12 @@ class Noisy(TransformerMixin, BaseEstimator):
 
 def test_steps_that_transform_training_rows_otherwise_are_scored_by_transform(apart, problem):
     pipeline, grid = make_pipeline(Noisy(), GDRegressor()), {"gdregressor__alpha": [1e-3, 1.0]}
-    both(pipeline, grid, *problem, return_train_score=True)
+    assert_both_alike(pipeline, grid, *problem, return_train_score=True)
 
 
 def test_steps_may_be_kept_on_disk(apart, problem, tmp_path):
     pipeline = Pipeline(PIPELINE.steps, memory=str(tmp_path))
-    both(pipeline, PIPELINE_GRID, *problem)
+    assert_both_alike(pipeline, PIPELINE_GRID, *problem)
 
 
 def test_the_regressor_of_a_pipeline_may_itself_be_searched(apart, problem):
@@ -472,7 +478,7 @@ def test_the_regressor_of_a_pipeline_may_itself_be_searched(apart, problem):
         {"model": [GDRegressor(penalty="l1"), Ridge()], "model__alpha": [0.1, 1.0]},
         {"model": [GDRegressor()], "scale": ["passthrough"], "select": [PolynomialFeatures()]},
     ]
-    ours, _ = both(PIPELINE, grid, *problem)
+    ours, _ = assert_both_alike(PIPELINE, grid, *problem)
     assert [len(group.candidates) for group in ours.plan_] == [2, 1, 2]
 
 
@@ -483,7 +489,7 @@ def test_what_ends_in_another_estimator_is_searched_by_scikit_learn(problem):
         (TransformedTargetRegressor(GDRegressor()), "regressor__alpha"),
         (type("Mine", (GDRegressor,), {})(), "alpha"),
     ]:
-        ours, _ = both(estimator, {name: [0.1, 1.0]}, *problem)
+        ours, _ = assert_both_alike(estimator, {name: [0.1, 1.0]}, *problem)
         assert ours.plan_.n_joined == 0
         assert ours.plan_[0].reason
 
@@ -595,7 +601,9 @@ def test_targets_to_which_a_metric_does_not_apply_have_no_score(apart, problem):
 
 def test_rows_to_validate_on_are_given_to_every_fit(apart, problem):
     X, y = problem
-    both(GDRegressor(max_iter=20), {"alpha": [0.1]}, X, y, {"X_val": X[:9], "y_val": y[:9]})
+    assert_both_alike(
+        GDRegressor(max_iter=20), {"alpha": [0.1]}, X, y, {"X_val": X[:9], "y_val": y[:9]}
+    )
 
 
 REFITS = {
@@ -607,17 +615,19 @@ REFITS = {
 
 @pytest.mark.parametrize("name", REFITS)
 def test_the_choice_may_be_a_function(apart, problem, name):
-    both(GDRegressor(), ALPHAS, *problem, refit=REFITS[name])
+    assert_both_alike(GDRegressor(), ALPHAS, *problem, refit=REFITS[name])
 
 
 @pytest.mark.parametrize("refit", ["neg_mean_absolute_error", False, lambda results: 1])
 def test_one_of_several_metrics_chooses(apart, problem, refit):
-    both(GDRegressor(), ALPHAS, *problem, scoring=["r2", "neg_mean_absolute_error"], refit=refit)
+    assert_both_alike(
+        GDRegressor(), ALPHAS, *problem, scoring=["r2", "neg_mean_absolute_error"], refit=refit
+    )
 
 
 def test_jobs_are_threads_that_share_the_splits(apart, problem):
-    both(GDRegressor(), ALPHAS, *problem, n_jobs=2)
-    both(PIPELINE, PIPELINE_GRID, *problem, n_jobs=2)
+    assert_both_alike(GDRegressor(), ALPHAS, *problem, n_jobs=2)
+    assert_both_alike(PIPELINE, PIPELINE_GRID, *problem, n_jobs=2)
 
 
 @pytest.mark.parametrize("verbose", [1, 2, 3, 10])
@@ -688,7 +698,7 @@ def test_a_regressor_with_callbacks_is_fitted_alone(problem):
 
 
 def test_a_search_is_stored_cloned_and_shown_as_in_scikit_learn(problem):
-    ours, theirs = both(PIPELINE, {"model__alpha": [0.1, 1.0]}, *problem, cv=3)
+    ours, theirs = assert_both_alike(PIPELINE, {"model__alpha": [0.1, 1.0]}, *problem, cv=3)
     again = pickle.loads(pickle.dumps(ours))
     assert_array_equal(again.predict(problem[0]), ours.predict(problem[0]))
     assert repr(again.plan_) == repr(ours.plan_)
@@ -708,7 +718,7 @@ def test_a_plan_counts_the_fits_that_were_left_to_scikit_learn(problem, monkeypa
 
     trainer = plan.Trainer(lambda estimator: "all", refuses_some, 1)
     monkeypatch.setitem(plan.TRAINERS, "alphas", trainer)
-    ours, _ = both(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem)
+    ours, _ = assert_both_alike(GDRegressor(), {"alpha": [0.1, 1.0]}, *problem)
     assert ours.plan_[0].n_alone == 8
     assert "but for 8 fits" in repr(ours.plan_)
 
@@ -727,7 +737,7 @@ def test_a_randomized_search_draws_the_candidates_of_scikit_learn(apart, problem
 def test_random_numbers_of_a_regressor_are_drawn_anew_for_every_fit(apart, problem):
     state = np.random.RandomState(3)
     model = GDRegressor(batch_size=4, max_iter=2, tol=None, random_state=state)
-    both(model, {"alpha": [0.1, 0.1]}, *problem)
+    assert_both_alike(model, {"alpha": [0.1, 0.1]}, *problem)
 
 
 def test_a_search_within_a_search_has_the_scores_of_scikit_learn(apart, problem):
@@ -776,12 +786,16 @@ def test_descents_have_the_cells_of_scikit_learn_to_rounding(problem, model, gri
     common = {"tol": None, "max_iter": 6, "random_state": 0, "learning_rate": 0.01}
     model, grid = clone(model).set_params(**common), {"alpha": [0.01, 0.3], **grid}
     weights = {"sample_weight": np.random.default_rng(0).random(40)}
-    ours, theirs = both(model, grid, *problem, weights, scoring=scoring, return_train_score=True)
+    ours, theirs = assert_both_alike(
+        model, grid, *problem, weights, scoring=scoring, return_train_score=True
+    )
     assert [group.trainer for group in ours.plan_] == ["descents"]
     assert_allclose(ours.best_estimator_.coef_, theirs.best_estimator_.coef_)
     pipeline = make_pipeline(StandardScaler(), model)
     grid = {f"gdregressor__{name}": values for name, values in grid.items()}
-    ours, _ = both(pipeline, {**grid, "standardscaler__with_std": [True, False]}, *problem)
+    ours, _ = assert_both_alike(
+        pipeline, {**grid, "standardscaler__with_std": [True, False]}, *problem
+    )
     assert [group.trainer for group in ours.plan_] == ["descents", "descents"]
 
 

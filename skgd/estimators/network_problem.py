@@ -213,15 +213,16 @@ def n_outputs(estimator, loss, Y):
 def constants(loss, Y, weight, outputs):
     """Return the best constant predictions, and the objective that they have.
 
-    For classes these are those of their frequencies, of which a small share goes to all alike: a
+    For classes these are those of their frequencies, a hundredth of which goes to all alike: a
     class may be absent.
     """
     if loss.joint or loss.link == "logit":
         kinds = outputs if loss.joint else 2
-        shares = np.bincount(Y[:, 0].astype(int), weight, minlength=kinds) / weight.sum()
-        shares = (1.0 - EVEN) * shares + EVEN / kinds
-        unit = -float(shares @ np.log(shares))
-        return (np.log(shares) if loss.joint else np.log(shares[1:] / shares[0])), unit
+        frequencies = np.bincount(Y[:, 0].astype(int), weight, minlength=kinds) / weight.sum()
+        frequencies = (1.0 - EVEN) * frequencies + EVEN / kinds
+        unit = -float(frequencies @ np.log(frequencies))
+        odds = frequencies if loss.joint else frequencies[1:] / frequencies[0]
+        return np.log(odds), unit
     fits = [fit_constant(loss, np.ascontiguousarray(y), weight) for y in Y.T]
     return np.array([fit.level for fit in fits]), sum(fit.unit for fit in fits)
 
