@@ -1,5 +1,7 @@
 """The estimators of networks: weights of rows, classes, continuing, statistics and refusals."""
 
+import warnings
+
 import numpy as np
 import pytest
 from conftest import make_regression
@@ -139,6 +141,19 @@ def test_a_descent_whose_loss_has_risen_again_has_not_converged():
         model.fit(10.0 * X, Y)
     curve = model.loss_curve_
     assert curve[-1] - curve.min() > 0.1 * (curve[0] - curve.min())
+    assert not model.converged_
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "gd"])
+@pytest.mark.parametrize("size", [8, None])
+def test_a_rate_that_is_far_too_large_diverges_in_words(optimizer, size):
+    model = GDMLPRegressor((5,), optimizer=optimizer, batch_size=size, random_state=0)
+    model.set_params(max_iter=3, learning_rate=1e6, tol=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with pytest.raises(ValueError, match="diverged"):
+            model.fit(X, Y).predict(X)
+    assert model.stop_reason_ in ("diverged", "nonfinite")
     assert not model.converged_
 
 

@@ -116,11 +116,11 @@ def stability_message(objective, rule, batch_size, replacement):
         return f"The largest stable rate of {name} on batches of {rows} is at least {limit:.3g}."
     if rule.newton_fraction is None:
         return f"Nothing is known of the stability of {name} on this data."
+    said = f"The steps of {name} have a length of their own, which the rate multiplies"
+    if objective.column_curvature is None:
+        return f"{said}."
     automatic = automatic_rate(objective, rule, np.zeros(objective.d), batch_size, replacement)
-    return (
-        f"The steps of {name} have a length of their own, which the rate multiplies; from zero, "
-        f"the automatic rate is {automatic:.3g}."
-    )
+    return f"{said}; from zero, the automatic rate is {automatic:.3g}."
 
 
 def progress_message(run):

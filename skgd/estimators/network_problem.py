@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from skgd.activations import Activation
+from skgd.descent.growth import NOISE
+from skgd.descent.outcome import Outcome
 from skgd.estimators.nested_parameters import named_part, part_of, plain
 from skgd.estimators.network_parameters import given_parameters, named_parameters
 from skgd.estimators.problem import Answer, Problem, Starts
@@ -57,6 +59,7 @@ class NetworkProblem(Problem):
 
     def starts(self, seed):
         point = self._first_point(seed) if self.last is None else self.estimator.parameters()
+        self.start = point
         return Starts([(0, point)], {"starts_": point[None]})
 
     def _first_point(self, seed):
@@ -132,6 +135,13 @@ class NetworkProblem(Problem):
         return y if classes is None else classes[y.astype(int)]
 
     def accepts(self, run):
+        """Let a run fail that ends far above its start, which running losses do not tell of."""
+        end, unit = run.record.curve[-1], self.objective.null_objective
+        if end > NOISE * unit and not run.outcome.failed:
+            with np.errstate(all="ignore"):
+                start = self.objective.value(self.start)
+            if end > NOISE * max(start, unit):
+                run.stop(Outcome.DIVERGED)
         return True
 
     def answer(self, runs):
