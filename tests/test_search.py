@@ -363,6 +363,20 @@ def test_single_rows_are_scored_as_in_scikit_learn(apart, problem, scoring):
     assert_same_cells(GDRegressor(), ALPHAS, *problem, cv=LeaveOneOut(), scoring=scoring)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"optimizer": "momentum", "learning_rate": 0.05, "tol": None, "max_iter": 20}],
+    ids=["solved", "descended"],
+)
+def test_candidates_without_a_penalty_tie_whatever_their_alpha(problem, options):
+    X, y = problem
+    model, grid = GDRegressor(penalty=None, **options), {"alpha": [0.1, 1.0, 7.0]}
+    for scoring in ("r2", "neg_max_error"):
+        found = JointGridSearchCV(model, grid, scoring=scoring, cv=3).fit(X, y).cv_results_
+        assert len(set(found["mean_test_score"])) == 1
+        assert_array_equal(found["rank_test_score"], 1)
+
+
 def test_counts_are_predicted_and_scored_as_in_scikit_learn():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 3))

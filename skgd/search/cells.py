@@ -14,6 +14,7 @@ from skgd.search.heads import FittedHead, NoHead
 from skgd.search.plan import copied
 from skgd.search.shared_rows import columns_of, key_of_rows
 from skgd.search.sides import Given, Side
+from skgd.search.trained import train_once
 
 
 class Task(NamedTuple):
@@ -115,7 +116,7 @@ class JointSplit:
         members : list of Member
         """
         begin, work = time.time(), self.open(members)
-        trained = train(work.models, work.fold)
+        trained = train_once(train, work.models, work.fold)
         return self.scored(work, trained, time.time() - begin, range(len(members)))
 
     def open(self, members):

@@ -157,6 +157,11 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     list of dict of float, or None
     """
     (coef, intercept), n = solutions[:2], len(given)
+    together = np.column_stack([coef.reshape(len(coef), -1), intercept])
+    _, first, at = np.unique(together, axis=0, return_index=True, return_inverse=True)
+    if len(first) < len(coef):  # equal candidates have equal scores, whatever BLAS makes of them
+        scores = joint_scores(metrics, model, rows, given, solutions.take(first), fold)
+        return scores and [scores[k] for k in at.ravel()]
     found = from_products(metrics, model, fold, solutions) if fold is not None else {}
     left = {name: metric for name, metric in metrics.items() if name not in found}
     at_once = max(1, AT_ONCE // (n * coef.shape[1]))

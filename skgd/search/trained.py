@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.estimators.nested_parameters import part_of
+
 
 class Trained(NamedTuple):
     """What C candidates have come to on one fold.
@@ -31,3 +33,34 @@ class Trained(NamedTuple):
     failures: list
     warnings: list
     n_iter: np.ndarray
+
+    def take(self, places):
+        """Return the candidates at these places, which may repeat."""
+        failures, warnings = ([told[k] for k in places] for told in (self.failures, self.warnings))
+        coef, intercept, n_iter = (x[places] for x in (self.coef, self.intercept, self.n_iter))
+        return Trained(coef, intercept, failures, warnings, n_iter)
+
+
+def train_once(train, estimators, fold):
+    """Return the `Trained` estimators; those without a penalty that differ in its strength, once.
+
+    So they have the same bits, and the same rank, as where each is fitted alone.
+
+    Parameters
+    ----------
+    train : callable
+        Of a trainer.
+    estimators : list of GDRegressor
+    fold : Fold
+    """
+    places, first = {}, []
+    for k, estimator in enumerate(estimators):
+        free = part_of(estimator, "penalty").elastic() == (0.0, 0.0)
+        rule = part_of(estimator, "optimizer")
+        key = (repr(rule), str(estimator.learning_rate)) if free else k
+        first.append(places.setdefault(key, k))
+    distinct = sorted(set(first))
+    if len(distinct) == len(estimators):
+        return train(estimators, fold)
+    trained = train([estimators[k] for k in distinct], fold)
+    return trained.take([distinct.index(k) for k in first])
