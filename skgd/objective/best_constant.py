@@ -8,7 +8,7 @@ from scipy import optimize
 from skgd.kernels.row_kernels import mean_loss_terms
 from skgd.kernels.rows import are_even
 from skgd.kernels.vectors import mean_square
-from skgd.objective.pieces import Pieces
+from skgd.objective.line_pieces import LinePieces
 
 ROUNDING = 1e-15  # of the root mean square of y, up to which its spread is none
 NEGLIGIBLE = 1e-9  # of the level: a Newton step, after which the error is of its square
@@ -86,7 +86,7 @@ def _at_kink(loss, y, weight, mean):
     """
     if loss.kinks is None or y.size > MOST_SORTED:
         return None
-    pieces = Pieces(loss, y)
+    pieces = LinePieces(loss, y)
     kinks, steps = pieces.kinks(slice(None)).ravel(), pieces.slopes(slice(None))
     jumps = (weight * np.diff(steps, axis=0)).ravel()
     order = np.argsort(kinks)

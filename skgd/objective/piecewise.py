@@ -16,7 +16,7 @@ import numpy as np
 from skgd.kernels.rows import are_even
 from skgd.objective.affine import Step, as_vector, dense_rows, split, weighted_mean
 from skgd.objective.interior_point import Hinges, interior_point
-from skgd.objective.pieces import Pieces
+from skgd.objective.line_pieces import LinePieces
 
 ROUNDS = 25  # of interior points, mostly
 
@@ -86,7 +86,7 @@ class Search:
 
     def __init__(self, objective, theta, tuning):
         self.objective, self.tuning, self.flops = objective, tuning, tuning.flops
-        self.pieces = Pieces(objective.loss, objective.y)
+        self.pieces = LinePieces(objective.loss, objective.y)
         self.w, self.level = split(objective, theta)
         self.f, self.sampled, self.live = objective.predict(theta), False, None
         if not are_even(objective.weight):

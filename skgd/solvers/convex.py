@@ -12,7 +12,7 @@ from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import point_at, slope_gap
-from skgd.objective.pieces import Pieces
+from skgd.objective.line_pieces import LinePieces
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.residual import residual_scale
 from skgd.solvers.direct import DirectSolver
@@ -160,7 +160,7 @@ class ConvexSolver(DirectSolver):
         if not (objective.loss.nonsmooth and value - bound <= goal):
             return theta, value
         strengths, weights = objective.elastic_strengths[0], theta[: objective.p]
-        steepest = Pieces(objective.loss, objective.y).steepest()
+        steepest = LinePieces(objective.loss, objective.y).steepest()
         worth = steepest * np.sqrt(objective.column_squares) * np.abs(weights)
         traces = (strengths > 0.0) & (weights != 0.0) & (worth <= self.tuning.trace * goal)
         if not traces.any():

@@ -6,7 +6,7 @@ from skgd.kernels.row_kernels import loss_terms
 from skgd.objective.row_losses import blocks
 
 
-class Pieces:
+class LinePieces:
     """The losses of all rows as pieces of lines.
 
     Parameters
