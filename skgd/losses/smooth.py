@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skgd.elementary import exp
+from skgd.elementary import exp, expm1, log, log1p
 from skgd.losses.contract import Loss
 
 
@@ -118,13 +118,10 @@ class Poisson(Loss):
     link = "log"
 
     def value(self, f, y):
-        if f >= 700.0:
-            return math.inf
-        if y <= 0.0:
-            return exp(f) - y * f
-        d = f - math.log(y)
+        d = f - log(y)  # times y, which is zero where y is
         # y (exp(d) - 1 - d), without cancellation for small d
-        return y * (math.expm1(d) - d) if abs(d) < 0.5 else exp(f) - y * (1.0 + d)
+        value = y * (expm1(d) - d) if abs(d) < 0.5 else exp(f) - y * (1.0 + d)
+        return value if f < 700.0 else math.inf
 
     def slope(self, f, y):
         return exp(f) - y
@@ -138,14 +135,10 @@ class Poisson(Loss):
         The first two terms are the conjugate of the exponential at u (Boyd and Vandenberghe
         (2004), example 3.21).
         """
-        u = y + v
-        if u < 0.0:
-            return math.inf
-        level = math.log(y) if y > 0.0 else 0.0
-        if u == 0.0:
-            return y * (1.0 - level)
+        u, level = y + v, log(y) if y > 0.0 else 0.0
         near = abs(v) < 0.5 * y  # a logarithm of nearly one
-        return v * (level - 1.0) + u * (math.log1p(v / y) if near else math.log(u) - level)
+        value = v * (level - 1.0) + u * (log1p(v / y) if near else log(u) - level)
+        return value if u >= 0.0 else math.inf
 
     def inverse_link(self, f):
         return math.exp(f) if f < 709.0 else math.inf
