@@ -10,9 +10,9 @@ from skgd.objective.affine import as_vector, split
 from skgd.objective.conjugates import Tuning as StepTuning
 from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
+from skgd.objective.line_pieces import LinePieces
 from skgd.objective.newton_steps import Tuning as NewtonTuning
 from skgd.objective.newton_steps import point_at, slope_gap
-from skgd.objective.line_pieces import LinePieces
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.residual import residual_scale
 from skgd.solvers.direct import DirectSolver
