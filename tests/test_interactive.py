@@ -225,17 +225,26 @@ def test_everything_that_can_be_chosen_has_a_name():
 def test_a_shortened_script_does_the_same():
     script = """
         // a comment
-        const numbers = [3, 1, 2], sum = (a, b) => a + b;
+        const numbers = [3, 1, 2], sum = (a, b) => a + b, first = 0.5;
         const total = (values, start = 0) => values.reduce(sum, start);
         let counted = 0;
         for (const number of numbers) { counted += number; ++counted; }
         const text = `total ${total(numbers, 1)} // ${"kept  words"}`;
         class Box { constructor(inner) { this.inner = inner; } twice() { return 2 * this.inner; } }
-        console.log(JSON.stringify([counted, text, new Box(4).twice(), 1 - -counted]));
+        function spread({ first: [one, two = 7], total, ...others }, key = "b", ...rest) {
+            const { length } = rest, found = { one, two, total, others, [key]: length };
+            return [..."xy"].map(one => ({ ...found, one, first: one === "x" ? first : total }));
+        }
+        const given = { first: [1], total: 2, last: 3 };
+        const answers = [counted, text, new Box(4).twice(), 1 - -counted, total([first])];
+        console.log(JSON.stringify([...answers, spread(given, "c", 8, 9)]));
     """
-    short = shrunk(script, "console")
-    assert len(short) < 0.8 * len(script)
-    assert run_in_node(short) == run_in_node(script) == [9, "total 7 // kept  words", 8, 10]
+    found = {"two": 7, "total": 2, "others": {"last": 3}, "c": 2}
+    spread = [{"one": one, **found, "first": first} for one, first in (("x", 0.5), ("y", 2))]
+    short = shrunk(script)
+    assert len(short) < 0.6 * len(script)
+    assert run_in_node(short) == run_in_node(script)
+    assert run_in_node(short) == [9, "total 7 // kept  words", 8, 10, 0.5, spread]
 
 
 def test_the_mathematics_does_not_depend_on_the_order_of_building():

@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-from skgd.displays.page.assemble import mathematics, read
-from skgd.displays.page.shrink import KEPT, tokens
-
 HERE = Path(__file__).parent
 SCREENS = {"small phone": (360, 740), "desktop": (1280, 900), "wide screen": (1600, 1000)}
 STATE = "descent.state"
@@ -38,26 +35,6 @@ NAMELESS = """[...document.querySelectorAll("button, select, input, canvas, a")]
 SMALL = """[...document.querySelectorAll("button, select, input")].filter(e => e.offsetParent)
     .filter(e => e.offsetHeight < 24 && e.type != "checkbox")
     .map(e => `${e.id}: ${e.offsetHeight}`)"""
-# All names of the browser, which the page must not shorten.
-BROWSER_NAMES = """(() => {
-    const names = new Set(), add = o => {
-        for (; o; o = Object.getPrototypeOf(o))
-            Object.getOwnPropertyNames(o).forEach(name => names.add(name));
-    };
-    const valueOf = name => { try { return window[name] } catch { return null } };
-    [window, Math, JSON, document.body.style].forEach(add);
-    Object.getOwnPropertyNames(window).map(valueOf).filter(v => typeof v == "function")
-        .forEach(v => { add(v); add(v.prototype) });
-    return [...names];
-})()"""
-# Names that the browser has too, and that are the page's own in its scripts.
-OWN = (
-    "action added align alpha back before beta cells children control count curve draw end "
-    "ended event first frame gap go high hint kind label last level link low mark memory "
-    "mid mode momentum move node order pad part play points prefix product radius range "
-    "ranges rate ratio raw rows rule rules seed self show slope state table tag take text "
-    "threshold time total trace turn unit wait write x1 y1 "
-)
 WIDTH = "document.documentElement.scrollWidth"
 PLACE = "(({left, top, width, height}) => [left, top, width, height])"
 
@@ -88,17 +65,6 @@ def descents(browser, goldens):
     """Yield the trajectories in which the page differs from the package."""
     script = (HERE / "differences.mjs").read_text(encoding="utf-8").replace("export ", "")
     yield from browser.evaluate(f"{script}\ndifferences(descent, {goldens})")
-
-
-def shortened(browser):
-    """Yield the names of the browser that the page shortens."""
-    used = {
-        text
-        for kind, text in tokens(mathematics() + read("pictures.js") + read("page.js"))
-        if kind == "name" and len(text) > 1
-    }
-    mistaken = used & set(browser.evaluate(BROWSER_NAMES)) - KEPT - set(OWN.split())
-    yield from (f"the name {name} is the browser's, and is shortened" for name in sorted(mistaken))
 
 
 def stories(browser, address, root):
@@ -257,8 +223,6 @@ def factors(browser, address):
 def page_faults(browser, address, root, goldens):
     """Yield a sentence for each fault of the page."""
     browser.resize(1280, 900)
-    browser.open("about:blank")
-    yield from shortened(browser)
     browser.open(address)
     yield from browser.errors
     yield from descents(browser, goldens)

@@ -5,27 +5,11 @@ import re
 from functools import cache
 from pathlib import Path
 
-from skgd.displays.page.core import core, field_names, literal
+from skgd.displays.page.core import core, literal
 from skgd.displays.page.shrink import shrunk
 
 HERE = Path(__file__).parent
 EXPORTED = ("Run", "surfaceOf", "factorOf", "curvatures", "RULES", "SURFACES")
-PUBLIC = (  # names of the address, and of what checks read
-    *(
-        "WORDS",
-        "PRESETS",
-        "GIVEN",
-        "preset",
-        "k",
-        "scheduleFields",
-        "sampling",
-        "alpha",
-        "l1_ratio",
-    ),
-    *("data", "ghost", "ghostRate", "ghostFields", "X", "y", "path", "losses", "to", "Run"),
-    *("surfaceOf", "RULES", "stories", "scene", "chart", "run", "cells", "minima"),
-    *("frame", "box", "rows"),
-)
 USUAL_LOSSES = ("squared_error", "poisson")
 
 
@@ -60,16 +44,7 @@ def script(losses=USUAL_LOSSES):
     )
     scripts = [mathematics(losses), *map(read, ("pictures.js", "page.js"))]
     tables = [f"const WORDS={{{quoted}}};", f"const PRESETS={literal(presets)};"]
-    kept = [
-        *words,
-        *re.findall(r"\{(\w+)\}", read("words.json")),
-        read("presets.json"),
-        read("surfaces.json"),
-        *field_names(),
-        *PUBLIC,
-        *losses,
-    ]
-    return "".join([*tables, shrunk("\n".join(scripts), " ".join(kept))])
+    return shrunk("\n".join([*tables, *scripts]))
 
 
 def page(given=None):

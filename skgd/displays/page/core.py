@@ -164,12 +164,6 @@ def data():
     }
 
 
-def field_names():
-    """Return the names of all fields, which the page shows."""
-    instances = [*rules().values(), *(cls() for cls in (*SCHEDULES.values(), *PENALTIES.values()))]
-    return {name for instance in instances for name in instance._fields}
-
-
 def core(losses=("squared_error", "poisson")):
     """Return the mathematics of the page in JavaScript."""
     lost = {name: LOSSES[name]() for name in losses}

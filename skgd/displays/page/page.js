@@ -47,9 +47,9 @@ function writeAddress(isStep) {
 }
 
 function readAddress() {
-  const q = new URLSearchParams(location.hash.slice(1)), of = (key, table, usual) => table[q.get(key)] ? q.get(key) : usual;
+  const q = new URLSearchParams(location.hash.slice(1)), known = (key, table, usual) => table[q.get(key)] ? q.get(key) : usual;
   const first = GIVEN ? { ...fresh("given", GIVEN.state.rule), ...GIVEN.state } : story("small"), id = PRESETS.some(p => p.id === q.get("preset")) ? q.get("preset") : "";
-  const base = !q.size ? first : id ? story(id) : fresh(of("surface", SURFACES, "quadratic"), of("rule", RULES, "momentum"));
+  const base = !q.size ? first : id ? story(id) : fresh(known("surface", SURFACES, "quadratic"), known("rule", RULES, "momentum"));
   const tables = { surface: SURFACES, rule: RULES, ghost: { ...RULES, "": {} }, schedule: SCHEDULES, penalty: PENALTIES, sampling: SAMPLINGS };
   for (const [key, text] of q) {
     const value = typeof base[key] === "string" ? text : quietly(() => JSON.parse(text));
