@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 
 import numpy as np
 
@@ -85,16 +86,23 @@ def parts(losses):
     penalties = {name or "none": cls() for name, cls in PENALTIES.items()}
     models = {"linear": Linear(), "weights": Linear(intercept=False), "gabor": Gabor()}
     method = ["step", *INHERITED]
-    yield f"const exp={translate(elementary.exp)};"
     yield f"const RULE={part(Optimizer(), INHERITED)};"
     ruled = {name: part(rule, method, FLAGS, (), Optimizer) for name, rule in rules().items()}
     yield table("RULES", ruled)
     yield table("SCHEDULES", {name: part(s, ["multiplier"]) for name, s in rates.items()})
     yield f"const PENALTY={part(Penalty(), own[1:])};"
     yield table("PENALTIES", {n: part(p, own, default=Penalty) for n, p in penalties.items()})
-    lost = {name: part(loss, ["value", "slope"], (), {"exp"}) for name, loss in losses.items()}
+    lost = {n: part(loss, ["value", "slope"], (), elements()) for n, loss in losses.items()}
+    for name, function in elements().items():
+        if re.search(rf"\b(?<!\.){name}\(", " ".join(lost.values())):
+            yield f"const {name}={translate(function)};"
     yield table("LOSSES", lost)
     yield table("MODELS", {name: model(instance) for name, instance in models.items()})
+
+
+def elements():
+    """Return the elementary functions of the package, by name."""
+    return dict(inspect.getmembers(elementary, inspect.isfunction))
 
 
 def steps():

@@ -23,15 +23,9 @@ COMPARISONS = {
     ast.Is: "===",
     ast.IsNot: "!==",
 }
+SAME = ("sqrt", "sin", "cos", "exp", "expm1", "log", "log1p", "tanh", "floor")
 FUNCTIONS = {
-    **dict.fromkeys(["math.sqrt", "np.sqrt"], "Math.sqrt({})"),
-    **dict.fromkeys(["math.sin", "np.sin"], "Math.sin({})"),
-    **dict.fromkeys(["math.cos", "np.cos"], "Math.cos({})"),
-    **dict.fromkeys(["math.exp", "np.exp"], "Math.exp({})"),
-    **dict.fromkeys(["math.tanh", "np.tanh"], "Math.tanh({})"),
-    **dict.fromkeys(["math.log", "np.log"], "Math.log({})"),
-    **dict.fromkeys(["math.floor", "np.floor"], "Math.floor({})"),
-    **dict.fromkeys(["math.expm1", "np.expm1"], "Math.expm1({})"),
+    **{f"{module}.{name}": f"Math.{name}({{}})" for module in ("math", "np") for name in SAME},
     **dict.fromkeys(["min", "np.minimum"], "Math.min({},{})"),
     **dict.fromkeys(["max", "np.maximum"], "Math.max({},{})"),
     **dict.fromkeys(["abs", "np.abs"], "Math.abs({})"),
