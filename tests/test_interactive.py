@@ -300,15 +300,37 @@ def test_the_page_of_an_estimator_takes_its_path(browser, tmp_path, name):
     assert len(found) == len(expected)
 
 
-def test_a_notebook_shows_the_page_of_an_estimator(browser, tmp_path):
-    model, rows = fits()["huber"]
-    shown = interactive(model, rows["X"], rows["y"])._repr_html_()
-    file = tmp_path / "notebook.html"
-    file.write_text(f"<!doctype html><title>A notebook</title>{shown}", encoding="utf-8")
-    browser.open(file.as_uri())
-    assert browser.errors == []
-    text = "document.querySelector('iframe').contentDocument.getElementById('say').textContent"
-    assert browser.wait(f"{text}.includes('40')")
+NOTEBOOK = """
+import numpy as np
+from skgd import GDRegressor
+from skgd.displays import interactive
+
+X, y = np.array([[0.0], [1.0], [3.0]]), np.array([-1.0, 1.0, 5.0])
+descent = GDRegressor(
+    optimizer="momentum", init=[1.0, 0.0], schedule="constant", max_iter=40, tol=None,
+    penalty=None, center=False, record_path=True,
+)
+interactive(descent.fit(X, y), X, y)
+"""
+
+
+@pytest.mark.slow
+def test_an_executed_notebook_shows_the_page_of_an_estimator(browser, tmp_path):
+    pytest.importorskip("nbconvert")
+    pytest.importorskip("ipykernel")
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": NOTEBOOK}
+    cell |= {"execution_count": None, "outputs": []}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "play.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    convert = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "play.ipynb"]
+    done = subprocess.run(convert, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    browser.open((tmp_path / "play.html").as_uri())
+    inside = "document.querySelector('iframe').contentDocument.getElementById"
+    assert browser.wait(f"{inside}('say').textContent.includes('40')")
+    before = browser.evaluate(f"{inside}('say').textContent")
+    browser.evaluate(f"{inside}('back').click()")
+    assert browser.evaluate(f"{inside}('say').textContent") != before
 
 
 def test_a_page_needs_two_parameters():

@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
+AXE = HERE / "node_modules/axe-core/axe.min.js"  # after ``npm ci`` in this folder
+VIOLATIONS = """axe.run().then(found => found.violations.flatMap(v =>
+    v.nodes.map(n => `${v.id} ${n.target}: ${n.any.concat(n.all).map(c => c.message)}`)))"""
 SCREENS = {"small phone": (360, 740), "desktop": (1280, 900), "wide screen": (1600, 1000)}
 STATE = "descent.state"
 REST = "document.getElementById('live').textContent == document.getElementById('say').textContent"
@@ -90,7 +93,16 @@ def stories(browser, address, root):
             yield from (f"{where}: contrast of {text}" for text in browser.evaluate(CONTRAST))
             yield from (f"{where}: {text} has no name" for text in browser.evaluate(NAMELESS))
             yield from (f"{where}: too small: {text}" for text in browser.evaluate(SMALL))
+            yield from (f"{where}: axe: {text}" for text in violations(browser))
     browser.emulate(prefers_color_scheme="light")
+
+
+def violations(browser):
+    """Return what axe-core objects to, if it is here."""
+    if not AXE.exists():
+        return []
+    browser.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    return browser.evaluate(VIOLATIONS)
 
 
 def missing(root, link):
