@@ -130,8 +130,15 @@ class StackedTerm:
         return self.targets[rows][:, target]
 
     def _blocks(self, theta):
-        """Yield rows, as slices and as they go into products with theta."""
-        step = max(1, BLOCK // max(self.p, theta.shape[1]))
+        """Yield rows, as slices and as they go into products with theta.
+
+        Predictions of sparse rows at a time are no more than a quarter of theta, as each block
+        of rows has a gradient of that size.
+        """
+        entries, most = self.p, BLOCK
+        if self.sparse:
+            entries, most = self.X.nnz // self.n, max(BLOCK, theta.size // 4)
+        step = max(1, most // max(entries, theta.shape[1]))
         room = None if self.is_plain or self.sparse else np.empty((min(step, self.n), self.p))
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))

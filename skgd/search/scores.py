@@ -157,11 +157,12 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     list of dict of float, or None
     """
     (coef, intercept), n = solutions[:2], len(given)
-    together = np.column_stack([coef.reshape(len(coef), -1), intercept])
-    _, first, at = np.unique(together, axis=0, return_index=True, return_inverse=True)
-    if len(first) < len(coef):  # equal candidates have equal scores, whatever BLAS makes of them
+    places = {}
+    at = [places.setdefault(w.tobytes() + b.tobytes(), len(places)) for w, b in zip(*solutions[:2])]
+    if len(places) < len(at):  # equal candidates have equal scores, whatever BLAS makes of them
+        first = [at.index(place) for place in range(len(places))]
         scores = joint_scores(metrics, model, rows, given, solutions.take(first), fold)
-        return scores and [scores[k] for k in at.ravel()]
+        return scores and [scores[place] for place in at]
     found = from_products(metrics, model, fold, solutions) if fold is not None else {}
     left = {name: metric for name, metric in metrics.items() if name not in found}
     at_once = max(1, AT_ONCE // (n * coef.shape[1]))
