@@ -81,12 +81,15 @@ class Rows(NamedTuple):
         return self._replace(X=X.astype(self.X.dtype, copy=False), frame=None, moments=())
 
     def take(self, index):
-        """Return some of the rows."""
-        if np.array_equal(index, np.arange(len(self.y))):
+        """Return some of the rows; those that follow each other are not copied."""
+        first, n = index[0] if len(index) else 0, len(self.y)
+        run = np.array_equal(index, np.arange(first, first + len(index)))
+        if run and len(index) == n:
             return self
+        in_place = run and not sparse.issparse(self.X) and self.X.flags.c_contiguous
         kept = self.weight[index]
         return Rows(
-            self.X[index],
+            self.X[first : first + len(index)] if in_place else self.X[index],
             self.y[index],
             kept / kept.mean() if self.weighted else even_weights(len(index)),
             self.total * kept.sum() / self.weight.sum(),

@@ -14,12 +14,12 @@ from skgd.kernels import stacked_step as steps
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, bind, fuse
 from skgd.kernels.rows import scratch
-from skgd.kernels.stacked_step import L1, L2, RATE, SLOPE, TILE
-
-LOWEST = 1e-4  # scale of lazy weights, below which all are brought up to date
+from skgd.kernels.stacked_full import sweep_full
+from skgd.kernels.stacked_lazy import sweep_lazy, threshold_pending
+from skgd.kernels.stacked_step import SLOPE, TILE
 
 slope = project = spread = load_tile = prepare_tile = move = step_tile = None
-keep_average = measure_squares = set_slopes = apply_pending = place_of = None
+keep_average = measure_squares = set_slopes = place_of = None
 
 
 class Chunk(NamedTuple):
@@ -31,15 +31,6 @@ class Chunk(NamedTuple):
     weight: np.ndarray  # (n,), with mean one over all rows
     centre: np.ndarray  # (p,), of sparse rows; (0,) for none, and for dense rows
     multipliers: np.ndarray  # (updates,), of the rates
-
-
-class Lazy(NamedTuple):
-    """The lazy step's account of C candidates, as in `skgd.descent.lazy`."""
-
-    scale: np.ndarray  # (C,)
-    threshold: np.ndarray  # (C,)
-    applied: np.ndarray  # (p, C)
-    slopes: np.ndarray  # (batch, C)
 
 
 def project_dense(rows, i, theta, room, width):
@@ -155,69 +146,6 @@ def sweep_batches(block):
         step_tile(problem, stack, room, G, 0, width, update + 1, chunk.multipliers[update])
 
 
-def threshold_pending(theta, lazy, j, width):
-    """Threshold the scaled weights of one column by what they have missed."""
-    for c in range(width):
-        v, t = theta[j, c], lazy.threshold[c] - lazy.applied[j, c]
-        clipped = v if v < t else t
-        clipped = clipped if clipped > -t else -t
-        theta[j, c] = v - clipped
-        lazy.applied[j, c] = lazy.threshold[c]
-
-
-def sweep_lazy(block):
-    """Take steps of plain descent on sparse rows, which move only the weights that rows have."""
-    loss, problem, stack, chunk, lazy, batch = read(block)
-    rows, theta, room, width = chunk.rows, stack.theta, scratch(), stack.theta.shape[1]
-    m, p, d = chunk.order.size, problem.weights, theta.shape[0]
-    load_tile(stack, room, 0, width)
-    sparse = False
-    for c in range(width):
-        sparse = sparse or room[L1 + c] > 0.0
-    for start in range(0, m, batch):
-        stop, multiplier = start + batch, chunk.multipliers[start // batch]
-        stop = stop if stop < m else m
-        for k in range(start, stop if sparse else start):
-            i = place_of(chunk, k)
-            for place in range(rows.indptr[i], rows.indptr[i + 1]):
-                apply_pending(theta, lazy, rows.indices[place, 0], width)
-        for k in range(start, stop):
-            i = place_of(chunk, k)
-            for c in range(width):
-                room[SLOPE + c] = 0.0
-            project(rows, i, theta, room, width)
-            for c in range(width):
-                room[SLOPE + c] *= lazy.scale[c]
-                room[SLOPE + c] += theta[p, c] if d > p else 0.0
-            set_slopes(loss, stack, chunk, i, room, 1.0 / (stop - start))
-            for c in range(width):
-                lazy.slopes[k - start, c] = room[SLOPE + c]
-        lowest = 1.0
-        for c in range(width):
-            rate = stack.rates[c] * multiplier
-            lazy.scale[c] *= 1.0 - rate * room[L2 + c]
-            lazy.threshold[c] += rate * room[L1 + c] / lazy.scale[c]
-            room[RATE + c] = rate
-            lowest = lazy.scale[c] if lazy.scale[c] < lowest else lowest
-        for k in range(start, stop):
-            for c in range(width):
-                r = room[RATE + c] * lazy.slopes[k - start, c]
-                room[SLOPE + c] = -r / lazy.scale[c]
-                if d > p:
-                    theta[p, c] -= r
-            spread(rows, place_of(chunk, k), room, theta, width)
-        if stop == m or not lowest > LOWEST:
-            for j in range(p):
-                if sparse:
-                    apply_pending(theta, lazy, j, width)
-                for c in range(width):
-                    theta[j, c] *= lazy.scale[c]
-                    lazy.applied[j, c] = 0.0
-            for c in range(width):
-                lazy.scale[c] = 1.0
-                lazy.threshold[c] = 0.0
-
-
 def step_stack(block):
     """Take a step with the gradients of all candidates; measure the iterates if that is asked."""
     problem, stack, G, update = read(block)  # update: its number, multiplier; whether to measure
@@ -233,7 +161,7 @@ def step_stack(block):
 class StackVariant(NamedTuple):
     """What a sweep is composed of, beside the classes of its rule and its loss."""
 
-    sweep: str  # "single", "batches", "lazy" or "step"
+    sweep: str  # one of `SWEEPS`
     sparse: bool = False
     averages: bool = False
     nonnegative: bool = False
@@ -245,7 +173,9 @@ SWEEPS = {
     "batches": sweep_batches,
     "lazy": sweep_lazy,
     "step": step_stack,
+    "full": sweep_full,
 }
+WITHOUT_LOSS = "step", "full"  # which are given gradients, or what these follow from
 
 
 @cache
@@ -255,8 +185,8 @@ def build(rule, fields, loss, shared, variant):
     Parameters
     ----------
     rule, fields, loss : type
-        The second is that of the named tuple of the rule's fields; the loss is None for the sweep
-        "step".
+        The second is that of the named tuple of the rule's fields; the loss is None for sweeps
+        `WITHOUT_LOSS`.
     shared : int
         How many numbers `prepare` of the rule returns.
     variant : StackVariant

@@ -23,6 +23,12 @@ class ProductTerm:
         The columns whose weights stay zero.
     d : int
         The number of parameters: with an intercept, p + 1.
+
+    Attributes
+    ----------
+    hessian : ndarray of shape (d, d)
+    slopes : ndarray of shape (d, n_targets)
+        At a theta of zero, with the other sign.
     """
 
     def __init__(self, G, q, yy, away, levels, constant, d):
@@ -30,6 +36,10 @@ class ProductTerm:
         self.constant, self.d, self.p = np.flatnonzero(constant), d, len(G)
         self.away = np.where(constant, 0.0, away)
         self.G[self.constant] = self.G[:, self.constant] = self.q[self.constant] = 0.0
+        seen = np.append(self.away, np.ones(d - self.p))
+        self.hessian, self.slopes = np.outer(seen, seen), np.outer(seen, levels)
+        self.hessian[: self.p, : self.p] += self.G
+        self.slopes[: self.p] += self.q
 
     def values(self, theta, target):
         """Return the mean losses, as `StackedTerm.values` does."""

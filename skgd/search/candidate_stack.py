@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skgd.kernels.stacked import Lazy, StackVariant, build
+from skgd.kernels.stacked import WITHOUT_LOSS, StackVariant, build
+from skgd.kernels.stacked_lazy import Lazy
 from skgd.kernels.stacked_step import Stack, StackedProblem
 
 OF_EACH = "fields", "rates", "l1", "l2", "target"  # arrays whose last axis is of candidates
@@ -41,8 +42,8 @@ class Shared:
 
     def kernel(self, sweep):
         """Return a compiled sweep."""
-        kind, loss = type(self.rule), None if sweep == "step" else type(self.loss)
-        sparse = self.sparse and sweep != "step"
+        kind, loss = type(self.rule), None if sweep in WITHOUT_LOSS else type(self.loss)
+        sparse = self.sparse and loss is not None
         variant = StackVariant(sweep, sparse, self.averages, self.positive, self.clips)
         return build(kind, type(self.rule.as_tuple), loss, self.n_shared, variant)
 
@@ -176,6 +177,24 @@ class CandidateStack:
         self.step(G, 1, multiplier, True)
         self.arrays.t[:] += 1
         self.knows_gradients = False
+
+    def full_steps(self, term, multipliers, safe):
+        """Take steps on all rows, up to one after which some length is not safe; count them.
+
+        Parameters
+        ----------
+        term : ProductTerm
+        multipliers : ndarray of shape (updates,)
+            Of the rates.
+        safe : ndarray of shape (C,)
+            Squared lengths of parameters.
+        """
+        common, done = (self.shared.problem, self.arrays), np.zeros(1)
+        given = term.hessian, term.slopes, self.gradients, multipliers, safe, done
+        self.shared.kernel("full")(*common, *given)()
+        self.arrays.t[:] += int(done[0])
+        self.knows_gradients = False
+        return int(done[0])
 
     def run(self, term, chunk):
         """Take the steps of a chunk of rows."""

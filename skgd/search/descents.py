@@ -4,7 +4,6 @@ from itertools import chain
 
 import numpy as np
 from numpy.random import RandomState
-from scipy import sparse
 
 from skgd.estimators.minimizers import asked_of_a_descent, second_order_method
 from skgd.estimators.nested_parameters import part_of, plain
@@ -69,10 +68,10 @@ def train(estimators, fold):
     estimators : list of GDRegressor
     fold : Fold
     """
-    rows, first = fold.train, estimators[0]
-    if rows.y.ndim > 1 and first.learning_rate == "auto" and not part_of(first, "loss").quadratic:
+    first = estimators[0]
+    if fold.form[0] > 1 and first.learning_rate == "auto" and not part_of(first, "loss").quadratic:
         return _by_target(estimators, fold)  # each has units of its own
-    width = _at_once(estimators[0], fold.train)
+    width = _at_once(first, fold)
     blocks = [estimators[k : k + width] for k in range(0, len(estimators), width)]
     return _joined([_trained(block, fold) for block in blocks])
 
@@ -87,12 +86,11 @@ def _trained(estimators, fold):
     return descents.results()
 
 
-def _at_once(estimator, rows):
+def _at_once(estimator, fold):
     """Return how many candidates take no more memory than the data, but a tile in any case."""
-    X, n_targets = rows.X, rows.targets.shape[0]
-    entries = X.nnz if sparse.issparse(X) else X.size
+    n_targets, p, _ = fold.form
     arrays = COPIES + max(rule_of(estimator).resolved(full).n_memory for full in (True, False))
-    most = max(entries, LEAST) // (arrays * n_targets * (X.shape[1] + 1))
+    most = max(fold.entries, LEAST) // (arrays * n_targets * (p + 1))
     return max(TILE, most)
 
 
@@ -118,8 +116,7 @@ def _joined(parts):
 
 def _failed(estimators, fold, sentence):
     """Return candidates none of which can be fitted."""
-    rows, C = fold.train, len(estimators)
-    K, p = rows.targets.shape[0], rows.X.shape[1]
+    C, (K, p, _) = len(estimators), fold.form
     theta, n_iter = np.zeros((C, K, p)), np.zeros((C, K), dtype=int)
     return Trained(theta, np.zeros((C, K)), [sentence] * C, [None] * C, n_iter)
 

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from skgd.search.products import joined, products_of
 
@@ -25,6 +26,16 @@ class Fold:
     def form(self):
         """The targets and columns by their number, and the type of the columns."""
         return form_of(self.train)
+
+    @property
+    def targets(self):
+        """The rows to train on, of which columns need not be there."""
+        return self.train
+
+    @property
+    def entries(self):
+        """The number of entries to train on."""
+        return entries_of(self.train)
 
     @cached_property
     def products(self):
@@ -97,6 +108,18 @@ class SharedFold:
     def form(self):
         """The targets and columns by their number, and the type of the columns."""
         return form_of(self._whole.rows)
+
+    @cached_property
+    def targets(self):
+        """The rows to train on without their columns."""
+        rows = self._whole.rows
+        return rows._replace(X=rows.X[:, :0], frame=None, moments=()).take(self.train_index)
+
+    @property
+    def entries(self):
+        """The number of entries to train on, if rows have as many as others."""
+        rows = self._whole.rows
+        return entries_of(rows) * self.train_index.size // len(rows.y)
 
     @cached_property
     def train(self):
@@ -201,6 +224,11 @@ def folds_of(rows, splits, scored=None):
 def form_of(rows):
     """Return the numbers of targets and columns, and the type of the columns."""
     return rows.y[0].size, rows.X.shape[1], rows.X.dtype
+
+
+def entries_of(rows):
+    """Return the number of entries of some rows."""
+    return rows.X.nnz if sparse.issparse(rows.X) else rows.X.size
 
 
 def _numbers(index):

@@ -39,15 +39,16 @@ class JointDescents:
         self.stopping = JointStopping(problem) if stops else None
         self.controls = self.stopping is not None and self.stopping.controls[0] is not None
         self.shared_of = {problem.batch: self.shared}
-        self.rows = OrderedRows(problem.rows_term, problem.first.sampling, problem.seed)
+        self.rows = None
+        if not problem.full:
+            self.rows = OrderedRows(problem.term, problem.first.sampling, problem.seed)
         self.stacks = self._new_stacks()
 
     def advance(self, n_epochs):
         """Go on for so many epochs, as far as ``max_iter`` allows."""
-        for _ in range(min(n_epochs, self.max_iter - self.n_epochs)):
-            if not self.stacks:
-                break
-            self._run_epoch()
+        last = min(self.n_epochs + n_epochs, self.max_iter)
+        while self.stacks and self.n_epochs < last:
+            self._run_epochs(last - self.n_epochs)
         if self.n_epochs == self.max_iter:
             self._end()
 
@@ -66,8 +67,8 @@ class JointDescents:
         problem = self.problem
         for stack in self.stacks:
             self._store(stack, np.arange(stack.members.size))
-        C, K, X = len(problem.estimators), problem.n_targets, problem.rows.X
-        theta, p = np.zeros((C, K, X.shape[1] + 1)), X.shape[1]
+        C, (K, p, dtype) = len(problem.estimators), problem.form
+        theta = np.zeros((C, K, p + 1))
         with np.errstate(all="ignore"):
             for k in range(K):
                 ends = problem.problem.in_order_of_init(k, self.found[:, k::K].T)
@@ -77,7 +78,7 @@ class JointDescents:
         failures = [FAILED_CANDIDATE.format(name) if bad else None for bad in failed]
         for c in np.flatnonzero(~failed):
             try:
-                theta[c] = stored_as(X.dtype, theta[c], p) + 0
+                theta[c] = stored_as(dtype, theta[c], p) + 0
             except ValueError as error:
                 failures[c] = str(error)
         told = [None if failures[c] else self._warning(c) for c in range(C)]
@@ -118,10 +119,15 @@ class JointDescents:
             return np.repeat(schedule.multiplier(np.array([k])), updates)
         return schedule.multiplier(k * updates + np.arange(updates))
 
-    def _run_epoch(self):
-        problem = self.problem
+    def _run_epochs(self, most):
+        """Run an epoch, or several up to one after which a candidate may have diverged."""
+        problem, done = self.problem, 1
         with compiled_code():
-            if problem.full:
+            if problem.on_products and self.stopping is None:
+                (stack,) = self.stacks
+                multipliers = problem.schedule.multiplier(self.n_epochs + np.arange(most))
+                done = stack.full_steps(problem.term, multipliers, self.safe[stack.members])
+            elif problem.full:
                 multiplier = self._multipliers(1)[0]
                 for stack in self.stacks:
                     stack.full_step(problem.term, multiplier)
@@ -129,7 +135,7 @@ class JointDescents:
                 self.rows.draw()
                 for batch in dict.fromkeys(stack.shared.batch for stack in self.stacks):
                     self._sweep([stack for stack in self.stacks if stack.shared.batch == batch])
-        self.n_epochs += 1
+        self.n_epochs += done
         if self.stopping is None:
             self._drop_diverged()
         else:
@@ -140,7 +146,7 @@ class JointDescents:
         batch = stacks[0].shared.batch
         for chunk in self.rows.chunks(batch, self._multipliers(-(-self.problem.n // batch))):
             for stack in stacks:
-                stack.run(self.problem.rows_term, chunk)
+                stack.run(self.problem.term, chunk)
         for stack in stacks:
             stack.measure()
 

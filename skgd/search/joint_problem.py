@@ -20,6 +20,7 @@ from skgd.objective.stacked import StackedTerm
 from skgd.objective.stacked_products import ProductTerm
 from skgd.optimizers import Nesterov
 from skgd.search.candidate_stack import Shared
+from skgd.search.product_problem import product_problem
 
 FINEST = 1e-8  # tol, to which objectives are exact that follow from products
 
@@ -46,29 +47,29 @@ class JointProblem:
     points : ndarray of shape (d, n_targets)
         Where the columns of each target start.
     rates, l1, l2 : ndarray of shape (N,)
+    term : StackedTerm or ProductTerm
     """
 
     def __init__(self, estimators, fold):
-        first, rows = estimators[0], fold.train
-        self.estimators, self.first, self.rows = estimators, first, rows
-        self._objectives = {}
-        seed = new_seed(first.random_state, draws_rows(first, rows))
-        self.seed, self.problem = seed, LinearProblem(first, rows, None, False)
+        self.estimators, self.first, self.form = estimators, estimators[0], fold.form
+        self._objectives, first, rows = {}, self.first, fold.targets
+        self.seed, self.n = new_seed(first.random_state, draws_rows(first, rows)), len(rows.y)
         self.schedule = part_of(first, "schedule").for_horizon(first.max_iter)
-        self.n = self.problem.objectives[0].n
         self.batch = min(plain(first.batch_size) or self.n, self.n)
         is_drawn = first.batch_size is not None and first.sampling == "replacement"
         self.full = self.batch == self.n and not is_drawn
+        self.problem = product_problem(first, self.schedule, fold) if self.full else None
+        self.problem = self.problem or LinearProblem(first, fold.train, None, False)
         self.candidate = np.repeat(np.arange(len(estimators)), self.n_targets)
         self.target = np.tile(np.arange(self.n_targets), len(estimators))
         self.is_auto = first.learning_rate == "auto"
+        self.term = self._product_term(fold) if self.full else None
+        self.on_products = self.term is not None
+        self.term = self.term or StackedTerm([objective.term for objective in self.objectives])
         self._set_penalties()
         self._set_starts()
         self._set_rules()
         self._set_rates()
-        self.rows_term = StackedTerm([objective.term for objective in self.objectives])
-        self.term = self._product_term(fold) if self.full else None
-        self.term = self.term or self.rows_term
 
     @property
     def objectives(self):
@@ -220,7 +221,7 @@ class JointProblem:
         points = self.problem.starts(self.seed).points
         points = [o.admissible(point) for o, (_, point) in zip(self.objectives, points)]
         self.points = np.array(points).T
-        values = np.array([o.data_term(point)[0] for o, point in zip(self.objectives, points)])
+        values = self.term.values(self.points, np.arange(self.n_targets))
         w = np.array(points)[:, : self.objectives[0].p]
         self.factor = self.objectives[0].penalty_factor
         self.factor = np.ones(w.shape[1]) if self.factor is None else self.factor

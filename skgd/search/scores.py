@@ -158,7 +158,9 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     """
     (coef, intercept), n = solutions[:2], len(given)
     places = {}
-    at = [places.setdefault(w.tobytes() + b.tobytes(), len(places)) for w, b in zip(*solutions[:2])]
+    at = [
+        places.setdefault(w.tobytes() + b.tobytes(), len(places)) for w, b in zip(*solutions[:2])
+    ]
     if len(places) < len(at):  # equal candidates have equal scores, whatever BLAS makes of them
         first = [at.index(place) for place in range(len(places))]
         scores = joint_scores(metrics, model, rows, given, solutions.take(first), fold)

@@ -1,0 +1,91 @@
+"""The problem of descents on all rows, where products of the columns tell it all."""
+
+import numpy as np
+
+from skgd.estimators.linear_problem import linear_starts
+from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.problem import Starts, penalty_factor
+from skgd.objective.best_constant import fit_constant
+from skgd.objective.objective import Objective
+
+
+class ColumnTerm:
+    """What descents with rates of their own know of the squared error of a linear model.
+
+    Parameters
+    ----------
+    products : Products
+    y, weight : ndarray of shape (n,)
+    loss : Loss
+    intercept : bool
+    """
+
+    quadratic, sparse, nonsmooth, centre, units = True, False, False, None, None
+
+    def __init__(self, products, y, weight, loss, intercept):
+        self.y, self.weight, self.loss, p = y, weight, loss, products.means.size
+        self.n_samples, self.n_parameters = len(y), p + intercept
+        self.penalized = np.arange(self.n_parameters) < p
+        self.constant = np.zeros(p, dtype=bool)
+        self._squares = products.G.diagonal() + products.means**2
+
+    def diagonal_curvature(self):
+        """Return the second derivatives on the diagonal."""
+        return np.append(self._squares, np.ones(self.n_parameters - len(self._squares)))
+
+
+class ProductProblem:
+    """What a `LinearProblem` is to `JointProblem`, of which it has the attributes.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    fold : Fold
+    """
+
+    in_units = False
+
+    def __init__(self, estimator, fold):
+        (n_targets, p, _), loss, rows = fold.form, part_of(estimator, "loss"), fold.targets
+        intercept = bool(estimator.fit_intercept)
+        self.offsets = np.zeros(n_targets)
+        self._starts = [*enumerate(linear_starts(estimator, n_targets, p, self.offsets))]
+        self.objectives = [
+            Objective(
+                ColumnTerm(fold.products, y, rows.weight, loss, intercept),
+                part_of(estimator, "penalty"),
+                estimator.alpha,
+                penalty_factor=penalty_factor(estimator.penalty_weights, p),
+                positive=estimator.positive,
+                null_objective=fit_constant(loss, y, rows.weight, intercept).unit,
+            )
+            for y in rows.targets
+        ]
+
+    def starts(self, seed):
+        """Return where descents begin, as `LinearProblem.starts` does."""
+        return Starts([(k, point[: self.objectives[k].d]) for k, point in self._starts], {})
+
+    def in_order_of_init(self, target, theta):
+        """Return parameters as they are."""
+        return theta
+
+
+def product_problem(estimator, schedule, fold):
+    """Return the `ProductProblem` of descents; None where these ask for more than products tell.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    schedule : Schedule
+    fold : Fold
+    """
+    asks = estimator.tol is not None or schedule.patience() is not None or estimator.average
+    asks = asks or estimator.learning_rate == "auto"
+    asks = asks or (estimator.center != "auto" and estimator.center)
+    if asks or not part_of(estimator, "loss").quadratic:
+        return None
+    products = fold.products
+    if products is None or products.constant.any():
+        return None
+    return ProductProblem(estimator, fold)
