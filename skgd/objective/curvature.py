@@ -8,7 +8,6 @@ from skgd.kernels.rows import are_even
 from skgd.kernels.sums import row_squares
 from skgd.objective.matrix import lanczos_bound
 
-MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
 ENTRIES_AT_ONCE = 2**16  # of X, of which a copy is made in other units
 
 
@@ -25,13 +24,13 @@ class Curvature:
     def __init__(self, term):
         self.term = term
         self.bounded = term.loss.curvature is not None
-        self.known = self.bounded or term.loss.curvature_estimate(term.y) is not None
+        self.known = self.bounded or term.loss.curvature_estimate(term.targets) is not None
 
     @cached_property
     def loss(self):
         """The second derivative of the loss in f to reckon with: a bound, or an estimate."""
         loss = self.term.loss
-        bound = loss.curvature if self.bounded else loss.curvature_estimate(self._targets)
+        bound = loss.curvature if self.bounded else loss.curvature_estimate(self.term.targets)
         return 1.0 if bound is None else bound
 
     @cached_property
@@ -56,10 +55,10 @@ class Curvature:
         """Bounds on the diagonal, one for each parameter."""
         term, extra = self.term, np.ones(self.term.n_parameters - self.term.p)
         if self.known:
-            extra = np.array(term.model.diagonal_curvature(term.loss, self._targets))
+            extra = np.array(term.model.diagonal_curvature(term.loss, self.term.targets))
         bound = extra[0] if extra.size else self._of_predictions
         weights = term.model.projection_scale**2 * bound * term.column_squares
-        return np.concatenate([weights, term.weight.mean() * extra])
+        return np.concatenate([weights, term.mean_weight * extra])
 
     def largest_of_a_row_in(self, units):
         """Return the same with weights in units of their own, and the other parameters in one."""
@@ -93,40 +92,21 @@ class Curvature:
         term, extra = self.term, v[self.term.p :]
         scale, level = term.model.projection_scale, extra[0] if extra.size else 0.0
         if self.products is None:
-            z = term.matvec(v[: term.p])
-            z *= scale
-            z += level
-            slopes, mean = term.rmatvec(z), term.weight @ z / z.size
+            slopes, mean = term.square_product(v[: term.p], scale, level)
         else:
             G, means = self.products
             slopes = scale * (G @ v[: term.p]) + level * means
             mean = scale * (means @ v[: term.p]) + level
-        rest = term.weight.mean() * extra
+        rest = term.mean_weight * extra
         rest[:1] = mean
         return self._of_predictions * np.append(scale * slopes, rest)
 
     @cached_property
     def products(self):
-        """The products of the columns with each other, and with one; None where they cost more.
-
-        They take one reading of the data, where products with vectors take two each.
-        """
-        term = self.term
-        if term.sparse or not term.p <= min(MAX_GRAM_COLUMNS, term.n_samples):
-            return None
-        if term.centre is not None and term.centre is not term.column_means:
-            return None  # the products are taken from the means
-        moves = ~term.constant
-        means = term.column_means - (0.0 if term.centre is None else term.centre)
-        return term.gram() * np.outer(moves, moves), means * moves
+        """The products of the columns with each other, and with one; None where they cost more."""
+        return self.term.column_products()
 
     @cached_property
     def _of_predictions(self):
         """The largest second derivative of a loss in (projection, extra parameters)."""
-        return self.term.model.curvature(self.term.loss, self._targets) if self.known else 1.0
-
-    @property
-    def _targets(self):
-        """The targets of rows that have a weight."""
-        y, weight = self.term.y, self.term.weight
-        return y if are_even(weight) else y[weight > 0.0]
+        return self.term.model.curvature(self.term.loss, self.term.targets) if self.known else 1.0

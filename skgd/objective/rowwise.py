@@ -1,6 +1,6 @@
 """The data term of models whose prediction is a function of one projection ``w . x``."""
 
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
@@ -18,24 +18,12 @@ from skgd.kernels.row_kernels import (
 )
 from skgd.kernels.rows import are_even, row_weights, rows_of
 from skgd.kernels.sums import gram, matvec, rmatvec
-from skgd.objective.curvature import Curvature
-from skgd.objective.data_term import DataTerm
+from skgd.objective.projection import ProjectionTerm
 
-ROUNDING = 8.0 * np.finfo(float).eps  # of the length of a column
-FAR = 1e-6  # spread of a column, as a share of its centre, below which rows are shifted first
+MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
 
 
-@lru_cache
-def is_affine(model):
-    """Whether a model predicts ``w . x``, plus an intercept if it has another parameter."""
-    n_extra, extra = model.n_extra_parameters(), np.ones(1)
-    if not model.linear or n_extra > 1:
-        return False
-    values = model.value(0.0, extra[:n_extra], 0), model.slope(0.0, extra[:n_extra], 0)
-    return values == (n_extra, 1.0)
-
-
-class RowwiseTerm(DataTerm):
+class RowwiseTerm(ProjectionTerm):
     """The mean loss of a model that sees a row by its projection.
 
     Parameters
@@ -45,31 +33,14 @@ class RowwiseTerm(DataTerm):
     y : ndarray of shape (n,), float64
     weight : ndarray of shape (n,), float64
         Of the rows, with mean one.
-    model, loss : Model, Loss
-    centre : ndarray of shape (p,) or None
-        What is subtracted from every row; None for nothing. X itself is not touched.
-    columns : Columns or None
-        What is known of the columns, None for nothing. Those that are constant have no curvature,
-        no slope, and a weight of zero.
-
-    Attributes
-    ----------
-    p : int
-        The number of weights, which come first; the model's extra parameters follow.
+    model, loss, centre, columns
+        As in `ProjectionTerm`.
     """
 
     def __init__(self, X, y, weight, model, loss, centre=None, columns=None):
-        self.X, self.y, self.weight, self.model, self.loss = X, y, weight, model, loss
-        self.centre, self.columns, self.nonsmooth = centre, columns, loss.nonsmooth
-        self.n_samples, self.p = X.shape
-        self.n_parameters = self.p + model.n_extra_parameters()
-        self.penalized = np.arange(self.n_parameters) < self.p
-        self.constant = np.zeros(self.p, dtype=bool) if columns is None else columns.constant
-        self.parts, self.linear = (model, loss), model.linear
-        self.affine, self.sparse = is_affine(model), sparse.issparse(X)
-        self.quadratic = loss.quadratic and self.affine
+        super().__init__(X.shape, model, loss, centre, columns)
+        self.X, self.y, self.weight, self.sparse = X, y, weight, sparse.issparse(X)
         self.by_columns = not self.sparse and not X.flags.c_contiguous
-        self.has_conjugate = loss.conjugate is not None and self.affine
 
     def centred(self, model):
         """Return the term of a model without intercept, seen from the means of rows and y."""
@@ -89,19 +60,6 @@ class RowwiseTerm(DataTerm):
     def kernel(self):
         """What compiled code is made of."""
         return RowKernel(type(self.model), type(self.loss), type(self.data.rows))
-
-    @property
-    def name(self):
-        return type(self.loss).__name__
-
-    @property
-    def is_bounded(self):
-        """Whether the loss has a bound of its curvature, or an estimate."""
-        return self.bounds.known
-
-    def settings(self):
-        parts = (f"{type(part).__module__}.{part!r}" for part in (self.model, self.loss))
-        return *parts, self.centre is not None
 
     def value_and_gradient(self, theta):
         """Return the mean loss, and its gradient."""
@@ -151,65 +109,46 @@ class RowwiseTerm(DataTerm):
             return f
         return model_predictions(self.model, self.matvec(theta[: self.p]), theta[self.p :])
 
-    def curvature(self, units=None):
-        return self.bounds.largest if units is None else self.bounds.largest_in(units)
-
     def row_curvature(self, units=None):
         bounds = self.bounds
         return bounds.largest_of_a_row if units is None else bounds.largest_of_a_row_in(units)
 
-    def diagonal_curvature(self):
-        return self.bounds.diagonal
+    @property
+    def targets(self):
+        return self.y if are_even(self.weight) else self.y[self.weight > 0.0]
 
-    def curvature_along(self, v):
-        return v @ self.bounds.product(v)
+    @property
+    def target_square(self):
+        return self.y @ self.y / self.n_samples
 
-    def residual_unit(self, null_objective):
-        """Return the unit of slopes over the root of their curvature.
+    @property
+    def mean_weight(self):
+        return self.weight.mean()
 
-        The root of twice what a fit can gain. A loss whose slope is bounded, as Huber's, is not
-        that steep far out: so no more than the slopes that a prediction of zero has.
+    def square_slope_at_zero(self):
+        return mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]
+
+    def square_product(self, v, scale, level):
+        z = self.matvec(v)
+        z *= scale
+        z += level
+        return self.rmatvec(z), self.weight @ z / z.size
+
+    def column_products(self):
+        """Return what takes one reading of the data, where products with vectors take two each.
+
+        It is None where those cost less, and where rows are not seen from zero or the means.
         """
-        unit = np.sqrt(2.0 * null_objective)
-        if self.loss.quadratic:
-            return unit
-        square = mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]
-        steepness = np.sqrt(square / self.bounds.loss)
-        return min(unit, steepness) if steepness > 0.0 else unit
-
-    def variance_share(self):
-        return np.append(self.spread_share, np.ones(self.n_parameters - self.p))
-
-    def rounding_squares(self):
-        squares = self.bounds.diagonal.copy()
-        squares[: self.p] += 0.0 if self.centre is None else self.centre**2
-        return squares, self.y @ self.y / self.n_samples
+        if self.sparse or not self.p <= min(MAX_GRAM_COLUMNS, self.n_samples):
+            return None
+        if self.centre is not None and self.centre is not self.column_means:
+            return None
+        moves = ~self.constant
+        means = self.column_means - (0.0 if self.centre is None else self.centre)
+        return self.gram() * np.outer(moves, moves), means * moves
 
     def gram(self):
         return gram(self.X, self.weight, self.centre, self.column_squares)[0]
-
-    @cached_property
-    def bounds(self):
-        """What is known of the second derivatives."""
-        return Curvature(self)
-
-    @cached_property
-    def far(self):
-        """Whether a column's spread would be lost beside its centre, were that taken off later."""
-        if self.columns is None or self.centre is None:
-            return False
-        spread = FAR * np.abs(self.centre) > np.sqrt(self.columns.variance)
-        return bool((spread & ~self.constant).any())
-
-    @cached_property
-    def spread_share(self):
-        """The variance of each column over its square from the centre; 1 where that is nothing."""
-        share = np.ones(self.p)
-        if self.columns is not None and self.columns.mean is not self.centre:
-            squares, spread = self.column_squares, self.columns.variance
-            told = spread > ROUNDING**2 * squares
-            share[told] = spread[told] / squares[told]
-        return share
 
     @cached_property
     def column_squares(self):

@@ -8,7 +8,7 @@ import numpy as np
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.problem import penalty_factor
 from skgd.objective.objective import Objective
-from skgd.objective.rowwise import ROUNDING
+from skgd.objective.projection import ROUNDING
 from skgd.solvers.auto import TUNING
 from skgd.solvers.gram import DenseGram
 from skgd.solvers.quadratic import Quadratic
