@@ -22,7 +22,7 @@ from skgd.displays import (
 )
 from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.estimator import DescentEstimator
-from skgd.estimators.problem import Answer, Problem, Starts, objective_of
+from skgd.estimators.problem import Answer, Problem, Starts, objective_on
 from skgd.estimators.running_means import statistics_of
 from skgd.kernels.moments import Columns
 from skgd.models import Linear
@@ -44,7 +44,8 @@ class LineProblem(Problem):
         self.estimator, self.last, self.p = estimator, last, rows.X.shape[1]
         found = statistics_of(rows, NO_COLUMNS, SQUARED, True, last if stream else None)
         self.means = found.means
-        self.objectives = [objective_of(estimator, *rows[:3], Linear(), found.units[0])]
+        terms = rows.terms(Linear(), SQUARED, None, None, np.zeros(1))
+        self.objectives = [objective_on(estimator, terms[0], found.units[0])]
 
     def starts(self, seed):
         start = np.zeros(self.p + 1) if self.last is None else self.estimator.parameters()

@@ -39,6 +39,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
     "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
+    "skgd.pieces": {"numpy", "scipy", "skgd.engines", "skgd.objective"},
     "skgd.multistart": {"numpy", "scipy", "skgd.kernels", "skgd.table"},
     "skgd.descent": {"numpy", "pandas", "skgd.kernels", "skgd.objective"},
     "skgd.solvers": {
@@ -48,6 +49,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.estimators": {
         *("numpy", "scipy", "sklearn", "joblib", *PARTS, "skgd.part"),
         *("skgd.kernels", "skgd.objective", "skgd.multistart", "skgd.descent", "skgd.solvers"),
+        "skgd.pieces",
     },
     "skgd.search": {
         *("numpy", "scipy", "sklearn", "joblib", "rich", *PARTS, "skgd.part"),

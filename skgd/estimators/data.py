@@ -1,101 +1,25 @@
 """The data of a fit: validated rows, and the split into those fitted to and those validated on."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skgd.estimators._sklearn import check_sample_weight, take_rows
+from skgd.estimators._sklearn import check_sample_weight
 from skgd.estimators.nested_parameters import part_of
-from skgd.estimators.plain_arrays import are_plain, learn_columns
+from skgd.estimators.piece_rows import rows_in_pieces
+from skgd.estimators.plain_arrays import are_plain, check_range, learn_columns
+from skgd.estimators.rows import Rows
 from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
-from skgd.kernels.moments import columns_of, means_and_variances
+from skgd.kernels.moments import means_and_variances
 from skgd.kernels.rows import even_weights
+from skgd.pieces import Pieces
 
 DTYPES = [np.float64, np.float32]
-
-
-class Rows(NamedTuple):
-    """Validated rows with their targets and weights.
-
-    Attributes
-    ----------
-    X : ndarray in C or F order, or canonical CSR or CSC matrix, of shape (n, p)
-    y : ndarray of shape (n,) or (n, n_targets), float64
-    weight : ndarray of shape (n,)
-        Of mean one.
-    total : float
-        The sum of the weights as they were given.
-    weighted : bool
-        Whether weights were given.
-    frame : pandas or polars DataFrame, or None
-        X as it was given, if its columns have names.
-    moments : tuple of two ndarray of shape (p,), or ()
-        The means and variances of the columns, where they are known.
-    """
-
-    X: object
-    y: np.ndarray
-    weight: np.ndarray
-    total: float
-    weighted: bool = False
-    frame: object = None
-    moments: tuple = ()
-
-    def columns(self, intercept):
-        """Return the `Columns` of X; without an intercept none counts as constant."""
-        moments = self.moments or means_and_variances(self.X, self.weight)
-        return columns_of(self.X, *moments, intercept)
-
-    @property
-    def targets(self):
-        """The targets one by one, of shape (n_targets, n)."""
-        return np.ascontiguousarray(self.y.reshape(len(self.y), -1).T)
-
-    @property
-    def given(self):
-        """X as it was given, if its columns have names, else as it is read."""
-        return self.X if self.frame is None else self.frame
-
-    @property
-    def weight_options(self):
-        """The weights that were given, as an option of scikit-learn's functions."""
-        return {"sample_weight": self.weight} if self.weighted else {}
-
-    def target(self, k):
-        """Return the rows with one of their targets."""
-        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
-
-    def scaled(self, scale):
-        """Return the rows with copies of their columns, divided by a scale."""
-        if sparse.issparse(self.X):
-            X = canonical((self.X @ sparse.diags(1.0 / scale)).asformat(self.X.format))
-        else:
-            X = self.X / scale
-        return self._replace(X=X.astype(self.X.dtype, copy=False), frame=None, moments=())
-
-    def take(self, index):
-        """Return some of the rows; those that follow each other are not copied."""
-        first, n = index[0] if len(index) else 0, len(self.y)
-        run = np.array_equal(index, np.arange(first, first + len(index)))
-        if run and len(index) == n:
-            return self
-        in_place = run and not sparse.issparse(self.X) and self.X.flags.c_contiguous
-        kept = self.weight[index]
-        return Rows(
-            self.X[first : first + len(index)] if in_place else self.X[index],
-            self.y[index],
-            kept / kept.mean() if self.weighted else even_weights(len(index)),
-            self.total * kept.sum() / self.weight.sum(),
-            self.weighted,
-            None if self.frame is None else take_rows(self.frame, index),
-        )
 
 
 def validated_rows(estimator, X, y, sample_weight, reset=True):
@@ -217,10 +141,15 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     stream : bool
         Whether the call is one of `partial_fit`.
     """
-    rows = validated_rows(estimator, X, y, sample_weight, reset=last is None)
+    if isinstance(X, Pieces):
+        rows = rows_in_pieces(estimator, X, last is None)
+    else:
+        rows = validated_rows(estimator, X, y, sample_weight, reset=last is None)
     held_out = validation_rows(estimator, *validation)
     if estimator.early_stopping and stream:
         raise ValueError("early_stopping should be False with partial_fit.")
+    if estimator.early_stopping and held_out is None and isinstance(X, Pieces):
+        raise ValueError("early_stopping=True needs X_val and y_val where rows are in pieces.")
     if estimator.early_stopping and held_out is None:
         seed = new_seed(estimator.random_state)
         return hold_out(rows, estimator.validation_fraction, seed, is_classifier(estimator))
@@ -269,15 +198,5 @@ def feature_names(estimator):
 def _checked_targets(y, loss):
     """Return y as numbers that the loss has a meaning for."""
     y = np.asarray(y, dtype=float)
-    largest = max(y.max(), -y.min(), 0.0)
-    if not (largest == 0.0 or 1e-140 < largest < 1e140):
-        raise ValueError(
-            f"The entries of y are too {'large' if largest > 1.0 else 'small'} for their squares "
-            f"to be numbers: the largest is {largest:.1e}. Scale y."
-        )
-    if y.min() < loss.min_target:
-        raise ValueError(
-            f"Some values of y are below {loss.min_target:g}, the lowest that the loss "
-            f"{type(loss).__name__} has a meaning for."
-        )
+    check_range(y.min(), y.max(), loss)
     return y

@@ -84,7 +84,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     def fit(
         self,
         X: MatrixLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         X_val: MatrixLike | None = None,
@@ -161,6 +161,12 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         given = y, sample_weight, validation
         y, sample_weight, validation = numeric_targets(self, *given, last is None)
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
+        with rows.held():
+            self._fit_to(rows, held_out, last, stream)
+        return self
+
+    def _fit_to(self, rows, held_out, last, stream):
+        """Fit to validated rows."""
         problem = self._problem(rows, last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)
         monitoring.begin()
@@ -184,7 +190,6 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         for message in messages:
             message.tell()
         monitoring.end()
-        return self
 
     def _last_call(self):
         """Return what a resumed fit knows of the last call."""

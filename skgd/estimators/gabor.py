@@ -19,7 +19,6 @@ from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
 from skgd.losses import Loss
 from skgd.objective import Objective
-from skgd.objective.best_constant import fit_constant
 from skgd.optimizers import Optimizer
 from skgd.penalties import Penalty
 from skgd.schedules import Schedule
@@ -264,9 +263,7 @@ class GDGaborRegressor(RegressorMixin, DescentEstimator):
         -------
         Objective
         """
-        X, y, weight, *_ = validated_rows(clone(self), X, y, sample_weight)
-        unit = fit_constant(part_of(self, "loss"), y, weight, bool(self.fit_baseline)).unit
-        return gabor_objective(self, X, y, weight, unit)
+        return gabor_objective(self, validated_rows(clone(self), X, y, sample_weight))
 
     def parameters(self) -> np.ndarray:
         return self._solution().astype(float)

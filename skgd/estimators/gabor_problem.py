@@ -4,7 +4,7 @@ import numpy as np
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators.nested_parameters import part_of
-from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_of
+from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_on
 from skgd.estimators.running_means import statistics_of
 from skgd.estimators.validation import check_bounds, numbers, stored_as
 from skgd.kernels.moments import Columns
@@ -32,11 +32,11 @@ class GaborProblem(Problem):
     is_single = True
 
     def __init__(self, estimator, rows, last, stream):
-        self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
+        self.estimator, self.last, self.dtype = estimator, last, rows.dtype
         self.loss, level = part_of(estimator, "loss"), bool(estimator.fit_baseline)
         found = statistics_of(rows, NO_COLUMNS, self.loss, level, last if stream else None)
         self.means, self.n_jobs = found.means, estimator.n_jobs
-        self.objective = gabor_objective(estimator, *rows[:3], found.units[0])
+        self.objective = gabor_objective(estimator, rows, found.units[0])
         self.objectives = [self.objective]
         self.is_random = estimator.init is None and last is None
         self.order = estimator.parameter_order()
@@ -159,9 +159,21 @@ def gabor_model(estimator):
     return Gabor(*map(bool, shape))
 
 
-def gabor_objective(estimator, X, y, weight, null_objective):
-    """Return what an estimator of the Gabor model minimises."""
-    return objective_of(estimator, X, y, weight, gabor_model(estimator), null_objective)
+def gabor_objective(estimator, rows, null_objective=None):
+    """Return what an estimator of the Gabor model minimises.
+
+    Parameters
+    ----------
+    estimator : GDGaborRegressor
+    rows : Rows
+    null_objective : float or None
+        None where that of the best constant is to be found.
+    """
+    loss = part_of(estimator, "loss")
+    if null_objective is None:
+        null_objective = rows.constants(loss, bool(estimator.fit_baseline))[0].unit
+    (term,) = rows.terms(gabor_model(estimator), loss, None, None, np.zeros(1))
+    return objective_on(estimator, term, null_objective)
 
 
 def named_parameters(estimator, theta):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.estimators.nested_parameters import part_of
-from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_of
+from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_on
 from skgd.estimators.running_means import statistics_of
 from skgd.estimators.validation import stored_as
 from skgd.kernels.moments import are_constant
@@ -33,42 +33,38 @@ class LinearProblem(Problem):
 
     def __init__(self, estimator, rows, last, stream):
         self.streams, self.polishes = stream, estimator.polish
-        self.estimator, self.last, self.dtype = estimator, last, rows.X.dtype
-        X, targets, weight = rows.X, rows.targets, rows.weight
-        if last is not None and len(last.n_updates) != len(targets):
-            raise ValueError(
-                f"y has {len(targets)} targets; the fit so far has {len(last.n_updates)}."
-            )
-        self.is_single, self.p = rows.y.ndim == 1, X.shape[1]
+        self.estimator, self.last, self.dtype = estimator, last, rows.dtype
+        self.is_single, self.p = rows.is_single, rows.shape[1]
         self.intercept = bool(estimator.fit_intercept)
         loss = part_of(estimator, "loss")
         columns = rows.columns(self.intercept)
         found = statistics_of(rows, columns, loss, self.intercept, last if stream else None)
+        n_targets = found.levels.size
+        if last is not None and len(last.n_updates) != n_targets:
+            raise ValueError(
+                f"y has {n_targets} targets; the fit so far has {len(last.n_updates)}."
+            )
         self.means, means = found.means, found.means
         resumed = last is not None and bool(last.runs) and last.runs[0].is_centred
-        waits = sparse.issparse(X) and self.p > WIDE and estimator.batch_size is not None
+        waits = rows.is_sparse and self.p > WIDE and estimator.batch_size is not None
         lasts, is_alone = _arrives(estimator), _is_left_alone(estimator)
         arrives = resumed if stream else not waits and lasts
         is_centred = _is_centred(estimator, loss, arrives) and means.complete
         self.in_units = (is_alone or lasts) and estimator.center == "auto" and not waits
         self.centre = means.columns if is_centred else None
-        self.offsets = np.zeros(len(targets)) if self.centre is None else means.targets
+        self.offsets = np.zeros(n_targets) if self.centre is None else means.targets
         is_solved = estimator.center == "auto" and is_alone
         self.levels = found.levels if is_solved else self.offsets
         if self.intercept:
-            columns = columns._replace(constant=self._constant_columns(columns, weight))
+            columns = columns._replace(constant=self._constant_columns(columns, rows))
+        model = LINES[self.intercept and self.centre is None]
+        terms = rows.terms(model, loss, self.centre, columns, self.offsets)
+        positive = estimator.positive
         self.objectives = [
-            linear_objective(estimator, X, target, weight, unit, self.centre, columns)
-            for target, unit in zip(self._seen_from_offsets(targets), found.units)
+            objective_on(estimator, term, unit, positive) for term, unit in zip(terms, found.units)
         ]
 
-    def _seen_from_offsets(self, targets):
-        """Return the targets less their offsets; themselves where these are nothing."""
-        if not np.count_nonzero(self.offsets):
-            return targets
-        return targets - self.offsets[:, None]
-
-    def _constant_columns(self, columns, weight):
+    def _constant_columns(self, columns, rows):
         """Return which columns are constant in all rows.
 
         Where not all rows are known that the parameters were fitted to, nothing is called
@@ -78,7 +74,7 @@ class LinearProblem(Problem):
         constant = columns.constant
         if means.columns is not columns.mean:  # which rows of earlier calls have changed
             constant = are_constant(means.columns, means.variances, self.dtype)
-        single = not np.count_nonzero(means.variances) and np.count_nonzero(weight) == 1
+        single = not np.count_nonzero(means.variances) and rows.n_weighted == 1
         if (single and self.centre is None) or not means.complete:
             return np.zeros_like(constant)
         return constant
@@ -140,11 +136,21 @@ class LinearProblem(Problem):
         return stored_as(self.dtype, theta, self.p) + 0  # no negative zeros
 
 
-def linear_objective(estimator, X, y, weight, null_objective, centre=None, columns=None):
-    """Return F for one target, which is given as seen from its offset."""
-    model = LINES[bool(estimator.fit_intercept) and centre is None]
-    known = {"centre": centre, "columns": columns, "positive": estimator.positive}
-    return objective_of(estimator, X, y, weight, model, null_objective, **known)
+def linear_objectives(estimator, rows):
+    """Return F for each target, as a function of the coefficients and the intercept.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    rows : Rows
+    """
+    loss, intercept = part_of(estimator, "loss"), bool(estimator.fit_intercept)
+    constants = rows.constants(loss, intercept)
+    terms = rows.terms(LINES[intercept], loss, None, None, np.zeros(len(constants)))
+    return [
+        objective_on(estimator, term, constant.unit, estimator.positive)
+        for term, constant in zip(terms, constants)
+    ]
 
 
 def linear_starts(estimator, n_targets, p, levels):

@@ -16,6 +16,7 @@ from skgd.solvers.auto import AutoSolver
 from skgd.solvers.convex import ConvexSolver
 from skgd.solvers.lbfgs import LBFGS
 from skgd.solvers.newton import Newton
+from skgd.solvers.on_products import ProductsSolver
 from skgd.solvers.second_order import refusal
 
 SECOND_ORDER = {"lbfgs": LBFGS, "newton": Newton}  # by their words for ``optimizer``
@@ -29,6 +30,7 @@ def accelerated(tol, objective, start):
 def direct(objective, tol, start=None, **options):
     """Return the direct solver, with an accelerated descent for what it leaves to do."""
     kind = AutoSolver if objective.quadratic else ConvexSolver
+    kind = kind if objective.term.at_hand else ProductsSolver
     return kind(objective, tol, partial(accelerated, tol), start, **options)
 
 

@@ -24,3 +24,18 @@ def learn_columns(estimator, n_columns):
     """Let an estimator learn the number of columns, which have no names."""
     vars(estimator).pop("feature_names_in_", None)
     estimator.n_features_in_ = n_columns
+
+
+def check_range(lowest, highest, loss):
+    """Refuse targets whose squares are no numbers, and those that the loss has no meaning for."""
+    largest = max(highest, -lowest, 0.0)
+    if not (largest == 0.0 or 1e-140 < largest < 1e140):
+        raise ValueError(
+            f"The entries of y are too {'large' if largest > 1.0 else 'small'} for their squares "
+            f"to be numbers: the largest is {largest:.1e}. Scale y."
+        )
+    if lowest < loss.min_target:
+        raise ValueError(
+            f"Some values of y are below {loss.min_target:g}, the lowest that the loss "
+            f"{type(loss).__name__} has a meaning for."
+        )

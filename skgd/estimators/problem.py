@@ -114,29 +114,24 @@ class Problem(abc.ABC):
         """Return sentences of which to warn, beside the outcomes of the runs."""
 
 
-def objective_of(estimator, X, y, weight, model, null_objective, **known):
+def objective_on(estimator, term, null_objective, positive=False):
     """Return what an estimator minimises for one target.
 
     Parameters
     ----------
     estimator : DescentEstimator
-    X, y, weight : as in `Objective`
-    model : Model
+    term : ProjectionTerm
     null_objective : float
-    **known
-        What else `Objective` is told.
+    positive : bool
+        Whether no weight may be negative.
     """
-    return Objective.of_rows(
-        X,
-        np.ascontiguousarray(y),
-        weight,
-        model=model,
-        loss=part_of(estimator, "loss"),
-        penalty=part_of(estimator, "penalty"),
-        alpha=estimator.alpha,
-        penalty_factor=penalty_factor(estimator.penalty_weights, X.shape[1]),
+    return Objective(
+        term,
+        part_of(estimator, "penalty"),
+        estimator.alpha,
+        penalty_factor=penalty_factor(estimator.penalty_weights, term.p),
+        positive=positive,
         null_objective=null_objective,
-        **known,
     )
 
 

@@ -17,7 +17,7 @@ from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.linear_problem import (
     LinearProblem,
     dense_coefficients,
-    linear_objective,
+    linear_objectives,
     linear_starts,
 )
 from skgd.estimators.nested_parameters import part_of
@@ -25,7 +25,6 @@ from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
 from skgd.losses import Loss
-from skgd.objective.best_constant import fit_constant
 from skgd.optimizers import Optimizer
 from skgd.penalties import Penalty
 from skgd.schedules import Schedule
@@ -265,14 +264,8 @@ class GDRegressor(MultiOutputMixin, RegressorMixin, DescentEstimator):
         Objective, or a list with one for each target where y has two dimensions
         """
         rows = validated_rows(clone(self), X, y, sample_weight)
-        X, y, weight = rows[:3]
-        loss, intercept = part_of(self, "loss"), bool(self.fit_intercept)
-        units = [fit_constant(loss, target, weight, intercept).unit for target in rows.targets]
-        objectives = [
-            linear_objective(self, X, target, weight, unit)
-            for target, unit in zip(rows.targets, units)
-        ]
-        return objectives[0] if y.ndim == 1 else objectives
+        objectives = linear_objectives(self, rows)
+        return objectives[0] if rows.is_single else objectives
 
     def parameters(self) -> np.ndarray:
         check_is_fitted(self)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.descent.new_state import identity
-from skgd.objective.best_constant import fit_constant
 
 ROUNDING = 1e-30  # of the mean square of y, below which y is constant
 
@@ -87,10 +86,9 @@ def statistics_of(rows, columns, loss, level, stream=None):
     stream : LastCall or None
         The last call, whose rows these follow; None where these are all rows.
     """
-    targets = rows.targets
-    constants = [fit_constant(loss, target, rows.weight, level) for target in targets]
+    constants = rows.constants(loss, level)
     levels, units, losses = (np.array(values) for values in zip(*constants))
-    means = targets @ rows.weight / len(rows.weight) if level else np.zeros(len(targets))
+    means = rows.levels if level else np.zeros(levels.size)
     null_objectives = losses if loss.quadratic else units
     kind = identity(loss), loss.quadratic, level, stream is None
     found = RunningMeans(rows.total, columns.mean, columns.variance, means, null_objectives, *kind)

@@ -1,5 +1,6 @@
 """What a constant prediction can do: where an intercept starts, and the unit of all gains."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,26 @@ class ConstantFit(NamedTuple):
     loss: float
 
 
+class TargetFacts(NamedTuple):
+    """What is known of targets, in the order of the rows or without them.
+
+    Attributes
+    ----------
+    mean, square, spread : float
+        The weighted mean of the targets, their mean square, and that about their mean.
+    terms_at : callable
+        Returns, for a constant prediction, what `mean_loss_terms` returns.
+    values : callable
+        Returns the targets of rows that have a weight, or so many that they stand for all.
+    """
+
+    mean: float
+    square: float
+    spread: float
+    terms_at: Callable
+    values: Callable
+
+
 def fit_constant(loss, y, weight, fitted=True):
     """Return the constant prediction of least mean loss.
 
@@ -53,20 +74,37 @@ def fit_constant(loss, y, weight, fitted=True):
     ConstantFit
     """
     mean = weight @ y / y.size
-    square, spread = mean_square(weight, y), mean_square(weight, y, mean)
-    constant = fitted and not spread > ROUNDING**2 * square
+    facts = TargetFacts(
+        mean,
+        mean_square(weight, y),
+        mean_square(weight, y, mean),
+        lambda c: mean_loss_terms(loss, c, y, weight),
+        lambda: y if are_even(weight) else y[weight > 0.0],
+    )
+    level = None if loss.quadratic or not fitted else _at_kink(loss, y, weight, mean)
+    return best_constant(loss, facts, fitted, level)
+
+
+def best_constant(loss, facts, fitted=True, level=None):
+    """Return the same from what is known of the targets.
+
+    Parameters
+    ----------
+    loss : Loss
+    facts : TargetFacts
+    fitted : bool
+    level : float or None
+        The best constant, where it is known.
+    """
+    mean, square, spread, terms_at, values = facts
+    constant, left = fitted and not spread > ROUNDING**2 * square, None
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
         return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank), left)
-    start, slope, *_ = mean_loss_terms(loss, 0.0, y, weight)
+    start, slope, *_ = terms_at(0.0)
     if not fitted:
         return ConstantFit(0.0, _unit(start, 0.0), start)
-    targets = y if are_even(weight) else y[weight > 0.0]
-
-    def terms_at(c):
-        return mean_loss_terms(loss, c, y, weight)
-
-    level, left = _at_kink(loss, y, weight, mean), None
+    targets = values()
     if level is None:
         level, left = _by_newton(terms_at, loss, mean)
     if level is None:

@@ -32,6 +32,8 @@ class DataTerm(abc.ABC):
         Whether rows are sparse, so that a step may move the weights of some rows only.
     by_columns : bool
         Whether the entries of a row lie apart in memory, so that batches gather their rows.
+    at_hand : bool
+        Whether rows can be taken one by one; else only sums over all of them are known.
     dtype : type
         Of theta and the gradient in a descent.
     fewest : int
@@ -54,7 +56,7 @@ class DataTerm(abc.ABC):
     n_parameters: int
     penalized: np.ndarray
     nonsmooth = linear = affine = quadratic = has_conjugate = sparse = by_columns = False
-    constant, dtype, fewest = (), np.float64, 1
+    constant, dtype, fewest, at_hand = (), np.float64, 1, True
     kernel = data = model = units = None
     parts = (), ()
 

@@ -100,7 +100,7 @@ def stored_lengths(objective):
 def slack_at(objective, w, value):
     """Return the slack at weights w, where F is ``value``."""
     lengths = stored_lengths(objective)
-    target_length = math.sqrt(mean_square(objective.weight, objective.y))
+    target_length = math.sqrt(objective.term.target_square)
     return Slack(ROUNDING * lengths * (target_length + lengths @ np.abs(w)), w, value)
 
 
@@ -132,7 +132,7 @@ def certify(objective, theta, known=None, tuning=TUNING):
         if length**2 <= NEAR * (known.gap + negligible):
             return Certificate(theta, known.value + change, bound)
     residual = level = None
-    if objective.term.far:
+    if objective.term.far and objective.term.at_hand:
         residual, level = _centred_residual(objective, theta)
         value = objective.value(theta)
         point = _dual_point(objective, residual, level)
@@ -146,7 +146,7 @@ def certify(objective, theta, known=None, tuning=TUNING):
     if value - bound > negligible and residual is None:
         known_bound, rest = _bound_from_products(objective, point, slack)
         bound = max(bound, known_bound)
-    wide = min(value - bound, rest) > negligible
+    wide = objective.term.at_hand and min(value - bound, rest) > negligible
     if wide and _may_be_improved(objective, slack.weights, point, tuning):
         if residual is None:
             residual, level = _centred_residual(objective, theta)

@@ -224,7 +224,7 @@ class Objective:
 
     def hessian(self, theta):
         """Return the second derivatives of all but what the penalty leaves to its prox."""
-        H = second_order.data_hessian(self.term, self.as_parameters(theta))
+        H = self.term.hessian(self.as_parameters(theta))
         H[range(self.p), range(self.p)] += self.penalty_curvature(theta)
         return H
 

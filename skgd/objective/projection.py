@@ -43,7 +43,7 @@ class ProjectionTerm(DataTerm):
     targets : ndarray
         Those of rows that have a weight, or so many that they stand for all.
     target_square : float
-        The mean square of the targets.
+        The weighted mean square of the targets.
     mean_weight : float
         Of the rows.
     column_squares : ndarray of shape (p,)
@@ -69,6 +69,10 @@ class ProjectionTerm(DataTerm):
     @abc.abstractmethod
     def column_products(self):
         """Return the products of the columns with each other, and with one; None if too many."""
+
+    @abc.abstractmethod
+    def hessian(self, theta):
+        """Return the second derivatives of the mean loss, of shape (d, d)."""
 
     @abc.abstractmethod
     def square_slope_at_zero(self):

@@ -18,6 +18,8 @@ from skgd.kernels.row_kernels import (
 )
 from skgd.kernels.rows import are_even, row_weights, rows_of
 from skgd.kernels.sums import gram, matvec, rmatvec
+from skgd.kernels.vectors import mean_square
+from skgd.objective import second_order
 from skgd.objective.projection import ProjectionTerm
 
 MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
@@ -119,11 +121,15 @@ class RowwiseTerm(ProjectionTerm):
 
     @property
     def target_square(self):
-        return self.y @ self.y / self.n_samples
+        return mean_square(self.weight, self.y)
 
     @property
     def mean_weight(self):
         return self.weight.mean()
+
+    def hessian(self, theta):
+        """Return the second derivatives of the mean loss."""
+        return second_order.data_hessian(self, theta)
 
     def square_slope_at_zero(self):
         return mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]

@@ -1,0 +1,116 @@
+"""The rows of a fit that lie in pieces, as problems ask for them."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.plain_arrays import check_range, learn_columns
+from skgd.objective.piece_facts import PieceFacts
+from skgd.objective.pieces import PiecesTerm
+
+
+class PieceRows:
+    """Rows in pieces, with what one reading of them tells.
+
+    The attributes and methods are those of `Rows` that need no row.
+
+    Parameters
+    ----------
+    facts : PieceFacts
+    given : Pieces
+        As it was given.
+    """
+
+    weighted, moments, y, weight_options = True, (), None, {}
+
+    def __init__(self, facts, given):
+        self.facts, self.given = facts, given
+        self.total, self.n_weighted, self.levels = facts.total, facts.n_weighted, facts.levels
+        self.shape, self.dtype = (facts.n, facts.p), facts.dtype
+        self.is_sparse, self.is_single = given.is_sparse, given.n_targets is None
+
+    @contextmanager
+    def held(self):
+        """Hold what the engine holds for a fit, and release it at the end."""
+        try:
+            yield
+        finally:
+            self.given.engine.release()
+
+    def target(self, k):
+        """Return the rows with one of their targets."""
+        return self
+
+    def columns(self, intercept):
+        """Return the `Columns` of X; without an intercept none counts as constant."""
+        return self.facts.columns(intercept)
+
+    def constants(self, loss, fitted):
+        """Return the best constant prediction of each target, a `ConstantFit`."""
+        return self.facts.constants(loss, fitted)
+
+    def terms(self, model, loss, centre, columns, offsets):
+        """Return the data term of each target, seen from its offset."""
+        columns = self.columns(False) if columns is None else columns
+        known = self.facts, model, loss, centre, columns
+        return [PiecesTerm(*known, k, float(offset)) for k, offset in enumerate(offsets)]
+
+
+def rows_in_pieces(estimator, pieces, reset):
+    """Return the `PieceRows` of pieces, if an estimator can be fitted to them.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    pieces : Pieces
+    reset : bool
+        Whether the columns are learnt anew.
+
+    Raises
+    ------
+    ValueError
+        For what is not finite, with its piece and row, and what has no meaning under the loss.
+    """
+    loss = part_of(estimator, "loss")
+    _check_columns(estimator, pieces, reset)
+    try:
+        facts = PieceFacts(pieces.engine, pieces.n_features, pieces.dtype, loss.quadratic)
+        _check(facts.summary, loss)
+    except BaseException:
+        pieces.engine.release()
+        raise
+    return PieceRows(facts, pieces)
+
+
+def _check(summary, loss):
+    """Refuse rows that cannot be fitted to."""
+    if not summary.n:
+        raise ValueError("Found pieces with 0 sample(s) while a minimum of 1 is required.")
+    if summary.invalid:
+        number, row, what = summary.invalid
+        where = f"in row {row} of piece {number} (both counted from 0)"
+        if what == "negative":
+            raise ValueError(f"Negative values in data passed to `sample_weight`, {where}.")
+        raise ValueError(f"Input {what} contains NaN or infinity, {where}.")
+    if not summary.total:
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    check_range(summary.lowest.min(), summary.highest.max(), loss)
+
+
+def _check_columns(estimator, pieces, reset):
+    """Let an estimator learn the columns, or compare them with those it knows."""
+    names = None if pieces.names is None else np.asarray(pieces.names, dtype=object)
+    if reset:
+        learn_columns(estimator, pieces.n_features)
+        if names is not None:
+            estimator.feature_names_in_ = names
+        return
+    known = vars(estimator).get("feature_names_in_")
+    if pieces.n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {pieces.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    if known is not None and names is not None and not np.array_equal(known, names):
+        raise ValueError("The feature names should match those that were passed during fit.")

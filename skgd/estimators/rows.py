@@ -1,0 +1,137 @@
+"""Validated rows in memory, with their targets and weights."""
+
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skgd.estimators._sklearn import take_rows
+from skgd.estimators.validation import canonical
+from skgd.kernels.moments import columns_of, means_and_variances
+from skgd.kernels.rows import even_weights
+from skgd.objective.best_constant import fit_constant
+from skgd.objective.rowwise import RowwiseTerm
+
+
+class Rows(NamedTuple):
+    """Validated rows with their targets and weights.
+
+    Attributes
+    ----------
+    X : ndarray in C or F order, or canonical CSR or CSC matrix, of shape (n, p)
+    y : ndarray of shape (n,) or (n, n_targets), float64
+    weight : ndarray of shape (n,)
+        Of mean one.
+    total : float
+        The sum of the weights as they were given.
+    weighted : bool
+        Whether weights were given.
+    frame : pandas or polars DataFrame, or None
+        X as it was given, if its columns have names.
+    moments : tuple of two ndarray of shape (p,), or ()
+        The means and variances of the columns, where they are known.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray
+    total: float
+    weighted: bool = False
+    frame: object = None
+    moments: tuple = ()
+
+    def columns(self, intercept):
+        """Return the `Columns` of X; without an intercept none counts as constant."""
+        moments = self.moments or means_and_variances(self.X, self.weight)
+        return columns_of(self.X, *moments, intercept)
+
+    @property
+    def targets(self):
+        """The targets one by one, of shape (n_targets, n)."""
+        return np.ascontiguousarray(self.y.reshape(len(self.y), -1).T)
+
+    @property
+    def given(self):
+        """X as it was given, if its columns have names, else as it is read."""
+        return self.X if self.frame is None else self.frame
+
+    @property
+    def weight_options(self):
+        """The weights that were given, as an option of scikit-learn's functions."""
+        return {"sample_weight": self.weight} if self.weighted else {}
+
+    def target(self, k):
+        """Return the rows with one of their targets."""
+        return self._replace(y=self.y if self.y.ndim == 1 else np.ascontiguousarray(self.y[:, k]))
+
+    def scaled(self, scale):
+        """Return the rows with copies of their columns, divided by a scale."""
+        if sparse.issparse(self.X):
+            X = canonical((self.X @ sparse.diags(1.0 / scale)).asformat(self.X.format))
+        else:
+            X = self.X / scale
+        return self._replace(X=X.astype(self.X.dtype, copy=False), frame=None, moments=())
+
+    def take(self, index):
+        """Return some of the rows; those that follow each other are not copied."""
+        first, n = index[0] if len(index) else 0, len(self.y)
+        run = np.array_equal(index, np.arange(first, first + len(index)))
+        if run and len(index) == n:
+            return self
+        in_place = run and not sparse.issparse(self.X) and self.X.flags.c_contiguous
+        kept = self.weight[index]
+        return Rows(
+            self.X[first : first + len(index)] if in_place else self.X[index],
+            self.y[index],
+            kept / kept.mean() if self.weighted else even_weights(len(index)),
+            self.total * kept.sum() / self.weight.sum(),
+            self.weighted,
+            None if self.frame is None else take_rows(self.frame, index),
+        )
+
+    @property
+    def shape(self):
+        """The number of rows, and that of columns."""
+        return self.X.shape
+
+    @property
+    def dtype(self):
+        """Of X."""
+        return self.X.dtype
+
+    @property
+    def is_sparse(self):
+        """Whether X is sparse."""
+        return sparse.issparse(self.X)
+
+    @property
+    def is_single(self):
+        """Whether y has one dimension."""
+        return self.y.ndim == 1
+
+    @property
+    def n_weighted(self):
+        """How many rows have a weight."""
+        return np.count_nonzero(self.weight)
+
+    @property
+    def levels(self):
+        """The mean of each target."""
+        return self.targets @ self.weight / len(self.weight)
+
+    def held(self):
+        """Hold nothing for a fit, as the rows are in memory."""
+        return nullcontext()
+
+    def constants(self, loss, fitted):
+        """Return the best constant prediction of each target, a `ConstantFit`."""
+        return [fit_constant(loss, target, self.weight, fitted) for target in self.targets]
+
+    def terms(self, model, loss, centre, columns, offsets):
+        """Return the data term of each target, seen from its offset."""
+        targets = self.targets
+        if np.count_nonzero(offsets):
+            targets = targets - offsets[:, None]
+        known = self.weight, model, loss, centre, columns
+        return [RowwiseTerm(self.X, target, *known) for target in targets]

@@ -1,0 +1,122 @@
+"""The data term of rows that lie in pieces: sums that an engine adds over a fixed tree."""
+
+from functools import cached_property
+
+import numpy as np
+
+from skgd.kernels.accumulate import RowKernel
+from skgd.kernels.blocks import PythonCall
+from skgd.kernels.rows import DenseRows
+from skgd.objective.piece import (
+    HESSIAN,
+    LOSS_AND_GRADIENT,
+    SQUARE_PRODUCT,
+    Seen,
+)
+from skgd.objective.projection import ProjectionTerm
+
+
+class PiecesTerm(ProjectionTerm):
+    """The mean loss of a model that sees a row by its projection, over pieces of rows.
+
+    A descent on the full batch is the same as that on a `RowwiseTerm`, but for who adds. Rows
+    cannot be taken one by one.
+
+    Parameters
+    ----------
+    facts : PieceFacts
+        What is known of the pieces, and their engine.
+    model, loss, centre, columns
+        As in `ProjectionTerm`.
+    target : int
+    offset : float
+        That the target is seen from.
+    """
+
+    at_hand = False
+
+    def __init__(self, facts, model, loss, centre, columns, target=0, offset=0.0):
+        super().__init__((facts.n, facts.p), model, loss, centre, columns)
+        self.facts, self.target, self.offset = facts, target, offset
+        self.seen = Seen(model, loss, centre, columns, target, float(offset))
+        self.kernel = RowKernel(type(model), type(loss), DenseRows)
+        self.mean_weight, self.data = 1.0, ()
+        self.has_conjugate &= loss.quadratic
+
+    def centred(self, model):
+        """Return the term of a model without intercept, seen from the means of rows and y."""
+        level = self.facts.levels[self.target]
+        known = self.columns.mean, self.columns, self.target, level
+        return PiecesTerm(self.facts, model, self.loss, *known)
+
+    def value_and_gradient(self, theta):
+        """Return the mean loss, and its gradient."""
+        loss, g = self.facts.mean(LOSS_AND_GRADIENT, self.seen, theta, None)
+        return float(loss), g
+
+    def accumulate(self, theta, rows, g, buffers):
+        if len(rows) != self.n_samples:
+            raise ValueError("Rows that lie in pieces are only added all at once.")
+        loss, slopes = self.value_and_gradient(theta)
+        g += slopes
+        return loss
+
+    def sums(self, theta, iterate, g):
+        found = np.zeros(1)
+
+        def add():
+            other = None if iterate is theta else iterate.copy()
+            loss, slopes = self.facts.mean(LOSS_AND_GRADIENT, self.seen, theta.copy(), other)
+            found[0] = loss
+            np.add(g, slopes, out=g)
+
+        return PythonCall(add), found
+
+    def hessian(self, theta):
+        """Return the second derivatives of the mean loss."""
+        return self.facts.mean(HESSIAN, self.seen, theta)[0]
+
+    def square_product(self, v, scale, level):
+        return self.facts.mean(SQUARE_PRODUCT, self.seen, v, scale, level)
+
+    def square_slope_at_zero(self):
+        return self.facts.constant_terms(self.loss, self.target, 0.0)[3]
+
+    def column_products(self):
+        """Return what the first reading of the pieces has found; None for too many columns."""
+        if not len(self.facts.G):
+            return None
+        moves = ~self.constant
+        means = self.column_means - (0.0 if self.centre is None else self.centre)
+        return self.gram(), means * moves
+
+    def gram(self):
+        moves = ~self.constant
+        away = self.column_means - (0.0 if self.centre is None else self.centre)
+        return (self.facts.G + np.outer(away, away)) * np.outer(moves, moves)
+
+    def slopes_at_zero(self):
+        """Return the means of the target's products with the columns, seen from the centre."""
+        away = self.column_means - (0.0 if self.centre is None else self.centre)
+        level = self.facts.levels[self.target] - self.offset
+        return np.where(self.constant, 0.0, self.facts.q[self.target] + level * away)
+
+    @property
+    def target_square(self):
+        level = self.facts.levels[self.target] - self.offset
+        return self.facts.target_squares[self.target] + level**2
+
+    @cached_property
+    def targets(self):
+        return self.facts.targets(self.target)[0] - self.offset
+
+    @cached_property
+    def column_squares(self):
+        if self.columns.mean is self.centre:
+            return np.where(self.constant, 0.0, self.columns.variance)
+        away = self.columns.mean - (0.0 if self.centre is None else self.centre)
+        return np.where(self.constant, 0.0, self.columns.variance + away**2)
+
+    @property
+    def column_means(self):
+        return self.columns.mean

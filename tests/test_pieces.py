@@ -1,0 +1,211 @@
+"""Rows in pieces: fits equal those of the whole, and sums do not depend on who adds them."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from skgd import GDRegressor
+from skgd.engines.tree import Tree, Verb, ask_all
+from skgd.optimizers import OPTIMIZERS
+from skgd.pieces import from_callables
+
+RNG = np.random.default_rng(1)
+MIX = np.eye(8) + 0.3 * RNG.standard_normal((8, 8))
+X = RNG.standard_normal((500, 8)) @ MIX + 1.0
+Y = X[:, ::3].sum(axis=1) + 3.0 + RNG.standard_normal(500)
+WEIGHT = RNG.uniform(0.0, 2.0, 500)
+CUTS = [0, 70, 70, 190, 193, 333, 500]  # uneven, one of them empty
+CLOSE = {"rtol": 1e-10, "atol": 1e-10}
+FEW = {"normalized": 3}  # epochs: at zero its sign amplifies the rounding of sums
+LIMIT = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def in_pieces(X, y, weight=None, cuts=CUTS):
+    def loader(a, b):
+        return lambda: (X[a:b], y[a:b], None if weight is None else weight[a:b])
+
+    return from_callables([loader(a, b) for a, b in itertools.pairwise(cuts)])
+
+
+def assert_equal_fits(one, other):
+    np.testing.assert_allclose(one.coef_, other.coef_, **CLOSE)
+    np.testing.assert_allclose(one.intercept_, other.intercept_, **CLOSE)
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, **CLOSE)
+    np.testing.assert_array_equal(one.n_iter_, other.n_iter_)
+    np.testing.assert_array_equal(one.stop_reason_, other.stop_reason_)
+
+
+@LIMIT
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["even", "weighted"])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_descent_on_pieces_is_that_on_the_whole(optimizer, penalty, weight):
+    options = {"optimizer": optimizer, "penalty": penalty, "alpha": 0.1, "tol": None}
+    options |= {"max_iter": FEW.get(optimizer, 30), "record_path": True}
+    whole = GDRegressor(**options).fit(X, Y, weight)
+    pieces = GDRegressor(**options).fit(in_pieces(X, Y, weight))
+    assert_equal_fits(pieces, whole)
+    np.testing.assert_allclose(pieces.path_, whole.path_, **CLOSE)
+    np.testing.assert_allclose(pieces.dual_gap_, whole.dual_gap_, rtol=1e-8, atol=1e-10)
+
+
+@LIMIT
+@pytest.mark.parametrize(
+    "loss", ["huber", "absolute_error", "poisson", "squared_epsilon_insensitive"]
+)
+def test_every_loss_descends_on_pieces_as_on_the_whole(loss):
+    options = {"loss": loss, "optimizer": "nesterov", "tol": None, "max_iter": 20}
+    y = np.abs(Y)
+    whole = GDRegressor(**options).fit(X, y, WEIGHT)
+    assert_equal_fits(GDRegressor(**options).fit(in_pieces(X, y, WEIGHT)), whole)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"penalty": None},
+        {"alpha": 0.1},
+        {"penalty": "l1", "alpha": 0.3},
+        {"penalty": "elasticnet", "alpha": 0.3},
+        {"penalty": "l1", "alpha": 0.3, "positive": True},
+        {"penalty": "l1", "alpha": 0.3, "fit_intercept": False},
+        {"optimizer": "adam", "penalty": "l1", "alpha": 0.1},
+        {"optimizer": "lbfgs"},
+        {"optimizer": "newton", "loss": "huber"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["even", "weighted"])
+def test_a_fit_that_converges_on_the_whole_does_so_on_pieces(options, weight):
+    whole = GDRegressor(**options, tol=1e-8).fit(X, Y, weight)
+    pieces = GDRegressor(**options, tol=1e-8).fit(in_pieces(X, Y, weight))
+    assert pieces.converged_
+    np.testing.assert_allclose(pieces.coef_, whole.coef_, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(pieces.coef_ == 0.0, whole.coef_ == 0.0)
+    unit = 0.5 * np.var(Y)
+    assert pieces.dual_gap_ <= 1e-8 * unit or "huber" in options.values()
+
+
+def test_the_direct_solver_reads_the_pieces_once():
+    readings = []
+
+    def loader(a, b):
+        def load():
+            readings.append(a)
+            return X[a:b], Y[a:b]
+
+        return load
+
+    pieces = from_callables([loader(a, a + 100) for a in range(0, 500, 100)])
+    readings.clear()
+    GDRegressor(penalty="l1", alpha=0.1).fit(pieces)
+    assert sorted(readings) == [0, 100, 200, 300, 400]
+
+
+@pytest.mark.parametrize("kind", ["csr", "float32"])
+def test_other_storages_are_read_from_pieces_too(kind):
+    rows = sparse.csr_matrix(np.where(np.abs(X) > 1.0, X, 0.0)) if kind == "csr" else X
+    rows = rows.astype(np.float32) if kind == "float32" else rows
+    whole = GDRegressor(penalty="l1", alpha=0.1, optimizer="nesterov").fit(rows, Y)
+    pieces = GDRegressor(penalty="l1", alpha=0.1, optimizer="nesterov").fit(in_pieces(rows, Y))
+    assert pieces.coef_.dtype == whole.coef_.dtype
+    np.testing.assert_allclose(pieces.coef_, whole.coef_, rtol=1e-6, atol=1e-8)
+
+
+def test_several_targets_are_those_of_the_whole():
+    Y2 = np.column_stack([Y, -2.0 * Y + X[:, 0]])
+    whole, pieces = GDRegressor().fit(X, Y2), GDRegressor().fit(in_pieces(X, Y2))
+    assert pieces.coef_.shape == (2, 8)
+    np.testing.assert_allclose(pieces.coef_, whole.coef_, **CLOSE)
+
+
+def test_a_weight_of_two_is_a_row_given_twice_in_another_piece():
+    weight = np.where(np.arange(500) < 100, 2.0, 1.0)
+    twice = np.concatenate([np.arange(500), np.arange(100)])
+    one = GDRegressor(penalty="l1", alpha=0.1).fit(in_pieces(X, Y, weight))
+    other = GDRegressor(penalty="l1", alpha=0.1)
+    other.fit(in_pieces(X[twice], Y[twice], cuts=[0, 250, 600]))
+    np.testing.assert_allclose(one.coef_, other.coef_, **CLOSE)
+
+
+@given(st.permutations(range(6)))
+@settings(max_examples=10, deadline=None)
+def test_the_order_of_pieces_moves_a_fit_by_rounding_only(order):
+    spans = [(CUTS[k], CUTS[k + 1]) for k in order]
+    pieces = from_callables([lambda a=a, b=b: (X[a:b], Y[a:b]) for a, b in spans])
+    one = GDRegressor(penalty="l1", alpha=0.1).fit(in_pieces(X, Y))
+    np.testing.assert_allclose(
+        GDRegressor(penalty="l1", alpha=0.1).fit(pieces).coef_, one.coef_, **CLOSE
+    )
+
+
+def _numbers(piece, number):
+    return (piece,)
+
+
+def _sum(one, other):
+    return (one[0] + other[0],)
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_a_tree_has_the_same_bits_for_any_grouping(m, n_groups, random):
+    values = [random.uniform(-1.0, 1.0) * 10.0 ** random.randint(-8, 8) for _ in range(m)]
+    verb = Verb(_numbers, _sum)
+    whole = ask_all(verb, enumerate(values), m, ())
+    ((first,),) = whole.values()
+    groups = [[] for _ in range(n_groups)]
+    for k in range(m):
+        random.choice(groups).append(k)
+    tree = Tree(m, _sum)
+    for group in groups:
+        random.shuffle(group)
+        tree.join(ask_all(verb, [(k, values[k]) for k in group], m, ()))
+    assert tree.answer[0] == first
+
+
+@pytest.mark.parametrize(
+    ("place", "what"), [("X", "Input X contains NaN"), ("y", "Input y contains NaN")]
+)
+def test_what_is_not_finite_is_reported_with_its_piece_and_row(place, what):
+    rows, targets = X.copy(), Y.copy()
+    (rows if place == "X" else targets)[195] = np.nan
+    with pytest.raises(ValueError, match=f"{what}.*row 2 of piece 4"):
+        GDRegressor().fit(in_pieces(rows, targets))
+
+
+@pytest.mark.parametrize(
+    ("given_rows", "message"),
+    [
+        (lambda: (X[:5], Y[:4]), "y of piece 1 has 4 entries for 5 rows"),
+        (lambda: (X[:5, :3], Y[:5]), "X of piece 1 has shape"),
+        (lambda: (X[:5], ["a"] * 5), "y of piece 1 must be numbers"),
+        (lambda: (X[:5], Y[:5], -np.ones(5)), "Negative values in data passed"),
+    ],
+)
+def test_pieces_that_do_not_fit_are_refused_by_name(given_rows, message):
+    with pytest.raises(ValueError, match=message):
+        GDRegressor().fit(from_callables([lambda: (X[5:10], Y[5:10]), given_rows]))
+
+
+def test_pieces_without_rows_or_weight_are_refused():
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        GDRegressor().fit(from_callables([lambda: (X[:0], Y[:0])]))
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        GDRegressor().fit(in_pieces(X, Y, np.zeros(500)))
+    with pytest.raises(ValueError, match="X_val"):
+        GDRegressor(early_stopping=True).fit(in_pieces(X, Y))
+
+
+@LIMIT
+def test_a_resumed_fit_on_pieces_is_one_that_never_stopped():
+    options = {"optimizer": "momentum", "tol": None, "warm_start": True}
+    once = GDRegressor(**options, max_iter=20).fit(in_pieces(X, Y))
+    twice = GDRegressor(**options, max_iter=10)
+    twice.fit(in_pieces(X, Y)).fit(in_pieces(X, Y))
+    np.testing.assert_array_equal(once.coef_, twice.coef_)
+    assert twice.t_ == 20
