@@ -34,6 +34,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},
+    "skgd.kernels.products": {"numpy", "threadpoolctl"},
     "skgd.kernels.lowering_elementary": {"numba", "llvmlite", "skgd.elementary"},
     "skgd.kernels.lowering_products": {"numba", "llvmlite", "skgd.kernels"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},

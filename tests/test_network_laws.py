@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from skgd.activations import ACTIVATIONS, LeakyReLU, ReLU, Tanh
+from skgd.kernels.products import Unpacked
 from skgd.losses import LOSSES, CrossEntropy, LogLoss, SquaredError
 from skgd.objective.network import NetworkTerm, Normalisation, Shape
 
@@ -121,6 +122,22 @@ def test_tiles_of_rows_add_up_to_the_whole():
     assert sum(losses) == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(total, g, rtol=0.0, atol=1e-13)
     np.testing.assert_allclose(term.predict(theta), F, rtol=0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("flags", [(False, False), (True, True)])
+def test_products_of_a_few_rows_at_a_time_are_those_of_all(flags):
+    shape, n = Shape((P, 34, 33, K), (TANH, TANH), flags), 70
+    rows, Y = RNG.standard_normal((n, P)), RNG.standard_normal((n, K))
+    theta, found = parameters(shape), []
+    for limits in (Unpacked(0, 0, 0), Unpacked(40_000, 34 * 9, 100)):
+        term = NetworkTerm(rows, Y, np.ones(n), shape, SquaredError())
+        term.data = term.data._replace(unpacked=limits)
+        found.append(term.value_and_gradient(theta))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
+    size = np.abs(found[0][1]).max()
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=0.0, atol=1e-12 * size)
+    expected = mean_loss(SquaredError(), outputs(theta, shape, rows, np.ones(n)), Y, np.ones(n))
+    assert found[1][0] == pytest.approx(expected, rel=1e-11)
 
 
 def test_scaling_the_weights_before_a_normalisation_changes_nothing():

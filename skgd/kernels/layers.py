@@ -11,6 +11,7 @@ from skgd.kernels.products import add_outer, add_product, inner_product, matrix,
 from skgd.kernels.rows import DenseRows
 
 value = slope = K = rest = None  # of an activation and its number, and what others do
+pieces = None
 loss_value = loss_slope = None
 
 
@@ -141,40 +142,64 @@ def multiply_sparse_outer(rows, order, start, errors, G):
                 G[j, c] += x * errors[r, c]
 
 
-def multiply(A, W, sums):
+def rows_at_once(m, largest, least):
+    """Return how many of m rows a product takes at once: whole fours up to a largest number.
+
+    All of them, where the largest is below a least one, which would cost more than it saves.
+    """
+    return min(m, largest - largest % 4 if largest >= least else m)
+
+
+def multiply(A, W, sums, unpacked):
     """Set sums to ``A W``; BLAS is for more than one output."""
-    if W.shape[1] > 1:
-        add_product(A, W, sums, 0.0)
+    m, (k, n) = A.shape[0], W.shape
+    if n > 1:
+        step = pieces(m, unpacked.products // (k * n), 4)
+        for start in range(0, m, step):
+            size = min(step, m - start)
+            own = matrix(sums, start * n, size, n)
+            add_product(matrix(A, start * k, size, k), W, own, 0.0)
     else:
-        for i in range(A.shape[0]):
+        for i in range(m):
             z = 0.0
-            for q in range(A.shape[1]):
+            for q in range(k):
                 z += A[i, q] * W[q, 0]
             sums[i, 0] = z
 
 
-def multiply_outer(A, D, G):
+def multiply_outer(A, D, G, unpacked):
     """Add ``A^T D`` to G; BLAS is for more than one row and output."""
-    if A.shape[0] == 1:
-        for q in range(A.shape[1]):
-            for j in range(D.shape[1]):
+    m, (k, n) = A.shape[0], G.shape
+    if m == 1:
+        for q in range(k):
+            for j in range(n):
                 G[q, j] += A[0, q] * D[0, j]
-    elif D.shape[1] == 1:
-        for i in range(A.shape[0]):
-            for q in range(A.shape[1]):
+    elif n == 1:
+        for i in range(m):
+            for q in range(k):
                 G[q, 0] += D[i, 0] * A[i, q]
     else:
-        add_outer(A, D, G)
+        step = pieces(m, unpacked.products // (k * n), 32)
+        for start in range(0, m, step):
+            size = min(step, m - start)
+            own = matrix(D, start * n, size, n)
+            add_outer(matrix(A, start * k, size, k), own, G)
 
 
-def multiply_inner(D, W, E):
+def multiply_inner(D, W, E, unpacked):
     """Set E to ``D W^T``; BLAS is for more than one output."""
-    if D.shape[1] == 1:
-        for i in range(D.shape[0]):
-            for q in range(W.shape[0]):
+    m, (k, n) = D.shape[0], W.shape
+    if n == 1:
+        for i in range(m):
+            for q in range(k):
                 E[i, q] = D[i, 0] * W[q, 0]
     else:
-        inner_product(D, W, E)
+        largest = min(unpacked.products // (k * n), unpacked.entries // k)
+        step = pieces(m, largest, 4 if n >= 32 and m <= unpacked.rows else m)
+        for start in range(0, m, step):
+            size = min(step, m - start)
+            own = matrix(E, start * k, size, k)
+            inner_product(matrix(D, start * n, size, n), W, own)
 
 
 def layer_slots(activations, loss, rows, normalised):
@@ -188,10 +213,11 @@ def layer_slots(activations, loss, rows, normalised):
     normalised : bool
         Whether any layer is.
     """
+    own = {"pieces": fuse(rows_at_once)}
     slots = {
-        "product": fuse(multiply),
-        "outer": fuse(multiply_outer),
-        "inner": fuse(multiply_inner),
+        "product": fuse(bind(multiply, own)),
+        "outer": fuse(bind(multiply_outer, own)),
+        "inner": fuse(bind(multiply_inner, own)),
         "normalise_by_known": fuse(normalise_by_known) if normalised else None,
         "normalise": fuse(normalise_sums) if normalised else None,
         "pass_back": fuse(pass_normalised) if normalised else None,

@@ -1,11 +1,38 @@
 """Matrices that are parts of flat arrays, and their products by BLAS, for compiled code."""
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
+from threadpoolctl import threadpool_info
+
+# Processors for which OpenBLAS has routines that multiply small matrices as they lie.
+UNPACKING = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+
+
+class Unpacked(NamedTuple):
+    """How large matrices are that BLAS multiplies as they lie, without copies in another order.
+
+    Larger ones are multiplied faster a few rows at a time.
+    """
+
+    products: int  # of numbers, in a product of matrices; 0 where BLAS copies in any case
+    entries: int  # of ``A B^T``, too
+    rows: int  # of A, above which ``A B^T`` is faster at once
+
+
+@cache
+def unpacked_products(size):
+    """Return the `Unpacked` of this process, for numbers of so many bytes."""
+    found = [pool for pool in threadpool_info() if pool["internal_api"] == "openblas"]
+    if not found or not all(pool.get("architecture") in UNPACKING for pool in found):
+        return Unpacked(0, 0, 0)
+    return Unpacked(10**6, 1200, 64 if size == 4 else 2**31)
 
 
 def matrix(flat, start, rows, columns):
-    """Return a part of a flat array as a matrix, without a copy."""
-    return flat[start : start + rows * columns].reshape(rows, columns)
+    """Return a part of an array, read row by row, as a matrix, without a copy."""
+    return flat.reshape(-1)[start : start + rows * columns].reshape(rows, columns)
 
 
 def vector(flat, start, size):

@@ -15,6 +15,7 @@ from skgd.kernels.network import (
     predict_network,
     sum_network,
 )
+from skgd.kernels.products import unpacked_products
 from skgd.kernels.rows import row_weights, rows_of
 from skgd.objective.data_term import DataTerm
 
@@ -190,7 +191,8 @@ class NetworkTerm(DataTerm):
         )
         layers = shape.layers(room)
         eps, decay = float(self.normalisation.eps), float(self.normalisation.decay)
-        return NetworkData(rows, Y, *weights, layers, work, first, eps, decay, tile)
+        unpacked = unpacked_products(self.dtype.itemsize)
+        return NetworkData(rows, Y, *weights, layers, work, first, eps, decay, tile, unpacked)
 
     @cached_property
     def kernel(self):
