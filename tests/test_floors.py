@@ -37,6 +37,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.products": {"numpy", "threadpoolctl"},
     "skgd.kernels.lowering_elementary": {"numba", "llvmlite", "skgd.elementary"},
     "skgd.kernels.lowering_products": {"numba", "llvmlite", "skgd.kernels"},
+    "skgd.kernels.lowering_rows": {"numba", "llvmlite", "skgd.kernels"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
     "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
@@ -137,7 +138,8 @@ def test_the_walk_finds_imports_everywhere_in_a_file():
 
 def test_numba_is_imported_by_what_compiles_and_by_nothing_else():
     users = {m for m in FILES if {"numba", "llvmlite"} & {n.split(".")[0] for n in imports(m)}}
-    lowerings = {f"skgd.kernels.lowering{name}" for name in ("", "_elementary", "_products")}
+    kinds = "", "_elementary", "_products", "_rows"
+    lowerings = {f"skgd.kernels.lowering{kind}" for kind in kinds}
     assert users == {"skgd.kernels.compiling", "skgd.kernels.inlining", *lowerings}
 
 

@@ -11,17 +11,16 @@ from typing import NamedTuple
 from skgd.kernels.accumulate_columns import accumulate_columns
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, bind, fuse
+from skgd.kernels.four_rows import FOUR
 from skgd.kernels.rows import DenseRows, FortranColumns, prefetch, scratch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn. Long ones are asked for chunk by chunk, several rows at a time, which keeps more
 # of the memory busy; and all once more, as a busy processor drops requests.
-NEXT, AHEAD, APART, SOON = 16, 16, 2, 4
-
-FOUR = 4  # rows that are taken at once, where a storage can
+NEXT, AHEAD, AHEAD_IN_CHUNKS, CHUNKS, APART, SOON = 32, 24, 16, 4, 2, 4
 
 dot = dot_pair = axpy = dot_four = dot_pair_four = axpy_four = None
-prefetch_row = n_prefetch_chunks = entry = None
+prefetch_row = are_long = entry = None
 predict = model_derivative = add_parameter_gradient = value = slope = None
 correct = add_to_gradient = keep_slope = gather = fetch_ahead = place_of = None
 
@@ -46,7 +45,7 @@ def row_slots(model, loss, rows):
             "dot_pair": fuse(rows.dot_pair),
             "axpy": fuse(rows.axpy),
             "prefetch_row": fuse(rows.prefetch_row),
-            "n_prefetch_chunks": fuse(rows.n_prefetch_chunks),
+            "are_long": fuse(rows.are_long),
             "entry": fuse(rows.entry),
             "predict": fuse(model.value),
             "model_derivative": fuse(model.slope),
@@ -126,12 +125,15 @@ def accumulate_full(block):
 
 def fetch_rows(data, order, begin, m):
     """Ask for the rows of a batch some rows ahead, unless they are gathered, and their targets."""
-    for k in range(begin + AHEAD, min(begin + AHEAD + m, order.size)):
-        if gather is None:
-            n_chunks = n_prefetch_chunks(data.rows)
-            for q in range(n_chunks):
-                prefetch_row(data.rows, order[k - APART * q], q, n_chunks)
-            prefetch_row(data.rows, order[k - AHEAD + SOON], 0, 1)
+    in_chunks = gather is None and are_long(data.rows)
+    ahead = AHEAD_IN_CHUNKS if in_chunks else AHEAD
+    for k in range(begin + ahead, min(begin + ahead + m, order.size)):
+        if in_chunks:
+            for q in range(CHUNKS):
+                prefetch_row(data.rows, order[k - APART * q], q, CHUNKS)
+            prefetch_row(data.rows, order[k - AHEAD_IN_CHUNKS + SOON], 0, 1)
+        elif gather is None:
+            prefetch_row(data.rows, order[k], 0, 1)
         prefetch(data.y, order[k], order[k] + 1)
         prefetch(data.weight, order[k] * data.stride, order[k] * data.stride + 1)
 

@@ -19,12 +19,18 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
-from skgd.kernels import blocks, lowering, lowering_elementary, lowering_products
+from skgd.kernels import (
+    blocks,
+    lowering,
+    lowering_elementary,
+    lowering_products,
+    lowering_rows,
+)
 from skgd.kernels.cache import CheckedFiles, combined_digest, digest_of, temporary_folder
 from skgd.kernels.inlining import FlatCompiler
 
 # To import them tells numba how to compile what is ours.
-LOWERINGS = lowering, lowering_elementary, lowering_products
+LOWERINGS = lowering, lowering_elementary, lowering_products, lowering_rows
 
 # Sums may be reordered and products fused. NaN and infinity keep their meaning; otherwise
 # divergence would not be detected.

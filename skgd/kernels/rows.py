@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-LONG = 32  # entries of a row, above which it is prefetched in chunks
+from skgd.kernels.four_rows import add_four, multiply_four, multiply_four_by_two
+
+LONG = 512  # bytes of a row, above which it is prefetched in chunks
 GATHERED = 2**16  # entries of rows that are gathered at once
 CHUNK = 2**9  # rows of a column that are read at once
 AHEAD = 16  # rows, by which memory is asked for ahead of a gathering
@@ -52,50 +54,21 @@ class DenseRows(NamedTuple):
             g[j] += c * self.X[i, j]
 
     def dot_four(self, w, places, z):
-        X, (h, i, k, m) = self.X, places
-        a, b, c, d = 0.0, 0.0, 0.0, 0.0
-        for j in range(X.shape[1]):
-            t = w[j]
-            a += X[h, j] * t
-            b += X[i, j] * t
-            c += X[k, j] * t
-            d += X[m, j] * t
-        z[0], z[1], z[2], z[3] = a, b, c, d
+        multiply_four(self.X, places, w, z)
 
     def dot_pair_four(self, w, v, places, z, y):
-        X, (h, i, k, m) = self.X, places
-        a, b, c, d = 0.0, 0.0, 0.0, 0.0
-        q, r, s, t = 0.0, 0.0, 0.0, 0.0
-        for j in range(X.shape[1]):
-            e, f = w[j], v[j]
-            a += X[h, j] * e
-            b += X[i, j] * e
-            c += X[k, j] * e
-            d += X[m, j] * e
-            q += X[h, j] * f
-            r += X[i, j] * f
-            s += X[k, j] * f
-            t += X[m, j] * f
-        z[0], z[1], z[2], z[3] = a, b, c, d
-        y[0], y[1], y[2], y[3] = q, r, s, t
+        multiply_four_by_two(self.X, places, w, v, z, y)
 
     def axpy_four(self, u, places, g):
-        X, (h, i, k, m) = self.X, places
-        a, b, c, d = u[0], u[1], u[2], u[3]
-        for j in range(X.shape[1]):
-            g[j] += (a * X[h, j] + b * X[i, j]) + (c * X[k, j] + d * X[m, j])
+        add_four(self.X, places, u, g)
 
-    def n_prefetch_chunks(self):
-        return 4 if self.X.shape[1] > LONG else 1
+    def are_long(self):
+        return self.X.shape[1] * self.X.itemsize > LONG
 
-    def prefetch_row(self, i, k, n_prefetch_chunks):
+    def prefetch_row(self, i, k, n_chunks):
         p = self.X.shape[1]
         many = p if p < MAX_PREFETCH else MAX_PREFETCH
-        prefetch(
-            self.X,
-            i * p + k * many // n_prefetch_chunks,
-            i * p + (k + 1) * many // n_prefetch_chunks,
-        )
+        prefetch(self.X, i * p + k * many // n_chunks, i * p + (k + 1) * many // n_chunks)
 
     def entry(self, i, j):
         return self.X[i, j]
@@ -128,10 +101,10 @@ class CsrRows(NamedTuple):
         for k in range(self.indptr[i], self.indptr[i + 1]):
             g[self.indices[k, 0]] += c * self.data[k]
 
-    def n_prefetch_chunks(self):
-        return 1
+    def are_long(self):
+        return False
 
-    def prefetch_row(self, i, k, n_prefetch_chunks):
+    def prefetch_row(self, i, k, n_chunks):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])
         width = self.indices.shape[1]
         prefetch(self.indices, self.indptr[i] * width, self.indptr[i + 1] * width)
