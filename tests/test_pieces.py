@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDRegressor
 from skgd.engines.tree import Tree, Verb, ask_all
@@ -88,6 +89,44 @@ def test_a_fit_that_converges_on_the_whole_does_so_on_pieces(options, weight):
     np.testing.assert_array_equal(pieces.coef_ == 0.0, whole.coef_ == 0.0)
     unit = 0.5 * np.var(Y)
     assert pieces.dual_gap_ <= 1e-8 * unit or "huber" in options.values()
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["even", "weighted"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"penalty": None},
+        {"alpha": 0.1},
+        {"penalty": "l1", "alpha": 0.05},
+        {"penalty": "elasticnet", "alpha": 0.05, "positive": True},
+        {"penalty": "l1", "alpha": 0.05, "optimizer": "adam"},
+        {"fit_intercept": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("loss", ["huber", "poisson", "squared_epsilon_insensitive"])
+def test_smooth_losses_are_certified_on_pieces(loss, options, weight):
+    y = np.abs(Y)
+    whole = GDRegressor(loss=loss, tol=1e-9, **options).fit(X, y, weight)
+    pieces = GDRegressor(loss=loss, tol=1e-6, **options).fit(in_pieces(X, y, weight))
+    objective = whole.objective(X, y, weight)
+    excess = objective.value(pieces.parameters()) - objective.value(whole.parameters())
+    unit = objective.null_objective
+    assert pieces.converged_
+    assert pieces.dual_gap_ <= 1e-6 * unit
+    assert excess <= pieces.dual_gap_ + 1e-12 * unit  # the gap is a bound, and the truth is near
+
+
+def test_the_gap_of_a_fit_that_was_cut_short_bounds_what_is_left():
+    options = {"loss": "huber", "optimizer": "gd", "max_iter": 20, "penalty": "l1", "alpha": 0.05}
+    least = GDRegressor(**options | {"optimizer": "auto", "tol": 1e-10, "max_iter": 1000}).fit(
+        X, Y
+    )
+    with pytest.warns(ConvergenceWarning):
+        model = GDRegressor(**options, max_iter=3).fit(in_pieces(X, Y))
+    objective = least.objective(X, Y)
+    excess = objective.value(model.parameters()) - objective.value(least.parameters())
+    assert excess <= model.dual_gap_ <= 1.5 * excess
 
 
 def test_the_direct_solver_reads_the_pieces_once():

@@ -16,9 +16,12 @@ from skgd.solvers.auto import AutoSolver
 from skgd.solvers.convex import ConvexSolver
 from skgd.solvers.lbfgs import LBFGS
 from skgd.solvers.newton import Newton
+from skgd.solvers.newton_on_pieces import NewtonOnPieces
 from skgd.solvers.on_products import ProductsSolver
 from skgd.solvers.second_order import refusal
 
+SOLVERS = {True: AutoSolver, False: ConvexSolver}  # of the squared error, and of other losses
+SOLVERS_ON_PIECES = {True: ProductsSolver, False: NewtonOnPieces}
 SECOND_ORDER = {"lbfgs": LBFGS, "newton": Newton}  # by their words for ``optimizer``
 
 
@@ -29,8 +32,8 @@ def accelerated(tol, objective, start):
 
 def direct(objective, tol, start=None, **options):
     """Return the direct solver, with an accelerated descent for what it leaves to do."""
-    kind = AutoSolver if objective.quadratic else ConvexSolver
-    kind = kind if objective.term.at_hand else ProductsSolver
+    kinds = SOLVERS if objective.term.at_hand else SOLVERS_ON_PIECES
+    kind = kinds[objective.quadratic]
     return kind(objective, tol, partial(accelerated, tol), start, **options)
 
 

@@ -12,6 +12,7 @@ from skgd.kernels.row_kernels import inverse_link, loss_terms
 from skgd.objective import data_term, second_order
 from skgd.objective.conjugates import certify_by_conjugates
 from skgd.objective.duality import certify
+from skgd.objective.newton_on_pieces import certify_on_pieces
 from skgd.objective.rowwise import RowwiseTerm
 
 NOTICED = 1e-18  # of the square of a column: an l2 part that changes it
@@ -274,5 +275,6 @@ class Objective:
         theta = self.as_parameters(theta)
         if known is not None and np.array_equal(theta, known.theta):
             return known
-        bounds = certify if self.quadratic else certify_by_conjugates
+        by_conjugates = certify_by_conjugates if self.term.at_hand else certify_on_pieces
+        bounds = certify if self.quadratic else by_conjugates
         return bounds(self, theta, known)

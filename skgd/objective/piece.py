@@ -8,10 +8,11 @@ from scipy import sparse
 from skgd.engines.tree import Verb, add
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.moments import means_and_variances
-from skgd.kernels.row_kernels import mean_loss_terms
+from skgd.kernels.row_kernels import conjugates, loss_terms, mean_loss_terms
 from skgd.kernels.rows import even_weights
 from skgd.kernels.sums import gram, rmatvec
 from skgd.objective import second_order
+from skgd.objective.row_losses import sums_of
 from skgd.objective.rowwise import RowwiseTerm
 
 
@@ -229,6 +230,53 @@ def hessian(piece, number, seen, theta):
     return (n * second_order.data_hessian(piece.term(seen), theta),)
 
 
+def second_order_terms(piece, number, seen, theta):
+    """Return the sums of the losses, of their gradients, and of their second derivatives."""
+    loss, g = loss_and_gradient(piece, number, seen, theta, None)
+    return loss, g, *hessian(piece, number, seen, theta)
+
+
+def dual_sums(piece, number, seen, theta, step, shares):
+    """Return what tells of the dual vector that has the slopes at the end of a step.
+
+    To first order: ``v = slope + second derivative * change of the prediction``; where that is
+    outside of the domain of the conjugate, the slope at the end itself.
+
+    Parameters
+    ----------
+    theta, step : ndarray of shape (d,)
+    shares : ndarray of shape (m,)
+        Multiples of the vector.
+
+    Returns
+    -------
+    u : ndarray of shape (d,)
+        Sums of v with the columns, and with one.
+    square : float
+        The sum of its squares.
+    conjugates, sizes : ndarray of shape (m,)
+        Sums of the conjugates of its multiples, and of what rounds them.
+    """
+    d, m = theta.size, shares.size
+    if not len(piece.y):
+        return np.zeros(d), 0.0, np.zeros(m), np.zeros(m)
+    term = piece.term(seen)
+    f, move = term.predict(theta), term.predict(step)
+    loss, y, weight = term.loss, term.y, piece.weight
+    _, slope, second = loss_terms(loss, f, y)
+    v = slope + second * move
+    outside = np.isinf(conjugates(loss, v, y))
+    if outside.any():
+        v[outside] = loss_terms(loss, (f + move)[outside], y[outside])[1]
+    found = np.zeros((2, m))
+    for k, share in enumerate(shares):
+        values = conjugates(loss, share * v, y)
+        sizes = np.abs(share * v * y) + np.abs(values)
+        found[:, k] = sums_of(weight, np.stack([values, sizes]))
+    u, n = term.rmatvec(v) * len(y), d - term.p
+    return np.append(u, [weight @ v] * n), float(weight @ v**2), *found
+
+
 def sampled_targets(piece, number, target, every):
     """Return every so many of the targets of rows that have a weight, and their weights."""
     rows = np.flatnonzero(piece.weight > 0.0)[::every]
@@ -244,4 +292,6 @@ LOSS_AND_GRADIENT = Verb(loss_and_gradient, add)
 SQUARE_PRODUCT = Verb(square_product, add)
 CONSTANT_TERMS = Verb(constant_terms, add)
 HESSIAN = Verb(hessian, add)
+SECOND_ORDER = Verb(second_order_terms, add)
+DUAL_SUMS = Verb(dual_sums, add)
 TARGETS = Verb(sampled_targets, _joined)

@@ -8,12 +8,16 @@ from skgd.kernels.accumulate import RowKernel
 from skgd.kernels.blocks import PythonCall
 from skgd.kernels.rows import DenseRows
 from skgd.objective.piece import (
+    DUAL_SUMS,
     HESSIAN,
     LOSS_AND_GRADIENT,
+    SECOND_ORDER,
     SQUARE_PRODUCT,
     Seen,
 )
 from skgd.objective.projection import ProjectionTerm
+
+MAX_COLUMNS = 1000  # of whose second derivatives Newton steps take a sum over all rows
 
 
 class PiecesTerm(ProjectionTerm):
@@ -41,7 +45,15 @@ class PiecesTerm(ProjectionTerm):
         self.seen = Seen(model, loss, centre, columns, target, float(offset))
         self.kernel = RowKernel(type(model), type(loss), DenseRows)
         self.mean_weight, self.data = 1.0, ()
-        self.has_conjugate &= loss.quadratic
+        few = not loss.nonsmooth and facts.p <= MAX_COLUMNS
+        self.has_conjugate &= loss.quadratic or few
+
+    @property
+    def is_solvable(self):
+        """Whether a direct solver knows enough: all products, or all second derivatives."""
+        if self.quadratic:
+            return len(self.facts.G) > 0
+        return not self.nonsmooth and self.p <= MAX_COLUMNS
 
     def centred(self, model):
         """Return the term of a model without intercept, seen from the means of rows and y."""
@@ -75,6 +87,14 @@ class PiecesTerm(ProjectionTerm):
     def hessian(self, theta):
         """Return the second derivatives of the mean loss."""
         return self.facts.mean(HESSIAN, self.seen, theta)[0]
+
+    def second_order(self, theta):
+        """Return the mean loss, its gradient, and its second derivatives."""
+        return self.facts.mean(SECOND_ORDER, self.seen, theta)
+
+    def dual_sums(self, theta, step, shares):
+        """Return the means of `skgd.objective.piece.dual_sums`."""
+        return self.facts.mean(DUAL_SUMS, self.seen, theta, step, shares)
 
     def square_product(self, v, scale, level):
         return self.facts.mean(SQUARE_PRODUCT, self.seen, v, scale, level)

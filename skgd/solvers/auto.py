@@ -40,7 +40,7 @@ REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and 
     "tol": "tol is None: only a descent runs for max_iter epochs.",
     "loss": "loss is not smooth and its kinks are not known: there is no second derivative.",
     "size": "there are too many rows and columns for the factors of second-order steps.",
-    "pieces": "rows are in pieces: only products of at most 4,000 columns tell a minimum.",
+    "pieces": "rows are in pieces: no solver sums so many columns, or slopes that jump.",
     "center": "center is False: only a descent moves the intercept like a coefficient.",
     "penalty": "penalty is not a sum of an l1 and an l2 part.",
 }
@@ -77,7 +77,7 @@ def reason_against(objective, asked):
     elif objective.quadratic and objective.d > objective.p:
         unmet.add("center")
     elif not term.at_hand:
-        unmet |= set() if objective.quadratic and term.column_products() else {"pieces"}
+        unmet |= set() if term.is_solvable else {"pieces"}
     elif not objective.quadratic and is_too_large(objective):
         unmet.add("size")
     return next((sentence for name, sentence in REASONS.items() if name in unmet), None)
