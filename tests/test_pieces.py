@@ -118,12 +118,10 @@ def test_smooth_losses_are_certified_on_pieces(loss, options, weight):
 
 
 def test_the_gap_of_a_fit_that_was_cut_short_bounds_what_is_left():
-    options = {"loss": "huber", "optimizer": "gd", "max_iter": 20, "penalty": "l1", "alpha": 0.05}
-    least = GDRegressor(**options | {"optimizer": "auto", "tol": 1e-10, "max_iter": 1000}).fit(
-        X, Y
-    )
+    options = {"loss": "huber", "penalty": "l1", "alpha": 0.05}
+    least = GDRegressor(**options, tol=1e-10).fit(X, Y)
     with pytest.warns(ConvergenceWarning):
-        model = GDRegressor(**options, max_iter=3).fit(in_pieces(X, Y))
+        model = GDRegressor(**options, optimizer="gd", max_iter=20).fit(in_pieces(X, Y))
     objective = least.objective(X, Y)
     excess = objective.value(model.parameters()) - objective.value(least.parameters())
     assert excess <= model.dual_gap_ <= 1.5 * excess
