@@ -18,7 +18,7 @@ from skgd.kernels.stacked_full import sweep_full
 from skgd.kernels.stacked_lazy import sweep_lazy, threshold_pending
 from skgd.kernels.stacked_step import SLOPE, TILE
 
-slope = project = spread = load_tile = prepare_tile = move = step_tile = None
+slope = project = spread = load_tile = prepare_tile = move = move_four = step_tile = None
 keep_average = measure_squares = set_slopes = place_of = None
 
 
@@ -33,10 +33,10 @@ class Chunk(NamedTuple):
     multipliers: np.ndarray  # (updates,), of the rates
 
 
-def project_dense(rows, i, theta, room, width):
-    """Add the projections of a row to the slots of the slopes, four columns at a time."""
+def project_dense(rows, i, first, theta, room, width):
+    """Add the projections of a row, from a column on, four of them at a time, to the slopes."""
     X, p = rows.X, rows.X.shape[1]
-    for j in range(0, p - p % 4, 4):
+    for j in range(first, p - p % 4, 4):
         x, y, z, u = X[i, j], X[i, j + 1], X[i, j + 2], X[i, j + 3]
         for c in range(width):
             pair = x * theta[j, c] + y * theta[j + 1, c]
@@ -55,7 +55,7 @@ def spread_dense(rows, i, room, G, width):
             G[j, c] += room[SLOPE + c] * x
 
 
-def project_sparse(rows, i, theta, room, width):
+def project_sparse(rows, i, first, theta, room, width):
     for k in range(rows.indptr[i], rows.indptr[i + 1]):
         x, j = rows.data[k], rows.indices[k, 0]
         for c in range(width):
@@ -91,18 +91,33 @@ def slopes_of_row(loss, stack, chunk, i, room, share):
 
 
 def sweep_single(block):
-    """Take a step for each dense row: one pass over the parameters projects, one moves them."""
+    """Take a step for each dense row: one pass over the parameters projects, one moves them.
+
+    Where four are moved at once, one pass moves them and projects the next row.
+    """
     loss, problem, stack, chunk = read(block)
     theta, room, width = stack.theta, scratch(), stack.theta.shape[1]
-    X, p, d = chunk.rows.X, problem.weights, theta.shape[0]
+    X, p, d, m = chunk.rows.X, problem.weights, theta.shape[0], chunk.rows.X.shape[0]
+    ahead, fours = scratch(), 0 if move_four is None else p - p % 4
     load_tile(stack, room, 0, width)
-    for i in range(X.shape[0]):
+    for i in range(m):
         for c in range(width):
             room[SLOPE + c] = theta[p, c] if d > p else 0.0
-        project(chunk.rows, i, theta, room, width)
+        if fours == 0 or i == 0:
+            project(chunk.rows, i, 0, theta, room, width)
+        else:
+            for c in range(width):
+                room[SLOPE + c] += ahead[c]
+            project(chunk.rows, i, fours, theta, room, width)
         set_slopes(loss, stack, chunk, i, room, 1.0)
         prepare_tile(stack, room, 0, width, i + 1, chunk.multipliers[i])
-        for j in range(p):
+        for c in range(width):
+            ahead[c] = 0.0
+        if move_four is not None:
+            following = i + 1 if i + 1 < m else i
+            for j in range(fours // 4):
+                move_four(problem, stack, room, ahead, X, i, following, j)
+        for j in range(fours, p):
             move(problem, stack, room, theta, X[i, j], j, 0, width)
         if d > p:
             move(problem, stack, room, theta, 1.0, p, 0, width)
@@ -132,7 +147,7 @@ def sweep_batches(block):
             i = place_of(chunk, k)
             for c in range(width):
                 room[SLOPE + c] = G[d, c]
-            project(chunk.rows, i, theta, room, width)
+            project(chunk.rows, i, 0, theta, room, width)
             set_slopes(loss, stack, chunk, i, room, 1.0 / (stop - start))
             spread(chunk.rows, i, room, G, width)
             for c in range(width):
@@ -215,7 +230,9 @@ def build(rule, fields, loss, shared, variant):
         "keep_average": steps.average_iterates if variant.averages else None,
         "load_tile": steps.load_tile,
         "prepare_tile": steps.prepare_tile,
+        "moved": steps.moved,
         "move": steps.move,
+        "move_four": steps.move_four if single and rule.n_memory < 2 else None,
         "step_tile": steps.step_tile,
         "measure_squares": steps.measure_squares,
         "place_of": sparse_place if sparse else dense_place,

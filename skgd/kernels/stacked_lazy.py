@@ -55,7 +55,7 @@ def sweep_lazy(block):
             i = place_of(chunk, k)
             for c in range(width):
                 room[SLOPE + c] = 0.0
-            project(rows, i, theta, room, width)
+            project(rows, i, 0, theta, room, width)
             for c in range(width):
                 room[SLOPE + c] *= lazy.scale[c]
                 room[SLOPE + c] += theta[p, c] if d > p else 0.0

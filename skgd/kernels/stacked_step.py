@@ -78,30 +78,64 @@ def prepare_tile(stack, room, first, width, ahead, multiplier):
                 stack.scalars[first + c, q] = stack.scalars[first, q]
 
 
+def moved(stack, room, w, g, scale, place, c):
+    """Return a parameter w of a candidate after a step along the gradient g of its data term."""
+    (factor, unit), rate, place = scale, room[RATE + c], np.uint64(place)  # which is not negative
+    decay = factor * room[L2 + c] * w
+    if shrink is None:
+        g = unit * (g + decay)
+        d, s = step(rule_of(room, c), g, stack.memory, place, shared_of(room, c))
+        z = w - rate * (unit * s) * d
+    else:
+        d, s = step(rule_of(room, c), g, stack.memory, place, shared_of(room, c))
+        z = shrink(w, rate, s * d, decay)
+    threshold = rate * (unit * s * unit) * (factor * room[L1 + c])
+    clipped = z if z < threshold else threshold
+    clipped = clipped if clipped > -threshold else -threshold
+    return z - clipped
+
+
 def move(problem, stack, room, G, x, j, first, width):
     """Move one parameter of the candidates of a tile."""
-    theta, memory, n = stack.theta, stack.memory, stack.theta.shape[1]
-    factor, unit = problem.factor[j], problem.units[j]
+    theta, n = stack.theta, stack.theta.shape[1]
+    scale, unit = (problem.factor[j], problem.units[j]), problem.units[j]
     for c in range(width):
         k = first + c
-        w, g, rate = theta[j, k], gradient_of(room, G, x, j, first, c), room[RATE + c]
-        decay = factor * room[L2 + c] * w
-        if shrink is None:
-            g = unit * (g + decay)
-            d, s = step(rule_of(room, c), g, memory, j * n + k, shared_of(room, c))
-            z = w - rate * (unit * s) * d
-        else:
-            d, s = step(rule_of(room, c), g, memory, j * n + k, shared_of(room, c))
-            z = shrink(w, rate, s * d, decay)
-        threshold = rate * (unit * s * unit) * (factor * room[L1 + c])
-        clipped = z if z < threshold else threshold
-        clipped = clipped if clipped > -threshold else -threshold
-        z = z - clipped
+        w, g = theta[j, k], gradient_of(room, G, x, j, first, c)
+        z = moved(stack, room, w, g, scale, j * n + k, c)
         if bound is not None:
             z = bound(problem, j, z)
         if look_ahead is not None:
             room[CRITERION + c] += (w - z) * (z - stack.iterate[j, k]) / (unit * unit)
         theta[j, k] = z
+
+
+def move_four(problem, stack, room, ahead, X, i, following, j):
+    """Move four weights by a row, and add their part of the projections of another one.
+
+    They are a quarter of all apart: so a compiler sees that nothing overlaps in a loop over j.
+    """
+    theta, n, far = stack.theta, stack.theta.shape[1], problem.weights // 4
+    k, m, o = j + far, j + 2 * far, j + 3 * far
+    x, y, z, u = X[i, j], X[i, k], X[i, m], X[i, o]
+    a, b, e, f = X[following, j], X[following, k], X[following, m], X[following, o]
+    scales = (
+        (problem.factor[j], problem.units[j]),
+        (problem.factor[k], problem.units[k]),
+        (problem.factor[m], problem.units[m]),
+        (problem.factor[o], problem.units[o]),
+    )
+    for c in range(n):
+        slope = room[SLOPE + c]
+        p = moved(stack, room, theta[j, c], slope * x, scales[0], j * n + c, c)
+        q = moved(stack, room, theta[k, c], slope * y, scales[1], k * n + c, c)
+        r = moved(stack, room, theta[m, c], slope * z, scales[2], m * n + c, c)
+        s = moved(stack, room, theta[o, c], slope * u, scales[3], o * n + c, c)
+        if bound is not None:
+            p, q = bound(problem, j, p), bound(problem, k, q)
+            r, s = bound(problem, m, r), bound(problem, o, s)
+        theta[j, c], theta[k, c], theta[m, c], theta[o, c] = p, q, r, s
+        ahead[c] += (a * p + b * q) + (e * r + f * s)
 
 
 def slope_of_row(room, G, x, j, first, c):

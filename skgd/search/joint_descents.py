@@ -105,7 +105,8 @@ class JointDescents:
             columns = np.flatnonzero(sweeps == sweep)
             columns = columns[np.argsort(problem.l1[columns] > 0.0, kind="stable")]
             few = sweep not in ("full", "products")
-            for part in np.array_split(columns, -(-columns.size // TILE) if few else 1):
+            tile = TILE if few else columns.size  # whole tiles are the fastest
+            for part in np.split(columns, range(tile, columns.size, tile)):
                 settings = problem.settings(part)
                 stacks.append(CandidateStack.new(shared, sweep, part, settings))
         for stack in stacks if self.controls else ():
