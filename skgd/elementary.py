@@ -22,7 +22,7 @@ def expm1(x: float) -> float:
 
 def log(x: float) -> float:
     """Return the natural logarithm, for a finite x cut to the normal positive numbers."""
-    return math.log(max(x, LEAST) if x == x else x)
+    return math.log(max(float(x), LEAST) if x == x else x)
 
 
 def log1p(x: float) -> float:

@@ -14,8 +14,8 @@ from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
 from skgd import GDRegressor
-from skgd.losses import LOSSES, Loss
-from skgd.objective import row_losses
+from skgd.losses import LOSSES, Huber, Loss, Poisson, SquaredEpsilonInsensitive
+from skgd.objective.loss_points import certified_point, point_at
 from skgd.objective.newton_steps import Tuning, newton_steps
 
 pytestmark = pytest.mark.slow  # many Newton steps
@@ -228,23 +228,40 @@ def test_too_few_epochs_are_warned_of_and_the_record_has_every_step():
 
 @pytest.mark.parametrize("loss", ["huber", "poisson"])
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_newton_steps_are_the_same_without_dual_vectors_and_without_losses_kept(
-    loss, penalty, monkeypatch
-):
+def test_newton_steps_are_the_same_without_lower_bounds(loss, penalty):
     X, y = make_counts(300, 4)
     objective = GDRegressor(loss, penalty=penalty, alpha=0.01).objective(X, y)
-    start, steps = np.zeros(objective.d), []
-    for kept, wants in ((2**15, None), (0, None), (2**15, lambda point: False)):
-        monkeypatch.setattr(row_losses, "KEPT", kept)
-        steps.append([*newton_steps(objective, start, Tuning(), wants)])
-    known, again, bare = steps
-    assert len(known) == len(again) == len(bare)
+    start = np.zeros(objective.d)
+    bounded, bare = (
+        [*newton_steps(objective, start, Tuning(), wants)] for wants in (None, lambda point: False)
+    )
     assert bare[0].v is None
-    assert known[0].v is not None
-    for step, same, other in zip(known, again, bare):
-        np.testing.assert_allclose(same.v, step.v, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(same.w, step.w, rtol=1e-10)
+    assert all(step.v is not None or step.bound > -np.inf for step in bounded)
+    assert abs(len(bounded) - len(bare)) <= 1
+    before = [step for step in bounded if step.bound == -np.inf]  # and no intercept has moved
+    for step, other in zip(before, bare):
         np.testing.assert_allclose(other.w, step.w, rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", [Huber(0.5), SquaredEpsilonInsensitive(0.2), Poisson()])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
+def test_the_slopes_at_a_point_prove_what_the_conjugates_of_these_slopes_prove(
+    loss, fit_intercept, penalty
+):
+    X, y = make_counts(200, 3)
+    model = GDRegressor(loss, penalty=penalty, alpha=0.1, fit_intercept=fit_intercept)
+    objective = model.objective(X, y)
+    level = 0.2 if fit_intercept else 0.0
+    point, bound = certified_point(objective, point_at(objective, np.full(3, 0.1), level))
+    v = objective.loss_terms(np.append(point.w, [point.level] * fit_intercept))[1]
+    assert abs(v.mean()) <= (1e-12 if fit_intercept else 1.0)
+    a, b = objective.elastic_strengths
+    excess = np.maximum(np.abs(X.T @ v / 200) - a, 0.0)
+    conjugates = [loss.conjugate(*pair) for pair in zip(v, y)]
+    exact = -np.mean(conjugates) - (excess**2 / (2.0 * b)).sum()
+    assert exact - 1e-11 <= bound <= exact + 1e-13 * np.abs(conjugates).mean()
+    assert bound <= model.fit(X, y).loss_curve_[-1]
 
 
 def make_counts(n, p):

@@ -12,7 +12,6 @@ import numpy as np
 
 from skgd.kernels.compiling import bind, compile_cached, compiled_code, fuse
 
-ROWS = 2**16  # whose losses are computed at once
 STEP = 6e-6  # relative step of central differences: the cube root of the machine epsilon
 
 value = slope = second_derivative = conjugate = mean_of = add_parameter_gradient = None
@@ -100,26 +99,6 @@ def loss_terms(loss, f, y):
     with compiled_code():
         _loss_of(type(loss))(loss, f.reshape(-1), y.reshape(-1), found.reshape(3, -1))
     return found
-
-
-def mean_loss_terms(loss, constant, y, weight):
-    """Return weighted means over rows for a constant prediction, for weights with mean one.
-
-    Those of the loss, its first and second derivative, and the square of the first.
-
-    Parameters
-    ----------
-    loss : Loss
-    constant : float
-    y, weight : ndarray of shape (n,)
-    """
-    total = np.zeros(4)
-    for start in range(0, y.size, ROWS):
-        rows = slice(start, start + ROWS)
-        terms = loss_terms(loss, constant, y[rows])
-        total[:3] += terms @ weight[rows]
-        total[3] += terms[1] ** 2 @ weight[rows]
-    return total / y.size
 
 
 def conjugates(loss, v, y):

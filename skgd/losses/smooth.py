@@ -90,9 +90,8 @@ class SquaredEpsilonInsensitive(Loss):
 
     def slope(self, f, y):
         r = f - y
-        if r > self.epsilon:
-            return r - self.epsilon
-        return r + self.epsilon if r < -self.epsilon else 0.0
+        near = r if r < self.epsilon else self.epsilon
+        return r - (near if near > -self.epsilon else -self.epsilon)
 
     def second_derivative(self, f, y):
         return 1.0 if abs(f - y) > self.epsilon else 0.0

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skgd.kernels.loss_kernels import ROWS, blocks
 from skgd.kernels.vectors import mean_square
 from skgd.objective.duality import EPS
 
 MOST_ROUNDINGS = 100_000  # of a sum
 BLOCK = 2**15  # numbers that are made dense at a time, as many as a fast cache holds
+CURVED = 2**17  # numbers of the rows whose products are added up at a time
 
 
 class Step(NamedTuple):
@@ -22,6 +24,7 @@ class Step(NamedTuple):
     value: float
     slopes: np.ndarray | None = None  # (p,): the negative gradient of the data term, if known
     mean_slope: float = 0.0  # of the losses, over the rows
+    bound: float = -math.inf  # of the minimum from below, where these slopes prove one
 
 
 def split(objective, theta):
@@ -53,7 +56,11 @@ def dense_rows(objective, rows, columns):
     columns : ndarray of int
     """
     m = range(objective.n)[rows] if isinstance(rows, slice) else rows
-    A = np.ones((len(m), columns.size + objective.d - objective.p))
+    A = np.empty((len(m), columns.size + objective.d - objective.p))
+    A[:, columns.size :] = 1.0
+    if columns.size == objective.p and isinstance(rows, slice) and _is_plain(objective):
+        A[:, : columns.size] = objective.X[rows]
+        return A
     centre = 0.0 if objective.centre is None else objective.centre[columns]
     step = max(1, BLOCK // max(1, columns.size))
     for start in range(0, len(m), step):
@@ -65,13 +72,22 @@ def dense_rows(objective, rows, columns):
     return A
 
 
+def _is_plain(objective):
+    """Whether rows are dense, and seen from zero."""
+    return objective.centre is None and not sparse.issparse(objective.X)
+
+
 def rounding(objective, v):
     """Return how far a mean over the rows of a vector may be from what it is without rounding.
 
     The worst case is one rounding for each row; so many are rare.
     """
-    terms = 8.0 + min(objective.n, MOST_ROUNDINGS)
-    return EPS * terms * np.sqrt(mean_square(objective.weight, v))
+    return rounding_of(objective, mean_square(objective.weight, v))
+
+
+def rounding_of(objective, square):
+    """Return the same for a vector of this mean square."""
+    return EPS * (8.0 + min(objective.n, MOST_ROUNDINGS)) * math.sqrt(square)
 
 
 def curvature(objective, columns, second):
@@ -84,7 +100,7 @@ def curvature(objective, columns, second):
     second : callable
         Returns the second derivatives of the losses of a slice of rows.
     """
-    block = max(1, BLOCK // max(1, columns.size))
+    block = min(ROWS, max(1, CURVED // max(1, columns.size)))
     if sparse.issparse(objective.X):
         return _sparse_curvature(objective, columns, second)
     k = columns.size + objective.d - objective.p
@@ -104,7 +120,8 @@ def curvature(objective, columns, second):
 
 def _sparse_curvature(objective, columns, second):
     """Do the same for rows that are sparse."""
-    share = np.maximum(objective.weight * second(slice(0, objective.n)), 0.0) / objective.n
+    seconds = np.concatenate([second(rows) for rows in blocks(0, objective.n)])
+    share = np.maximum(objective.weight * seconds, 0.0) / objective.n
     k, constant, X = columns.size, objective.d - objective.p, objective.X
     X = (X if k == objective.p else X[:, columns]).astype(float)
     M, total = np.zeros((k + constant, k + constant)), share.sum()

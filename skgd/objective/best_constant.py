@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from skgd.kernels.row_kernels import mean_loss_terms
+from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.kernels.rows import are_even
 from skgd.kernels.vectors import mean_square
 from skgd.objective.line_pieces import LinePieces

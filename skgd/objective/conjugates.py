@@ -112,12 +112,14 @@ def bound_of_step(objective, step, least, multiples=0):
     multiples : int
         Of its vector, less than the largest, that are tried.
     """
+    if step.v is None:
+        return step.bound
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         slack = _slack(objective, step.v, step.w, least)
         return dual_value(objective, step.v, slack, step.level, multiples)
 
 
-def dual_vectors(objective, theta, tuning=TUNING, wants=None):
+def dual_vectors(objective, theta, tuning=TUNING, wants=None, start=None):
     """Generate dual vectors on a way to the minimum, and the parameters that they belong to.
 
     Parameters
@@ -125,7 +127,7 @@ def dual_vectors(objective, theta, tuning=TUNING, wants=None):
     objective : Objective
     theta : ndarray of shape (d,)
     tuning : Tuning
-    wants : callable or None
+    wants, start
         As in `newton_steps`.
 
     Yields
@@ -139,7 +141,7 @@ def dual_vectors(objective, theta, tuning=TUNING, wants=None):
         v, value = objective.loss_terms(theta)[1], objective.value(theta)
         yield Step(v, *split(objective, theta), value)
     else:
-        yield from newton_steps(objective, theta, tuning.newton, wants)
+        yield from newton_steps(objective, theta, tuning.newton, wants, start)
 
 
 def _slack(objective, v, w, value):

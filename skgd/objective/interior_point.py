@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
-from skgd.objective.row_losses import blocks
+from skgd.kernels.loss_kernels import blocks
 
 ENTRIES = 2**16  # of the rows, of which a weighted copy is made at once
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from skgd.kernels.loss_kernels import blocks
 from skgd.kernels.row_kernels import loss_terms
-from skgd.objective.row_losses import blocks
 
 
 class LinePieces:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgd.kernels.loss_kernels import blocks
 from skgd.kernels.row_kernels import conjugates
 from skgd.objective.affine import curvature, rounding, weighted_mean
 from skgd.objective.quadratic_model import Model, inverse_of
-from skgd.objective.row_losses import add_curved, blocks, terms_of
+from skgd.objective.row_losses import add_curved, terms_of
 
 
 class Target(NamedTuple):
@@ -56,14 +57,14 @@ def _fill_dual(objective, second, begin, end, part, v, refined):
     for rows in blocks(0, objective.n):
         move = (end[rows] - begin.f[rows]) / part
         there = begin.f[rows] + move
-        slopes = terms_of(objective, begin.f[rows], rows, begin.terms)[1]
+        slopes = terms_of(objective, begin.f[rows], rows)[0]
         v[rows] = slopes + second.of(rows) * move
         if refined and objective.loss.conjugate is not None:
             outside = np.isinf(conjugates(objective.loss, v[rows], objective.y[rows]))
             if outside.any():
                 left_out = np.zeros(objective.n, dtype=bool) if left_out is None else left_out
                 left_out[rows] = outside
-                v[rows][outside] = terms_of(objective, there, rows)[1][outside]
+                v[rows][outside] = terms_of(objective, there, rows)[0][outside]
     return left_out
 
 

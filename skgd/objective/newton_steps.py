@@ -13,15 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgd.objective.affine import Step, as_vector, curvature, split
+from skgd.objective.affine import curvature, split
+from skgd.objective.loss_points import (
+    certified_point,
+    point_at,
+    point_of,
+    slope_gap,
+    violation,
+)
 from skgd.objective.newton_duals import Target, dual_of_step
 from skgd.objective.quadratic_model import Model, model_minimum
-from skgd.objective.row_losses import (
-    SecondDerivatives,
-    blocks,
-    losses_at,
-    mean_change,
-)
+from skgd.objective.row_losses import SecondDerivatives, losses_along, mean_change
 
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
 NOISE = 1e-13  # of the objective, below which its differences are rounding
@@ -40,23 +42,6 @@ class Tuning(NamedTuple):
     exchanges: int = 3  # of columns of the model, that may fail to lower the number of wrong ones
 
 
-class Point(NamedTuple):
-    """Parameters, and what the losses of the rows make there."""
-
-    w: np.ndarray  # (p,)
-    level: float
-    f: np.ndarray  # (n,): predictions
-    value: float  # the objective
-    u: np.ndarray  # (p,): the negative slopes of the data term
-    mean_slope: float  # of the losses
-    n_curved: int  # rows with a second derivative
-    terms: np.ndarray | None  # (3, n): of `Losses`
-
-    def as_step(self, v=None):
-        """Return the point as a `Step`, with a dual vector or without."""
-        return Step(v, self.w, self.level, self.value, self.u, self.mean_slope)
-
-
 class Curvature(NamedTuple):
     """Second derivatives of the data term over some columns and the intercept."""
 
@@ -73,7 +58,7 @@ class Curvature(NamedTuple):
         return bool(change <= reuse * mean)
 
 
-def newton_steps(objective, theta, tuning, wants=None):
+def newton_steps(objective, theta, tuning, wants=None, start=None):
     """Generate steps to the minimum.
 
     Parameters
@@ -84,94 +69,79 @@ def newton_steps(objective, theta, tuning, wants=None):
     tuning : Tuning
     wants : callable or None
         Says whether a step to a `Point` needs a dual vector, if it leads anywhere; None for all.
+    start : callable or None
+        Returns the `Point` at theta and forgets it, if it is known.
 
     Yields
     ------
     Step
+        With a dual vector, or the lower bound that its slopes prove.
     """
-    (a, b), unit = objective.resolved_strengths, objective.null_objective
-    point, flops, known = point_at(objective, *split(objective, theta)), tuning.flops, None
-    v = None
+    (a, b), flops, known = objective.resolved_strengths, tuning.flops, None
+    goal, v = tuning.slope_gap * objective.null_objective, None
+    point = point_at(objective, *split(objective, theta)) if start is None else start()
+    point, bound = _certified(objective, point, goal, wants)
+    if bound > -np.inf:
+        yield point.as_step(None, bound)
     for k in range(tuning.rounds):
-        active = _active(objective, point, tuning)
-        second = SecondDerivatives(objective, point.f, point.terms)
-        serve = not k and slope_gap(objective, point.w, point.u) <= tuning.slope_gap * unit
+        active, second = _active(objective, point, tuning), SecondDerivatives(objective, point.f)
+        serve = not k and slope_gap(objective, point.w, point.u) <= goal
         if serve:  # the slopes at hand, where free columns have none
             active &= (a == 0.0) & (b == 0.0)
         if known is None or not known.serves(active, second, tuning.reuse):
-            known, cost = None, _flops(objective, active, point.n_curved)
-            if cost > flops:
-                active &= (a == 0.0) & (b == 0.0)
-                cost = _flops(objective, active, point.n_curved)
-            flops -= cost
-            J = np.flatnonzero(active)
-            too_large = flops < 0.0 or J.size > tuning.max_columns
-            if too_large or not (np.isfinite(point.value) and np.isfinite(point.u).all()):
+            known, flops = _curvature(objective, point, active, second, flops, tuning)
+            if known is None:
                 return
-            M = curvature(objective, J, second.of)
-            if not np.isfinite(M).all():
-                return
-            known = Curvature(active, J, second, M)
         del v  # before there are new predictions
         before, (end, target) = point, _newton_step(objective, known, point, tuning)
         if not np.isfinite(end.value):
             return
         point, part = _lower(objective, before, end)
-        stays, fresh = point is before, known.second is second
-        if stays or wants is None or wants(point):
+        stays, fresh, v = point is before, known.second is second, None
+        point, bound = _certified(objective, point, goal, wants)
+        if bound == -np.inf and (stays or wants is None or wants(point)):
             v = dual_of_step(objective, known, before, end.f, part, target, tuning.refinements)
             if not np.isfinite(v.sum()):
                 return
-        else:
-            v = None
         if v is point.f:
             point = point_at(objective, point.w, point.level)
-        known = known if point is end and not serve else None
+        known = known if part == 1.0 and not (serve or stays) else None
         del before, end, second
-        yield point.as_step(v)
+        yield point.as_step(v, bound)
         if stays and fresh and not serve:
             return
 
 
-def point_at(objective, w, level):
-    """Return the point with these parameters."""
-    f = objective.predict(as_vector(objective, w, level))
-    return _point(objective, w, level, f, lambda rows: f[rows])
+def _curvature(objective, point, active, second, flops, tuning):
+    """Return the `Curvature` at a point, None if it costs too much, and what flops are left."""
+    (a, b), cost = objective.resolved_strengths, _flops(objective, active, point.means.curved)
+    if cost > flops:
+        active = active & (a == 0.0) & (b == 0.0)
+        cost = _flops(objective, active, point.means.curved)
+    flops, J = flops - cost, np.flatnonzero(active)
+    too_large = flops < 0.0 or J.size > tuning.max_columns
+    if too_large or not (np.isfinite(point.value) and np.isfinite(point.u).all()):
+        return None, flops
+    M = curvature(objective, J, second.of)
+    return Curvature(active, J, second, M) if np.isfinite(M).all() else None, flops
 
 
-def _point(objective, w, level, f, predictions):
-    """Return the point with these parameters, and predictions for some rows."""
-    a, b = objective.resolved_strengths
-    penalty = a @ np.abs(w) + 0.5 * b @ w**2
-    value, slopes, *rest = losses_at(objective, predictions)
-    return Point(w, level, f, value + penalty, -slopes, *rest)
-
-
-def slope_gap(objective, w, u):
-    """Return the duality gap that slopes of the columns leave at weights.
-
-    It is Fenchel and Young's for each column, infinite where a slope exceeds its bound; free
-    columns and the intercept are left out.
-
-    Parameters
-    ----------
-    objective : Objective
-    w, u : ndarray of shape (p,)
-        The weights, and the negative slopes of the data term.
-    """
-    a, b = objective.resolved_strengths
-    excess = np.maximum((u if objective.positive else np.abs(u)) - a, 0.0)
-    hard, free = b == 0.0, (a == 0.0) & (b == 0.0)
-    if (hard & ~free & (excess > 0.0)).any():
-        return np.inf
-    gaps = a * np.abs(w) + 0.5 * b * w**2 - u * w
-    gaps[~hard] += excess[~hard] ** 2 / (2.0 * b[~hard])
-    return float(gaps[~free].sum())
+def _certified(objective, point, goal, wants):
+    """Return a point, and the bound that its slopes prove if that is wanted and near enough."""
+    b = objective.resolved_strengths[1]
+    if np.count_nonzero(b) < b.size or objective.loss.conjugate is None:
+        return point, -np.inf
+    if slope_gap(objective, point.w, point.u) > goal or not (wants is None or wants(point)):
+        return point, -np.inf
+    end, bound = certified_point(objective, point)
+    return end, bound if end.value - bound <= goal else -np.inf
 
 
 def _active(objective, point, tuning):
     """Return the columns to move: those with a weight, and the steepest ones without."""
     a, w, u = objective.resolved_strengths[0], point.w, point.u
+    if not (np.count_nonzero(a) or objective.positive):
+        return ~objective.constant
     excess = (u if objective.positive else np.abs(u)) - a
     excess[(w != 0.0) | objective.constant] = -np.inf
     active = (w != 0.0) & ~objective.constant
@@ -229,35 +199,25 @@ def _lower(objective, begin, end):
     Where its rounding hides that, the violation of the conditions of a minimum decides. The begin
     is returned where no part serves. The predictions at the end become those of the part.
     """
-    noise, point = NOISE * abs(begin.value), end
+    noise, value = NOISE * abs(begin.value), end.value
+    (a, b), z, part = objective.resolved_strengths, None, 1.0
     for part in PARTS:
-
-        def between(rows, part=part):
-            return begin.f[rows] + part * (end.f[rows] - begin.f[rows])
-
+        w = begin.w + part * (end.w - begin.w)
         if part < 1.0:
-            level = begin.level + part * (end.level - begin.level)
-            w = begin.w + part * (end.w - begin.w)
-            point = _point(objective, w, level, end.f, between)
-        if point.value < begin.value + noise:
-            lower = point.value < begin.value - noise
-            if not lower and not _violation(objective, point) < _violation(objective, begin):
-                break
-            if part < 1.0:
-                for rows in blocks(0, objective.n):
-                    end.f[rows] = between(rows)
-            return point, part
-    return begin, 1.0
-
-
-def _violation(objective, point):
-    """Return by how much the conditions of a minimum are not met, in units of the columns."""
-    (a, b), u = objective.resolved_strengths, point.u
-    g = u - b * point.w
-    g = np.where(point.w != 0.0, g - a * np.sign(point.w), np.maximum(np.abs(g) - a, 0.0))
-    if objective.positive:
-        g = np.where((point.w == 0.0) & (u < 0.0), 0.0, g)
-    lengths = np.sqrt(objective.column_squares)
-    g = np.divide(np.abs(g), lengths, np.zeros(g.size), where=lengths > 0.0)
-    level = abs(point.mean_slope) * (objective.d > objective.p)
-    return max(g.max(initial=0.0), level)
+            z = np.subtract(end.f, begin.f, out=end.f) if z is None else z
+            value = losses_along(objective, begin.f, z, part).value
+            value += a @ np.abs(w) + 0.5 * (b @ (w * w))
+        if value < begin.value + noise:
+            break
+    else:
+        return begin, 1.0
+    point = end
+    if part < 1.0:
+        z *= part
+        z += begin.f
+        level = begin.level + part * (end.level - begin.level)
+        point = point_of(objective, w, level, z)
+    if point.value < begin.value - noise:
+        return point, part
+    nearer = violation(objective, point) < violation(objective, begin)
+    return (point, part) if nearer else (begin, 1.0)

@@ -5,11 +5,10 @@ References
 Kim and Park, "Fast active-set-type algorithms for l1-regularized linear regression" (2010).
 """
 
-from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve
+from scipy.linalg import lapack
 
 EPS = np.finfo(float).eps
 REGULAR = 1e-4  # of the diagonal of a factor: the matrix is not singular
@@ -40,6 +39,8 @@ def model_minimum(model, z, exchanges):
     exchanges : int
     """
     M, q, a, _, bounded, positive = model
+    if not np.count_nonzero(bounded):
+        return inverse_of(M)(q), np.zeros(z.size)
     slopes = q - M @ z
     signs = np.where(z != 0.0, np.sign(z), np.sign(slopes))
     signs[bounded & (signs < 0.0) & positive] = 0.0
@@ -69,13 +70,12 @@ def inverse_of(M):
     """Return the product with the pseudoinverse of a matrix that is not negative, scaled."""
     if not M.size:  # of which scipy 1.11 has no factor
         return np.copy
-    scale = np.sqrt(np.diag(M))
+    scale = np.sqrt(M.diagonal())
     scale = np.where(scale > 0.0, scale, 1.0)
-    M = M / np.outer(scale, scale)
-    with suppress(np.linalg.LinAlgError):
-        L = np.linalg.cholesky(M)
-        if np.diag(L).min(initial=1.0) > REGULAR:
-            return lambda r: cho_solve((L, True), r / scale) / scale
+    M = M / (scale[:, None] * scale)
+    R, failed = lapack.dpotrf(M)
+    if not failed and R.diagonal().min() > REGULAR:
+        return lambda r: lapack.dpotrs(R, r / scale)[0] / scale
     values, vectors = np.linalg.eigh(M)
     told = values > 64.0 * EPS * values.size * values.max(initial=0.0)
     vectors = vectors[:, told] / scale[:, None]

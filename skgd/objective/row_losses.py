@@ -9,22 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skgd.kernels.loss_kernels import ROWS, LossSums, blocks, constants, loss_sums
 from skgd.kernels.moments import SMALL
-from skgd.kernels.row_kernels import conjugates, loss_terms
+from skgd.kernels.row_kernels import conjugates
 from skgd.kernels.sums import matvec, rmatvec
-
-ROWS = 2**12  # whose losses are computed at once
-KEPT = 2**15  # rows at most, whose losses and derivatives are kept
-
-
-class Losses(NamedTuple):
-    """Means over the rows, and how many of them have a second derivative."""
-
-    value: float
-    slopes: np.ndarray  # (p,): the mean slopes of the columns
-    mean_slope: float
-    n_curved: int
-    terms: np.ndarray | None  # (3, n): those of the rows, where these are few
 
 
 class SecondDerivatives(NamedTuple):
@@ -32,51 +20,54 @@ class SecondDerivatives(NamedTuple):
 
     objective: object
     f: np.ndarray  # (n,)
-    terms: np.ndarray | None = None  # (3, n): of `Losses`
     left_out: np.ndarray | None = None  # (n,), bool
 
     def of(self, rows):
-        """Return those of some rows."""
-        h = terms_of(self.objective, self.f[rows], rows, self.terms)[2]
+        """Return those of some rows, at most `ROWS`."""
+        h = terms_of(self.objective, self.f[rows], rows)[1]
         return h if self.left_out is None else np.where(self.left_out[rows], 0.0, h)
 
 
-def blocks(start, stop, size=ROWS):
-    """Return slices of so many rows."""
-    return [slice(k, min(k + size, stop)) for k in range(start, stop, size)]
-
-
-def terms_of(objective, f, rows, terms=None):
-    """Return the loss, its slope and its second derivative of some rows, predicted as f."""
-    return loss_terms(objective.loss, f, objective.y[rows]) if terms is None else terms[:, rows]
-
-
-def sums_of(weight, terms):
-    """Return weighted sums over rows; rows without weight do not count, whatever their terms."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        sums = terms @ weight
-        if not np.isfinite(sums).all():
-            sums = np.where(weight > 0.0, terms, 0.0) @ weight
-        return sums
+def terms_of(objective, f, rows):
+    """Return the slopes of the losses of some rows, predicted as f, and their derivatives."""
+    y, terms = objective.y[rows], (np.empty(len(f)), np.empty(len(f)))
+    loss_sums(objective.loss, f, None, 0.0, y, constants(1.0)[: len(f)], *terms)
+    return terms
 
 
 def losses_at(objective, f):
-    """Return the `Losses` at the predictions that ``f(rows)`` returns."""
-    sums, slopes, n_curved = np.zeros(2), np.zeros(objective.p), 0
-    kept = np.empty((3, objective.n)) if objective.n <= KEPT else None
+    """Return the means of the `LossSums` at predictions, and of the columns' slopes."""
+    n, sums, g = objective.n, np.zeros(len(LossSums._fields)), np.zeros(objective.p)
+    slopes, seconds = np.empty((2, min(n, ROWS)))
     for rows, X in _products(objective):
-        u = np.empty(rows.stop - rows.start)
+        m = rows.stop - rows.start
+        u = slopes[:m] if m <= ROWS else np.empty(m)
         for some in blocks(rows.start, rows.stop):
-            terms, weight = terms_of(objective, f(some), some), objective.weight[some]
-            sums += sums_of(weight, terms[:2])
-            n_curved += np.count_nonzero(terms[2])
-            if kept is not None:
-                kept[:, some] = terms
-            np.multiply(terms[1], weight, out=u[some.start - rows.start :][: weight.size])
-        slopes += rmatvec(X, u, objective.centre, objective.term.far)
-    slopes[objective.constant] = 0.0
-    value, mean_slope = sums / objective.n
-    return Losses(float(value), slopes / objective.n, float(mean_slope), n_curved, kept)
+            to = u[some.start - rows.start : some.stop - rows.start]
+            sums += _sums(objective, f, None, 0.0, some, (to, seconds[: to.size]))
+        g += rmatvec(X, u, objective.centre, objective.term.far)
+    g[objective.constant] = 0.0
+    return _means(sums, n), g / n
+
+
+def losses_along(objective, f, z, step):
+    """Return the means of the `LossSums` at the predictions ``f + step z``."""
+    n, sums = objective.n, np.zeros(len(LossSums._fields))
+    slopes, seconds = np.empty((2, min(n, ROWS)))
+    for some in blocks(0, n):
+        m = some.stop - some.start
+        sums += _sums(objective, f, z[some], step, some, (slopes[:m], seconds[:m]))
+    return _means(sums, n)
+
+
+def _sums(objective, f, z, step, rows, terms):
+    y, weight = objective.y[rows], objective.weight[rows]
+    return loss_sums(objective.loss, f[rows], z, step, y, weight, *terms)
+
+
+def _means(sums, n):
+    sums[:-1] /= n
+    return LossSums(*sums.tolist())
 
 
 def add_curved(objective, v, second, weights, level):
@@ -93,7 +84,7 @@ def mean_change(first, second):
     objective, sums = first.objective, np.zeros(2)
     for some in blocks(0, objective.n):
         before, after = first.of(some), second.of(some)
-        sums += sums_of(objective.weight[some], np.stack([np.abs(after - before), before]))
+        sums += _weighted(objective.weight[some], np.stack([np.abs(after - before), before]))
     return sums / objective.n
 
 
@@ -104,16 +95,26 @@ def mean_conjugates(objective, v, share=1.0):
         slopes = share * v[some]
         values = conjugates(objective.loss, slopes, objective.y[some])
         sizes = np.abs(slopes * objective.y[some]) + np.abs(values)
-        sums += sums_of(objective.weight[some], np.stack([values, sizes]))
+        sums += _weighted(objective.weight[some], np.stack([values, sizes]))
     return sums / objective.n
+
+
+def _weighted(weight, terms):
+    """Return weighted sums over rows; rows without weight do not count, whatever their terms."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = terms @ weight
+        if not np.isfinite(sums).all():
+            sums = np.where(weight > 0.0, terms, 0.0) @ weight
+        return sums
 
 
 def _products(objective):
     """Yield slices of rows and what they store, for products that are taken at once."""
     X, n = objective.X, objective.n
-    if sparse.issparse(X):
+    is_sparse = sparse.issparse(X)
+    read = is_sparse or X.flags.c_contiguous or (X.dtype == np.float64 and not objective.term.far)
+    if is_sparse or (read and n <= ROWS):
         yield slice(0, n), X
         return
-    read = X.flags.c_contiguous or (X.dtype == np.float64 and not objective.term.far)
     for rows in blocks(0, n, ROWS if read else max(1, SMALL // max(1, objective.p))):
         yield rows, X[rows]

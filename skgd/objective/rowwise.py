@@ -8,11 +8,11 @@ from scipy import sparse
 from skgd.engines.threads import in_pieces
 from skgd.kernels.accumulate import RowKernel, build_accumulate
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.kernels.moments import column_means, column_squares, in_range
 from skgd.kernels.problem import RowData
 from skgd.kernels.row_kernels import (
     loss_terms,
-    mean_loss_terms,
     model_predictions,
     prediction_gradients,
 )

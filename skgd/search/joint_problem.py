@@ -13,7 +13,7 @@ from skgd.estimators.certificates import certifier_of
 from skgd.estimators.linear_problem import LinearProblem
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.seeds import draws_rows, new_seed
-from skgd.kernels.row_kernels import mean_loss_terms
+from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.objective.objective import Objective
 from skgd.objective.residual import gradient_unit, scale_from
 from skgd.objective.stacked import StackedTerm

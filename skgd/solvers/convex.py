@@ -11,8 +11,8 @@ from skgd.objective.conjugates import Tuning as StepTuning
 from skgd.objective.conjugates import bound_of_step, dual_vectors, trivial_bound
 from skgd.objective.duality import Certificate
 from skgd.objective.line_pieces import LinePieces
+from skgd.objective.loss_points import certified_point, point_at, slope_gap
 from skgd.objective.newton_steps import Tuning as NewtonTuning
-from skgd.objective.newton_steps import point_at, slope_gap
 from skgd.objective.piecewise import Tuning as PiecewiseTuning
 from skgd.objective.residual import residual_scale
 from skgd.solvers.direct import DirectSolver
@@ -37,6 +37,7 @@ class Tuning(NamedTuple):
 
 
 TUNING = Tuning()
+NEAR = 0.5  # of the goal of the gap, at which slopes may prove that it is met
 
 
 def is_too_large(objective, tuning=TUNING):
@@ -62,42 +63,65 @@ class ConvexSolver(DirectSolver):
 
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING):
         super().__init__(objective, tol, fallback, start)
-        self.tuning, self.certificate, self._slope_gaps = tuning, None, []
+        self.tuning, self.certificate, self._slope_gaps, self._start = tuning, None, [], None
         self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
         self._scale = None if objective.loss.nonsmooth else residual_scale(objective)
 
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
         self.objective = self.slopes = self.certificate = self._monitor = self._scale = None
+        self._start = None
 
     def record_start(self):
         objective = self.objective
-        start = point_at(objective, *split(objective, self.iterate))
+        self._start = point_at(objective, *split(objective, self.iterate))
         is_rough = objective.loss.nonsmooth and objective.term.has_conjugate
         bound = trivial_bound(objective) if is_rough else -math.inf
-        self._record(start.as_step(), bound)
+        self._record(self._start.as_step(), bound)
 
     def solve(self):
-        objective, theta = self.objective, self.iterate
-        rows = None if objective.loss.nonsmooth else sample_of(objective, self.tuning.sample)
-        if rows is not None:
-            sample = objective.take(rows)
-            if not theta[: objective.p].any():
-                theta = minimum_of_sample(sample, theta, self.tuning.sample)
-            if not objective.elastic_strengths[0].any() and not objective.positive:
-                quasi_newton(objective, sample, theta, self._goes_on, self.tuning.sample)
-                theta = self.iterate
+        objective, tuning = self.objective, self.tuning.sample
+        rows = None if objective.loss.nonsmooth else sample_of(objective, tuning)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if rows is not None:
+                if not np.count_nonzero(self.iterate[: objective.p]):
+                    self._begin_at_sample(rows)
+                if not (np.count_nonzero(objective.elastic_strengths[0]) or objective.positive):
+                    self._take_quasi_newton_steps(rows)
             if self.running:
-                self._take_steps(theta)
+                self._take_steps()
 
-    def _take_steps(self, theta):
-        """Take steps from here until the gap is small enough."""
+    def _begin_at_sample(self, rows):
+        """Begin where the objective on a sample of many rows is lowest, if it is lower there."""
+        objective, tuning = self.objective, self.tuning.sample
+        if objective.n < tuning.many * rows.size and not np.count_nonzero(
+            objective.elastic_strengths[0]
+        ):
+            return
+        theta = minimum_of_sample(objective.take(rows), self.iterate, tuning)
+        point = point_at(objective, *split(objective, theta))
+        self._start = point if point.value < self._start.value else self._start
+
+    def _pop_start(self):
+        """Return the latest point, which the next steps begin at, and forget it."""
+        point, self._start = self._start, None
+        return point
+
+    def _take_quasi_newton_steps(self, rows):
+        """Take steps that read all rows twice, while they are worth it."""
+        for point in quasi_newton(self.objective, rows, self._start, self.tuning.sample):
+            self._start = point
+            if not self._goes_on(point):
+                return
+
+    def _take_steps(self):
+        """Take steps from the start until the gap is small enough."""
         objective, steps = self.objective, self.tuning.steps
-        newton = steps.newton._replace(slope_gap=self.tuning.gap * self.tol)
-        tuning = steps._replace(newton=newton)
-        for step in dual_vectors(objective, theta, tuning, self._may_end):
-            least, bound = min(step.value, self.record.curve[-1]), -math.inf
+        newton = steps.newton._replace(slope_gap=NEAR * self.tuning.gap * self.tol)
+        tuning, theta = steps._replace(newton=newton), self.iterate
+        start = None if objective.loss.nonsmooth else self._pop_start
+        for step in dual_vectors(objective, theta, tuning, self._may_end, start):
+            least, bound = min(step.value, self.record.curve[-1]), step.bound
             if objective.term.has_conjugate and step.v is not None:
                 bound = bound_of_step(objective, step, least)
             self._record(step, bound)
@@ -111,22 +135,28 @@ class ConvexSolver(DirectSolver):
         """Whether a lower bound may end the steps at a point."""
         return self._residual(point.as_step(), math.inf)[0] <= self.tol
 
-    def _goes_on(self, step):
-        """Record a step of the quasi-Newton method, and return whether another is worth it.
+    def _goes_on(self, point):
+        """Record a point of the quasi-Newton method, and return whether another is worth it.
 
         The gap that the slopes leave falls by the same share in every step. The curvature over
         all rows takes as long as some steps, and then a few steps go to the minimum.
         """
-        objective, gain = self.objective, self.record.curve[-1] - step.value
-        self._record(step, -math.inf)
+        objective, gain = self.objective, self.record.curve[-1] - point.value
+        goal, gap = NEAR * self.gap_goal, slope_gap(objective, point.w, point.u)
+        penalised = np.count_nonzero(objective.resolved_strengths[1]) == objective.p
+        if gap <= goal and penalised and self._may_end(point):
+            end, bound = certified_point(objective, point)
+            self._start = end
+            self._record(end.as_step(), bound)
+            return False
+        self._record(point.as_step(), -math.inf)
         if not self.running:
             return False
-        goal, gap = 0.5 * self.gap_goal, slope_gap(objective, step.w, step.slopes)
         if gap <= goal:
             return self.record.residual > self.tol
         self._slope_gaps.append(gap)
         fall, left = math.log(self._slope_gaps[0] / gap), math.inf
-        if 0.0 < fall < math.inf and objective.elastic_strengths[1].all():
+        if 0.0 < fall < math.inf and penalised:
             left = math.log(gap / goal) / fall * (len(self._slope_gaps) - 1)
         most = self.tuning.more + objective.d / self.tuning.columns_per_step
         return left <= most or gain > self.tuning.gain * objective.null_objective
@@ -172,17 +202,19 @@ class ConvexSolver(DirectSolver):
 
     def _residual(self, step, gap):
         """Return the scaled residual, or the gap where slopes jump; and the gradient's norm."""
-        objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
+        objective, (a, b) = self.objective, self.objective.elastic_strengths
         if step.slopes is None or self._scale is None:
             return gap / objective.null_objective, math.nan
-        a, b = (np.zeros(theta.size) for _ in range(2))
-        a[: objective.p], b[: objective.p] = objective.elastic_strengths
-        gradient = np.append(-step.slopes, [step.mean_slope] * (objective.d - objective.p))
-        gradient += b * theta
+        theta = as_vector(objective, step.w, step.level)
+        gradient = np.append(b * step.w - step.slopes, [step.mean_slope] * (theta.size - a.size))
         tau, unit, rounding = self._scale
-        z = theta - tau * gradient
-        z -= np.clip(z, -tau * a, tau * a)
-        if objective.positive:
-            z[: objective.p] = np.maximum(z[: objective.p], 0.0)
-        violations = unit * (np.abs(theta - z) / tau - rounding)
+        sizes = np.abs(gradient)
+        if np.count_nonzero(a) or objective.positive:
+            z, most = theta - tau * gradient, np.zeros(theta.size)
+            most[: a.size] = tau[: a.size] * a
+            z -= np.clip(z, -most, most)
+            if objective.positive:
+                z[: a.size] = np.maximum(z[: a.size], 0.0)
+            sizes = np.abs(theta - z) / tau
+        violations = unit * (sizes - rounding)
         return max(0.0, float(violations.max(initial=0.0))), math.sqrt(gradient @ gradient)
