@@ -7,8 +7,9 @@ from scipy import sparse
 
 from skgd.engines.tree import Verb, add
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.kernels.moments import means_and_variances
-from skgd.kernels.row_kernels import conjugates, loss_terms, mean_loss_terms
+from skgd.kernels.row_kernels import conjugates, loss_terms
 from skgd.kernels.rows import even_weights
 from skgd.kernels.sums import gram, rmatvec
 from skgd.objective import second_order

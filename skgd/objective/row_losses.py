@@ -84,7 +84,7 @@ def mean_change(first, second):
     objective, sums = first.objective, np.zeros(2)
     for some in blocks(0, objective.n):
         before, after = first.of(some), second.of(some)
-        sums += _weighted(objective.weight[some], np.stack([np.abs(after - before), before]))
+        sums += sums_of(objective.weight[some], np.stack([np.abs(after - before), before]))
     return sums / objective.n
 
 
@@ -95,11 +95,11 @@ def mean_conjugates(objective, v, share=1.0):
         slopes = share * v[some]
         values = conjugates(objective.loss, slopes, objective.y[some])
         sizes = np.abs(slopes * objective.y[some]) + np.abs(values)
-        sums += _weighted(objective.weight[some], np.stack([values, sizes]))
+        sums += sums_of(objective.weight[some], np.stack([values, sizes]))
     return sums / objective.n
 
 
-def _weighted(weight, terms):
+def sums_of(weight, terms):
     """Return weighted sums over rows; rows without weight do not count, whatever their terms."""
     with np.errstate(invalid="ignore", over="ignore"):
         sums = terms @ weight
