@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDGaborRegressor, GDMLPRegressor, GDRegressor
 from skgd.datasets import load_gabor, make_gabor
 from skgd.displays import DescentAnimation, FitDisplay, LossSurfaceDisplay
 
@@ -119,6 +119,42 @@ def test_many_parameters_are_seen_in_the_plane_of_the_leading_directions():
     point = end + u * shown.directions[0] + v * shown.directions[1]
     assert shown.values[3, 1] == pytest.approx(linear_loss(point, X, y), rel=1e-12)
     assert len(shown.minima) == 0
+
+
+def test_random_directions_are_as_long_as_the_weights_of_each_unit():
+    X, y = make_regression(30, 4)
+    net = GDMLPRegressor((3, 2), batch_norm=[True, False], record_path=True, random_state=0)
+    net.set_params(max_iter=3, tol=None, batch_size=None).fit(X, y)
+    shown = LossSurfaceDisplay.from_estimator(net, X, y, directions="random", grid_resolution=5)
+    for direction in shown.directions:
+        start = 0
+        for W in net.coefs_:
+            change = direction[start : start + W.size].reshape(W.shape)
+            lengths = [np.linalg.norm(part, axis=0) for part in (change, W)]
+            np.testing.assert_allclose(*lengths, rtol=1e-12)
+            start += W.size
+        assert not direction[start:].any()
+    np.testing.assert_array_equal([shown.x[[0, -1]], shown.y[[0, -1]]], [[-1.0, 1.0]] * 2)
+    assert shown.values[2, 2] == pytest.approx(net.loss_curve_[-1], rel=1e-9)
+    np.testing.assert_allclose(shown.paths["path"][-1], 0.0, atol=1e-12)
+    point = net.parameters() + shown.x[1] * shown.directions[0] + shown.y[3] * shown.directions[1]
+    assert shown.values[3, 1] == pytest.approx(net.objective(X, y).value(point), rel=1e-12)
+    again = LossSurfaceDisplay.from_estimator(
+        net, X, y, directions="random", random_state=1, grid_resolution=2
+    )
+    assert np.abs(again.directions - shown.directions).max() > 0.1
+
+
+def test_given_directions_span_the_plane_and_paths_are_projected_on_it():
+    X, y = make_regression(30, 3)
+    fit = plain().fit(X, y)
+    given = np.array([[1.0, 0.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0]])
+    shown = LossSurfaceDisplay.from_estimator(fit, X, y, directions=given, grid_resolution=5)
+    moves = fit.path_ - fit.path_[-1]
+    np.testing.assert_allclose(shown.paths["path"] @ given, moves * [1, 1, 0, 0], atol=1e-12)
+    for wrong in ({"directions": "sideways"}, {"directions": "random", "parameters": (0, 1)}):
+        with pytest.raises(ValueError, match=r"must be one of|not by both"):
+            LossSurfaceDisplay.from_estimator(fit, X, y, **wrong)
 
 
 def test_two_chosen_parameters_leave_the_others_where_the_fit_ended():

@@ -150,9 +150,8 @@ class DescentAnimation:
         DescentAnimation
         """
         estimators = named(estimators)
-        found = compute_surface(
-            estimators, X, y, sample_weight, parameters, bounds, grid_resolution
-        )
+        plane = parameters, None, None
+        found = compute_surface(estimators, X, y, sample_weight, plane, bounds, grid_resolution)
         rows, shown = grid_of(X, y, feature, 200)
         paths = {name: path_of(estimator) for name, estimator in estimators.items()}
         if updates is None:

@@ -30,6 +30,8 @@ CONSTRAINTS = {
     **dict.fromkeys(["updates", "parameters", "bounds", "learning_rates", "alphas"], VECTOR),
     **dict.fromkeys(["names", "candidates"], VECTOR),
     **dict.fromkeys(["features", "points"], LIST),
+    "directions": ["array-like", str],
+    "random_state": ["random_state"],
     "penalties": [list, tuple],
     **dict.fromkeys(["name", "parameter", "metric"], TEXT),
     **dict.fromkeys(["above_minimum", "check"], BOOLEAN),

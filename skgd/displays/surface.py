@@ -16,7 +16,7 @@ from skgd.estimators.validation import MatrixLike, numbers
 
 
 class LossSurfaceDisplay:
-    """The objective over two parameters, or over the plane of the largest movement of descents.
+    """The objective over two parameters, or over the plane of two directions.
 
     Create it with `from_estimator` or `from_estimators`. All parameters are attributes.
 
@@ -30,7 +30,7 @@ class LossSurfaceDisplay:
     origin : ndarray of shape (d,)
         In the order of the estimator's ``objective``: the weights, then the extra parameters.
     directions : ndarray of shape (2, d)
-        Of unit length, and orthogonal.
+        Of unit length and orthogonal, unless they were given or are random.
     paths : dict of ndarray of shape (n_points, 2)
         For each name, x and y of the points of a descent, from the start on.
     minima : ndarray of shape (n_minima, 2)
@@ -57,8 +57,8 @@ class LossSurfaceDisplay:
 
     References
     ----------
-    Li et al., "Visualizing the loss landscape of neural nets" (2018), section 7: the plane of the
-    principal directions of a path.
+    Li et al., "Visualizing the loss landscape of neural nets" (2018): section 4, random directions
+    with a norm for each unit; section 7, the principal directions of a path.
 
     Examples
     --------
@@ -129,6 +129,8 @@ class LossSurfaceDisplay:
         *,
         sample_weight: ArrayLike | None = None,
         parameters: Any = None,
+        directions: str | ArrayLike | None = None,
+        random_state: Any = 0,
         bounds: ArrayLike | None = None,
         grid_resolution: int = 61,
         ax: Any = None,
@@ -145,10 +147,17 @@ class LossSurfaceDisplay:
         parameters : tuple of two int, default=None
             The parameters that span the plane, in the order of the estimator's ``objective``. The
             others are fixed at the end of the first descent that has not diverged. None for both
-            of two parameters, or for the two principal directions of the paths.
+            of two parameters, or for `directions`.
+        directions : {"leading", "random"} or array-like of shape (2, d), default=None
+            What spans the plane through that end: the two principal directions of the paths; two
+            random ones, in which the weights of each unit are as long as there; or these. None for
+            the leading ones, unless there are two parameters.
+        random_state : int, RandomState instance or None, default=0
+            Of random directions.
         bounds : array-like of shape (2, 2), default=None
             The lowest and the highest x, and those of y. None to show all starts and minima, and
-            the paths that have not diverged; if all have diverged, their first steps.
+            the paths that have not diverged; if all have diverged, their first steps. In random
+            directions None is from -1 to 1, where the weights have changed by their own length.
         grid_resolution : int, default=61
             The number of values of x, and of y.
         ax : matplotlib Axes, default=None
@@ -159,15 +168,9 @@ class LossSurfaceDisplay:
         Returns
         -------
         LossSurfaceDisplay
-
-        Raises
-        ------
-        ValueError
-            For estimators without a path, of a single parameter, or with different objectives.
         """
-        found = compute_surface(
-            estimators, X, y, sample_weight, parameters, bounds, grid_resolution
-        )
+        plane = parameters, directions, random_state
+        found = compute_surface(estimators, X, y, sample_weight, plane, bounds, grid_resolution)
         return cls(**found).plot(ax, **plot_options)
 
     @checked
@@ -208,7 +211,6 @@ class LossSurfaceDisplay:
         Returns
         -------
         LossSurfaceDisplay
-            This display.
         """
         deep = one_of("kind", kind, ("contour", "surface")) == "surface"
         ax = canvas(ax, projection="3d" if deep else None)

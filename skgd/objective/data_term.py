@@ -113,6 +113,11 @@ class DataTerm(abc.ABC):
         return (f"{type(self).__module__}.{type(self).__qualname__}",)
 
     @property
+    def groups(self):
+        """The number of the unit that each weight leads to; -1 for parameters that are none."""
+        return np.where(self.penalized, 0, -1)
+
+    @property
     def name(self):
         """What messages call the term."""
         return type(self).__name__

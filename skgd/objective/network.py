@@ -168,6 +168,14 @@ class NetworkTerm(DataTerm):
         self.is_normalised = bool(shape.n_statistics)
         self.fewest = 2 if self.is_normalised else 1
 
+    @property
+    def groups(self):
+        found, start, first = np.full(self.n_parameters, -1), 0, 0
+        for k, n in self.shape.sizes:
+            found[start : start + k * n] = first + np.tile(np.arange(n), k)
+            start, first = start + k * n, first + n
+        return found
+
     @cached_property
     def data(self):
         """What compiled code reads."""
