@@ -84,6 +84,18 @@ def test_a_legend_of_several_lines_is_beside_their_data(kind):
         assert_clear(display)
 
 
+def test_a_legend_has_the_columns_that_its_axes_have_room_for_in_a_part_of_a_figure_too():
+    fit = line_problem()[2]
+    fits = {f"a long name of fit {k}": fit for k in range(4)}
+    whole = plt.figure(figsize=(4.0, 4.0)).subplots()
+    part = plt.figure(figsize=(8.0, 4.0)).subfigures(1, 2)[0].subplots()
+    columns = [
+        LossCurveDisplay.from_estimators(fits, ax=ax).ax_.get_legend()._ncols
+        for ax in (whole, part)
+    ]
+    assert columns[0] == columns[1] < 4
+
+
 def test_start_end_and_minimum_stand_in_the_legend_and_kinds_of_ends_differ():
     X, y, _ = line_problem()
     model = plain(learning_rate=0.05)

@@ -28,7 +28,7 @@ def legend_below(ax, handles, drop=DROP, **options):
     kind = options.get("fontsize", rcParams["legend.fontsize"])
     size = FontProperties(size=kind).get_size_in_points()
     longest = max(len(str(handle.get_label())) for handle in handles)
-    room = 72.0 * figure.get_size_inches()[0] * ax.get_position().width
+    room = 72.0 * ax.bbox.width / figure.dpi
     n_columns = int(room / (size * (LETTER * longest + HANDLE)))
     shift = ScaledTranslation(0.0, -drop / 72.0, figure.dpi_scale_trans)
     look = {"loc": "upper center", "frameon": False, "borderaxespad": 0.0, "columnspacing": 1.2}
