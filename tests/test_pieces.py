@@ -143,6 +143,22 @@ def test_the_direct_solver_reads_the_pieces_once():
     assert sorted(readings) == [0, 100, 200, 300, 400]
 
 
+def test_pieces_that_are_kept_are_loaded_once_for_each_fit():
+    loaded = []
+
+    def load():
+        loaded.append(1)
+        return X, Y
+
+    pieces = from_callables([load], keep=True)
+    loaded.clear()
+    one = GDRegressor(optimizer="nesterov", penalty="l1", alpha=0.1).fit(pieces)
+    assert len(loaded) == 1
+    other = GDRegressor(optimizer="nesterov", penalty="l1", alpha=0.1).fit(pieces)
+    assert len(loaded) == 2
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+
+
 @pytest.mark.parametrize("kind", ["csr", "float32"])
 def test_other_storages_are_read_from_pieces_too(kind):
     rows = sparse.csr_matrix(np.where(np.abs(X) > 1.0, X, 0.0)) if kind == "csr" else X

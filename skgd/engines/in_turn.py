@@ -18,10 +18,21 @@ class InTurn:
     n_pieces : int
     ahead : int, default=0
         Pieces that are loaded ahead.
+    keeps : bool, default=False
+        Whether pieces that have been loaded are kept for the length of a fit.
     """
 
-    def __init__(self, load, n_pieces, ahead=0):
-        self.load, self.n_pieces, self._ahead = load, n_pieces, ahead
+    def __init__(self, load, n_pieces, ahead=0, keeps=False):
+        self.n_pieces, self._load, self._ahead, self._keeps = n_pieces, load, ahead, keeps
+        self._kept = {}
+
+    def load(self, number):
+        """Return a piece."""
+        if not self._keeps:
+            return self._load(number)
+        if number not in self._kept:
+            self._kept[number] = self._load(number)
+        return self._kept[number]
 
     def ask(self, verb, *arguments):
         """Return the answer of all pieces to a `Verb`."""
@@ -51,4 +62,5 @@ class InTurn:
                     piece.cancel()
 
     def release(self):
-        """Forget what is held for the fit: nothing."""
+        """Forget the pieces that are kept."""
+        self._kept.clear()

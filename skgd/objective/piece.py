@@ -1,5 +1,6 @@
 """A piece of rows, and what is asked of it: verbs, whose answers are added over all pieces."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,17 @@ class Seen(NamedTuple):
         )
 
 
+class FullSum(NamedTuple):
+    """What adds up all rows of a piece, and the arrays that it reads and fills."""
+
+    is_apart: bool  # whether the loss is wanted elsewhere than the gradient
+    theta: np.ndarray
+    iterate: np.ndarray
+    g: np.ndarray
+    task: Callable
+    found: np.ndarray
+
+
 class Piece:
     """Some rows, with their targets and weights.
 
@@ -53,7 +65,7 @@ class Piece:
     def __init__(self, X, y, weight=None):
         self.X, self.y = X, y
         self.weight = even_weights(len(y)) if weight is None else weight
-        self._term = self._seen = None
+        self._term = self._seen = self._sum = None
 
     def __reduce__(self):
         weight = self.weight if self.weight.strides != (0,) else None
@@ -65,7 +77,17 @@ class Piece:
             y = np.ascontiguousarray(self.y[:, seen.target] - seen.offset)
             known = seen.model, seen.loss, seen.centre, seen.columns
             self._term, self._seen = RowwiseTerm(self.X, y, self.weight, *known), seen
+            self._sum = None
         return self._term
+
+    def sum_of(self, seen, apart):
+        """Return the `FullSum` of the rows; the last one is kept."""
+        term = self.term(seen)
+        if self._sum is None or self._sum.is_apart is not apart:
+            theta, iterate, g = np.zeros((3, term.n_parameters))
+            task, found = term.sums(theta, iterate if apart else theta, g)
+            self._sum = FullSum(apart, theta, iterate, g, task, found)
+        return self._sum
 
 
 class Summary(NamedTuple):
@@ -195,14 +217,16 @@ def loss_and_gradient(piece, number, seen, theta, iterate):
 
     The former is at theta where ``iterate`` is None.
     """
-    g = np.zeros(theta.size)
-    if not len(piece.y):
-        return 0.0, g
-    with compiled_code():
-        task, found = piece.term(seen).sums(theta, theta if iterate is None else iterate, g)
-        task()
     n = len(piece.y)
-    return n * float(found[0]), n * g
+    if not n:
+        return 0.0, np.zeros(theta.size)
+    with compiled_code():
+        known = piece.sum_of(seen, iterate is not None)
+        known.theta[:], known.g[:] = theta, 0.0
+        if iterate is not None:
+            known.iterate[:] = iterate
+        known.task()
+    return n * float(known.found[0]), n * known.g
 
 
 def square_product(piece, number, seen, v, scale, level):

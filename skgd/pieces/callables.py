@@ -10,7 +10,9 @@ from skgd.pieces.collection import Pieces
 from skgd.pieces.loading import loaded_piece
 
 
-def from_callables(loaders: Sequence[Callable[[], tuple]], *, ahead: int = 1) -> Pieces:
+def from_callables(
+    loaders: Sequence[Callable[[], tuple]], *, ahead: int = 1, keep: bool = False
+) -> Pieces:
     """Return pieces that functions load.
 
     Parameters
@@ -21,6 +23,8 @@ def from_callables(loaders: Sequence[Callable[[], tuple]], *, ahead: int = 1) ->
         are not negative.
     ahead : int, default=1
         Pieces that are loaded ahead in a thread, while one is read.
+    keep : bool, default=False
+        Whether pieces are kept in memory for the length of a fit, once they are loaded.
 
     Returns
     -------
@@ -47,5 +51,5 @@ def from_callables(loaders: Sequence[Callable[[], tuple]], *, ahead: int = 1) ->
         return loaded_piece(number, loaders[number](), *known)
 
     n_targets = None if y.ndim == 1 else y.shape[1]
-    engine = InTurn(load, len(loaders), ahead)
+    engine = InTurn(load, len(loaders), ahead, keep)
     return Pieces(engine, *known, n_targets, None, sparse.issparse(first.X))
