@@ -47,14 +47,13 @@ class Tree:
         A part whose neighbour would have no pieces moves up as it is.
         """
         while 1 << level < self.n_pieces:
-            neighbour = level, place ^ 1
-            if (place ^ 1) << level < self.n_pieces:
-                if neighbour not in self.nodes:
+            neighbour = place ^ 1
+            if neighbour << level < self.n_pieces:
+                other = self.nodes.pop((level, neighbour), None)
+                if other is None:
                     break
-                other = self.nodes.pop(neighbour)
-                pair = (answer, other) if place % 2 == 0 else (other, answer)
-                answer = self.merge(*pair)
-            level, place = level + 1, place // 2
+                answer = self.merge(other, answer) if place & 1 else self.merge(answer, other)
+            level, place = level + 1, place >> 1
         self.nodes[level, place] = answer
 
     def join(self, nodes):

@@ -21,22 +21,13 @@ from skgd.objective.rowwise import RowwiseTerm
 class Seen(NamedTuple):
     """How rows are seen: by a model and a loss, from a centre, and for one target."""
 
+    key: str  # by which a piece knows it again
     model: Any
     loss: Any
     centre: np.ndarray | None
     columns: Any  # Columns
     target: int
     offset: float  # of the target
-
-    def equals(self, other):
-        """Whether rows are seen in the same way."""
-        if other is None or self._replace(centre=None, columns=None) != other._replace(
-            centre=None, columns=None
-        ):
-            return False
-        return np.array_equal(self.centre, other.centre) and all(
-            map(np.array_equal, self.columns, other.columns)
-        )
 
 
 class FullSum(NamedTuple):
@@ -65,7 +56,7 @@ class Piece:
     def __init__(self, X, y, weight=None):
         self.X, self.y = X, y
         self.weight = even_weights(len(y)) if weight is None else weight
-        self._term = self._seen = self._sum = None
+        self._term = self._key = self._sum = None
 
     def __reduce__(self):
         weight = self.weight if self.weight.strides != (0,) else None
@@ -73,10 +64,10 @@ class Piece:
 
     def term(self, seen):
         """Return the `RowwiseTerm` of the rows; the last one is kept."""
-        if not seen.equals(self._seen):
+        if seen.key != self._key:
             y = np.ascontiguousarray(self.y[:, seen.target] - seen.offset)
             known = seen.model, seen.loss, seen.centre, seen.columns
-            self._term, self._seen = RowwiseTerm(self.X, y, self.weight, *known), seen
+            self._term, self._key = RowwiseTerm(self.X, y, self.weight, *known), seen.key
             self._sum = None
         return self._term
 

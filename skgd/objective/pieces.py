@@ -1,6 +1,7 @@
 """The data term of rows that lie in pieces: sums that an engine adds over a fixed tree."""
 
 from functools import cached_property
+from uuid import uuid4
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class PiecesTerm(ProjectionTerm):
     def __init__(self, facts, model, loss, centre, columns, target=0, offset=0.0):
         super().__init__((facts.n, facts.p), model, loss, centre, columns)
         self.facts, self.target, self.offset = facts, target, offset
-        self.seen = Seen(model, loss, centre, columns, target, float(offset))
+        self.seen = Seen(uuid4().hex, model, loss, centre, columns, target, float(offset))
         self.kernel = RowKernel(type(model), type(loss), DenseRows)
         self.mean_weight, self.data = 1.0, ()
         few = not loss.nonsmooth and facts.p <= MAX_COLUMNS
