@@ -16,11 +16,12 @@ from skgd.kernels.rows import DenseRows, FortranColumns, prefetch, scratch
 
 # How many rows ahead memory is asked for. Rows drawn at random come too late when asked for
 # at their turn. Long ones are asked for chunk by chunk, several rows at a time, which keeps more
-# of the memory busy; and all once more, as a busy processor drops requests.
+# of the memory busy; and all once more, as a busy processor drops requests. The place of a sparse
+# row is asked for before it.
 NEXT, AHEAD, AHEAD_IN_CHUNKS, CHUNKS, APART, SOON = 32, 24, 16, 4, 2, 4
 
 dot = dot_pair = axpy = dot_four = dot_pair_four = axpy_four = None
-prefetch_row = are_long = entry = None
+prefetch_row = prefetch_ends = are_long = entry = None
 predict = model_derivative = add_parameter_gradient = value = slope = None
 correct = add_to_gradient = keep_slope = gather = fetch_ahead = place_of = None
 
@@ -45,6 +46,7 @@ def row_slots(model, loss, rows):
             "dot_pair": fuse(rows.dot_pair),
             "axpy": fuse(rows.axpy),
             "prefetch_row": fuse(rows.prefetch_row),
+            "prefetch_ends": None if rows is DenseRows else fuse(rows.prefetch_ends),
             "are_long": fuse(rows.are_long),
             "entry": fuse(rows.entry),
             "predict": fuse(model.value),
@@ -133,6 +135,8 @@ def fetch_rows(data, order, begin, m):
                 prefetch_row(data.rows, order[k - APART * q], q, CHUNKS)
             prefetch_row(data.rows, order[k - AHEAD_IN_CHUNKS + SOON], 0, 1)
         elif gather is None:
+            if prefetch_ends is not None and k + AHEAD < order.size:
+                prefetch_ends(data.rows, order[k + AHEAD])
             prefetch_row(data.rows, order[k], 0, 1)
         prefetch(data.y, order[k], order[k] + 1)
         prefetch(data.weight, order[k] * data.stride, order[k] * data.stride + 1)

@@ -1,4 +1,6 @@
-"""How numba is to compile `skgd.kernels.four_rows`: eight entries at once, then four, two, one.
+"""How numba is to compile `skgd.kernels.four_rows` and `skgd.kernels.entries`.
+
+Entries of dense rows are taken eight at once, then four, two, one; stored ones four at once.
 
 LLVM's own vectors are wide and unrolled: short rows, and what is left of long ones, go one by one.
 Here entries are converted when they are loaded, so that float32 rows cost little more than their
@@ -11,12 +13,13 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
-from skgd.kernels import four_rows
+from skgd.kernels import entries, four_rows
 from skgd.kernels.four_rows import FOUR
 
 WORD, PLACE, DOUBLE = ir.IntType(64), ir.IntType(32), ir.DoubleType()
 LANES = 8, 4, 2, 1
 ROWS = types.Array, types.UniTuple
+ENTRIES = types.Array, types.Array, types.Integer, types.Integer
 FAST = "reassoc", "contract", "nsz"
 
 
@@ -33,6 +36,16 @@ def _type_multiply_by_two(context):
 @type_callable(four_rows.add_four)
 def _type_add(context):
     return lambda X, places, u, g: types.void
+
+
+@type_callable(entries.multiply_entries)
+def _type_entries(context):
+    return lambda data, indices, start, stop, w: types.float64
+
+
+@type_callable(entries.multiply_entries_by_two)
+def _type_entries_by_two(context):
+    return lambda data, indices, start, stop, w, v: types.UniTuple(types.float64, 2)
 
 
 @lower_builtin(four_rows.multiply_four, *ROWS, *[types.Array] * 2)
@@ -79,6 +92,39 @@ def _add(context, builder, signature, args):
             place = builder.bitcast(builder.gep(g, [j]), _lanes_type(lanes).as_pointer())
             builder.store(total, place, align=8)
     return context.get_dummy_value()
+
+
+@lower_builtin(entries.multiply_entries, *ENTRIES, types.Array)
+@lower_builtin(entries.multiply_entries_by_two, *ENTRIES, *[types.Array] * 2)
+def _multiply_entries(context, builder, signature, args):
+    """Generate the products of some entries with one vector, or with two.
+
+    Indices are loaded atomically, which costs nothing and keeps LLVM from gathering several
+    numbers by one instruction, which some processors do slowly.
+    """
+    kinds, n_sums = signature.args, len(args) - 4
+    data, words, *vectors = (
+        _data(context, builder, kinds[k], args[k]) for k in (0, 1, *range(4, len(args)))
+    )
+    width = builder.extract_value(context.make_array(kinds[1])(context, builder, args[1]).shape, 1)
+    start, stop = (context.cast(builder, args[k], kinds[k], types.int64) for k in (2, 3))
+    middle = builder.add(start, builder.and_(builder.sub(stop, start), WORD(-FOUR)))
+    places = [[_place(builder, 1) for _ in range(FOUR)] for _ in range(n_sums)]
+    for begin, end, at_once in ((start, middle, FOUR), (middle, stop, 1)):
+        with cgutils.for_range_slice(builder, begin, end, WORD(at_once)) as (k, _):
+            for q in range(at_once):
+                here = builder.add(k, WORD(q))
+                word = builder.gep(words, [builder.mul(here, width)])
+                j = builder.zext(builder.load_atomic(word, "unordered", 4), WORD)
+                x = _load(builder, data, here, 1)
+                for vector, own in zip(vectors, places):
+                    product = builder.fmul(x, _load(builder, vector, j, 1), flags=FAST)
+                    builder.store(_sum(builder, builder.load(own[q]), product), own[q])
+    sums = []
+    for own in places:
+        a, b, c, d = (builder.load(place) for place in own)
+        sums.append(_sum(builder, _sum(builder, a, b), _sum(builder, c, d)))
+    return sums[0] if n_sums == 1 else context.make_tuple(builder, signature.return_type, sums)
 
 
 def _rows(context, builder, signature, args):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skgd.kernels.entries import multiply_entries, multiply_entries_by_two
 from skgd.kernels.four_rows import add_four, multiply_four, multiply_four_by_two
 
 LONG = 512  # bytes of a row, above which it is prefetched in chunks
@@ -85,17 +86,12 @@ class CsrRows(NamedTuple):
     indptr: np.ndarray
 
     def dot(self, w, i):
-        z = 0.0
-        for k in range(self.indptr[i], self.indptr[i + 1]):
-            z += self.data[k] * w[self.indices[k, 0]]
-        return z
+        start, stop = self.indptr[i], self.indptr[i + 1]
+        return multiply_entries(self.data, self.indices, start, stop, w)
 
     def dot_pair(self, w, v, i):
-        z, y = 0.0, 0.0
-        for k in range(self.indptr[i], self.indptr[i + 1]):
-            z += self.data[k] * w[self.indices[k, 0]]
-            y += self.data[k] * v[self.indices[k, 0]]
-        return z, y
+        start, stop = self.indptr[i], self.indptr[i + 1]
+        return multiply_entries_by_two(self.data, self.indices, start, stop, w, v)
 
     def axpy(self, c, i, g):
         for k in range(self.indptr[i], self.indptr[i + 1]):
@@ -103,6 +99,9 @@ class CsrRows(NamedTuple):
 
     def are_long(self):
         return False
+
+    def prefetch_ends(self, i):
+        prefetch(self.indptr, i, i + 2)
 
     def prefetch_row(self, i, k, n_chunks):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])

@@ -1,4 +1,4 @@
-"""Products with four rows at once, as compiled code takes them."""
+"""Products with four rows at once, and with stored entries, as compiled code takes them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skgd.kernels.blocks import read
 from skgd.kernels.compiling import Kernel, compiled_code
+from skgd.kernels.entries import multiply_entries, multiply_entries_by_two
 from skgd.kernels.four_rows import add_four, multiply_four, multiply_four_by_two
+from skgd.kernels.rows import index_words
 
 PLACES = 2, 0, 4, 4
 
@@ -58,3 +60,27 @@ def test_entries_that_are_not_finite_stay_so():
     found, g = products(X, np.ones(11), np.ones(11), np.ones(4), np.zeros(11))
     assert_array_equal(found, [[np.nan, 11.0, np.inf, np.inf]] * 3)
     assert_array_equal(g, [4.0] * 3 + [np.nan] + [4.0] * 6 + [np.inf])
+
+
+def fill_from_entries(block):
+    """Take the products of some entries with one vector, and with two."""
+    data, indices, (start, stop), (w, v), found = read(block)
+    found[0] = multiply_entries(data, indices, start, stop, w)
+    found[1], found[2] = multiply_entries_by_two(data, indices, start, stop, w, v)
+
+
+RUN_ENTRIES = Kernel(fill_from_entries, (), "test-entries")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (3, 4), (1, 4), (2, 6), (5, 12), (0, 23)])
+def test_products_of_entries_are_those_of_numpy_in_float64(start, stop, kind, dtype):
+    rng = np.random.default_rng(stop)
+    data, (w, v) = rng.standard_normal(23).astype(dtype), rng.standard_normal((2, 9))
+    indices, found = rng.integers(0, 9, 23).astype(kind), np.empty(3)
+    with compiled_code():
+        RUN_ENTRIES(data, index_words(indices), (start, stop), (w, v), found)()
+    x, places = data[start:stop].astype(float), indices[start:stop]
+    expected = x @ w[places], x @ w[places], x @ v[places]
+    assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
