@@ -8,7 +8,7 @@ from skgd.descent.arrival import control_of
 from skgd.descent.convergence import after_a_call, restart
 from skgd.descent.growth import Growth
 from skgd.descent.loop import descend
-from skgd.descent.loop_variant import loop_variant
+from skgd.descent.loop_variant import epochs_by_rows, loop_variant
 from skgd.descent.minimizer import Minimizer, UpdateRule
 from skgd.descent.new_state import are_same, carried_over, fixed_settings, identity, new_state
 from skgd.descent.options import OPTIONS, SETUP
@@ -19,7 +19,9 @@ from skgd.descent.stopping import stopping_rule
 from skgd.descent.units import units_of
 from skgd.kernels.draws import new_generator
 from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs
+from skgd.kernels.quadratic import FRESH, LEFT, new_reference
 from skgd.objective.residual import gradient_unit, thresholded_average
+from skgd.objective.second_order import gradient_from
 
 UPDATES_AT_ONCE = 2**16  # in one call of the loop
 ENTRIES_AT_ONCE = 2**28  # of X, so that an interrupt is heard
@@ -48,7 +50,7 @@ class Descent(Minimizer):
         Epochs done before the record began.
     """
 
-    resumable = True
+    resumable, streams, reference = True, False, ()
 
     def __init__(self, objective, optimizer, schedule, start, setup=SETUP, options=OPTIONS):
         self.schedule, self.setup, self.options = schedule, setup, options
@@ -57,13 +59,12 @@ class Descent(Minimizer):
         self.full, self.grown, self.met = True, 1, None
         self.bind_data(objective)
         self.units = units_of(objective, optimizer.resolved(self.full), setup, options)
-        self.unit = (
-            gradient_unit(objective, self.units) if options.learning_rate == "auto" else 1.0
-        )
+        is_automatic = options.learning_rate == "auto"
+        self.unit = gradient_unit(objective, self.units) if is_automatic else 1.0
         self.optimizer = optimizer.in_unit(self.unit).resolved(self.full)
         self.names = identity(schedule), identity(self.optimizer)
         self.generator, self.earlier, self.t = new_generator(setup.seed), 0, 0
-        self.factor, self.growth = 1.0, Growth()
+        self.factor, self.growth, self.basis = 1.0, Growth(), None
         self.best, self.stale, self.ceiling = math.inf, 0.0, math.inf
         start = objective.admissible(objective.as_parameters(start, "start"))
         batching = self._size, setup.average
@@ -72,7 +73,6 @@ class Descent(Minimizer):
         self._begin_record()
         if self.full:
             self._evaluate()
-        self.basis = None
         self._set_rate(stream=False)
 
     @property
@@ -100,7 +100,7 @@ class Descent(Minimizer):
     @property
     def update_rule(self):
         """The rule of an update, and the rows that it sees."""
-        return UpdateRule(self.optimizer, self._size, self._is_drawn)
+        return UpdateRule(self.optimizer, self._size, self.setup.is_drawn)
 
     @property
     def updates_per_epoch(self):
@@ -111,17 +111,12 @@ class Descent(Minimizer):
     def _size(self):
         return None if self.full else self.batch
 
-    @property
-    def _is_drawn(self):
-        return self.setup.sampling == "replacement"
-
     def minimize(self, n_epochs, monitor=None):
         """Go on for so many epochs, or until there is a reason to stop."""
         record, first = self.record, self.record.n_epochs
         self.last, self.outcome = first + n_epochs, Outcome.RUNNING
         while self.running:
-            left = self.last - record.n_epochs
-            self.outcome = self._advance(min(left, self._stride(monitor is not None)))
+            self.outcome = self._advance(self._stride(monitor is not None))
             self.outcome = after_a_call(self)
             if not self.full and (monitor is not None or not self.running):
                 found = self.evaluate_in_place()  # what the last epoch has reached
@@ -131,15 +126,16 @@ class Descent(Minimizer):
         if self.outcome is Outcome.RUNNING:
             self.outcome = Outcome.MAX_ITER
         if self.outcome is not Outcome.NONFINITE:
-            curve = record.curve
-            sums = self.growth.with_call(curve[first], curve[-1], self.objective.null_objective)
-            self.growth = sums
+            found = record.curve[first], record.curve[-1], self.objective.null_objective
+            self.growth = sums = self.growth.with_call(*found)
             if sums.diverged(self.full and not self.objective.term.nonsmooth):
                 self.outcome = Outcome.DIVERGED
         return self.outcome
 
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
+        if self.reference and self.reference.numbers[LEFT] < FRESH - 1:
+            self.evaluate_in_place()  # by rows, as a later call will
         self.objective = None
 
     def resume(self, objective, optimizer, schedule, options, *, stream=False):
@@ -159,8 +155,8 @@ class Descent(Minimizer):
         """
         before, kept, n = self.record.last, (self.best, self.stale), self.n
         self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
-        self.schedule, self.options, self.selected = schedule, options, None
-        self.certificate = None
+        self.schedule, self.options, self.streams = schedule, options, stream
+        self.certificate = self.selected = None
         self.bind_data(objective)
         is_automatic = options.learning_rate == "auto"
         if is_automatic and self.basis is None:
@@ -180,6 +176,9 @@ class Descent(Minimizer):
             self.best = math.inf  # until the epoch's beginning is recorded
         if new and self.optimizer.extrapolates:
             restart(self)
+        self.reference = self.reference if same and not stream else ()
+        if self.reference:
+            self.state.g[:] = gradient_from(self.reference, objective.term, self.state.theta)
         self.growth = self.growth if stream else Growth()
         if not is_automatic or self.basis is None or not stream or new:
             self._set_rate(new)
@@ -201,7 +200,7 @@ class Descent(Minimizer):
             return
         batch = None if self.full and not stream else self.batch
         objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
-        sampling = batch, stream or self._is_drawn
+        sampling = batch, stream or self.setup.is_drawn
         known = self.state.iterate, g, self.units
         basis = extended(self.basis, objective, rule, sampling, *known)
         self.learning_rate = self.setup.rate_share * basis.rate(objective, rule)
@@ -214,14 +213,14 @@ class Descent(Minimizer):
         size = self.setup.batch_size
         self.objective, self.n = objective, objective.n
         self.batch = min(self.grown * size if size else self.n, self.n)
-        self.full = self.full and self.batch == self.n and not (size and self._is_drawn)
+        self.full = self.full and self.batch == self.n and not (size and self.setup.is_drawn)
 
     def _begin_record(self):
         """Begin a record, and take over what stops the run."""
         self.record, self.t_before = Record(self.state.iterate, self.options.record_path), self.t
         waits = self.schedule.controls and self.options.learning_rate == "auto"
-        patience = self.schedule.patience()
-        patience = math.inf if waits and self.options.certifies else patience
+        waits = waits and self.options.certifies
+        patience = math.inf if waits else self.schedule.patience()
         known = self.objective, self.full, self.options, patience, self.certificate
         self.limits = stopping_rule(*known, self.optimizer.newton_fraction is not None)
 
@@ -256,9 +255,8 @@ class Descent(Minimizer):
 
     def _new_control(self):
         """Return the control of the rate, where the schedule has one and the rule needs it."""
-        if not self.schedule.controls:
-            return None
-        return control_of(self.objective, self.optimizer, self.full, self.options, self.iterate)
+        known = self.objective, self.optimizer, self.full, self.options, self.iterate
+        return control_of(*known) if self.schedule.controls else None
 
     def _call(self, rates, epochs, step_norm):
         """Call the loop, and record what it reports; the first step's length may be known."""
@@ -270,31 +268,33 @@ class Descent(Minimizer):
         path = np.empty((record.n_kept(self.t, rates.size), objective.d))
         generator = () if self.full else self.generator
         call, began = Epochs(generator, rates, np.empty((6, epochs)), path), record.read()
-        variant = self._loop_variant(rates)
-        ends = descend(objective, self.optimizer, variant, self.state, self.limits, cursor, call)
+        wanted = {"averages": average > 0, "clips": self.options.clips}
+        wanted["in_units"] = self.units is not None
+        known = objective, self.optimizer, self._size, wanted
+        variant = loop_variant(*known, rates, record.every > 0)
+        known = self.state, self.limits, cursor, call, self.reference if rates.size else ()
+        ends = descend(objective, self.optimizer, variant, *known)
         self.ceiling = self.ceiling if self.best < math.inf else ends[-1]
         code, done, self.best, self.stale, _ = ends
         if step_norm is not None:
             call.record[STEP_NORM, 0] = step_norm
         last = rates[updates - 1 :: updates][:done]
-        at_ends = self.full and rates.size > 0
-        record.extend(call.record[:, :done].T, last, updates, began, at_ends)
+        record.extend(call.record[:, :done].T, last, updates, began, self.full and rates.size > 0)
         record.extend_path(path[: record.n_kept(self.t, rates.size and done * updates)])
         return done, Outcome(code)
 
-    def _loop_variant(self, rates):
-        """Return the variant of the loop."""
-        clips = min(self.options.clip_norm, self.options.clip_value) < math.inf
-        wanted = {"averages": self.setup.average > 0, "clips": clips}
-        wanted["in_units"] = self.units is not None
-        recorded = self.record.every > 0
-        return loop_variant(self.objective, self.optimizer, self._size, wanted, rates, recorded)
-
     def _stride(self, monitored):
         """How many epochs to do in one call."""
+        objective, done = self.objective, self.earlier + self.record.n_epochs
+        early = epochs_by_rows(self)
+        if not self.reference and done >= early and objective.term.bounds.has_second_derivative:
+            self.reference = new_reference(objective.d)
         if monitored or self.schedule.patience():
             return 1
-        most = ENTRIES_AT_ONCE // max(1, self.objective.n * self.objective.d)
-        most = min(most, self.options.stride(self.objective, self.certificate))
+        most = self.last - self.record.n_epochs
+        most = min(most, self.options.stride(objective, self.certificate))
         most = min(most, self.control.left) if self.control else most
+        most = min(most, early - done) if done < early else most
+        if not self.reference:
+            most = min(most, ENTRIES_AT_ONCE // max(1, objective.n * objective.d))
         return max(1, min(UPDATES_AT_ONCE // self.updates_per_epoch, most))

@@ -35,6 +35,7 @@ from skgd.kernels.problem import (
     WHAT,
     Parts,
 )
+from skgd.kernels.quadratic import quadratic_sums
 from skgd.objective.data_term import PythonData, PythonKernel
 
 MAX_GROWTH = 1e10  # of the objective, over the larger of its start and the null objective
@@ -142,7 +143,7 @@ def build(kernel, optimizer, penalty, variant):
         return Kernel(function, classes, "-".join(map(str, variant)))
 
 
-def descend(objective, optimizer, variant, state, rule, cursor, epochs):
+def descend(objective, optimizer, variant, state, rule, cursor, epochs, reference=()):
     """Run the loop.
 
     Parameters
@@ -155,6 +156,8 @@ def descend(objective, optimizer, variant, state, rule, cursor, epochs):
         batch); the penalty; the norm of the smooth part's gradient (on the full batch); the
         distance from the iterate of the column before; and the number of weights that are zero.
         The path is filled with the iterate after every update that is kept.
+    reference : Reference or ()
+        By which steps on the full batch know a squared error; () where rows tell it.
 
     Returns
     -------
@@ -173,11 +176,18 @@ def descend(objective, optimizer, variant, state, rule, cursor, epochs):
         parts = ((), ()) if full else term.parts
         arguments = Parts(*parts, optimizer, penalty), objective.problem, state, rule
         task = update(*arguments, cursor, epochs, clock, *(() if full else (data,)))
-        add_up, found = term.sums(theta, state.iterate, g)
+        if reference:
+            by_rows = term.sums(theta, theta, reference.slope)
+            known = term.bounds.second_derivative, reference, theta, state.iterate, g
+            add_up, found = quadratic_sums(*known, by_rows)
+        else:
+            add_up, found = term.sums(theta, state.iterate, g)
         flags = full, epochs.rates.size > 0, cursor.sampling == REPLACEMENT
         main = build_run(kernel.fuse, kernel.classes and ())
         main(add_up, found, task, clock, rule, flags, epochs.record, ends)()
         if ends[0] == FAILED:
             add_up.check()
             task.check()
+        if reference:
+            by_rows[0].check()
     return int(ends[0]), int(ends[1]), *ends[2:]

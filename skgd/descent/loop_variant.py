@@ -1,7 +1,11 @@
 """Which variant of the loop serves an objective, a rule and a batch size."""
 
+import math
+
 from skgd.descent.variance_reduction import correction_of
 from skgd.kernels.problem import LoopVariant
+
+EARLY = 8  # epochs, or as many as an eighth of the columns, before a second derivative pays
 
 
 def loop_variant(objective, rule, batch, options, rates, recorded):
@@ -42,3 +46,15 @@ def _may_wait(objective, rule, rates):
         return False
     slow = rates.max(initial=0.0) * objective.alpha * elastic[1] < 0.5
     return slow and objective.penalty_factor is None
+
+
+def epochs_by_rows(descent):
+    """Return after how many epochs the second derivative of a descent tells what rows do.
+
+    Infinite where it is not constant, for smaller batches, in a stream, and for rules whose steps
+    do not become small with the gradient, as they amplify rounding.
+    """
+    objective, changes = descent.objective, descent.streams or not descent.full
+    if changes or not objective.quadratic or descent.optimizer.newton_fraction is not None:
+        return math.inf
+    return max(EARLY, objective.p // EARLY)

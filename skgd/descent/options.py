@@ -19,6 +19,11 @@ class Setup(NamedTuple):
     rate_share: float = 1.0  # that an automatic rate is multiplied by
     in_units: bool = False  # whether steps may be taken in units of the parameters
 
+    @property
+    def is_drawn(self):
+        """Whether rows are drawn with replacement."""
+        return self.sampling == "replacement"
+
 
 class Options(NamedTuple):
     """Settings that may change when a run is resumed.
@@ -59,6 +64,11 @@ class Options(NamedTuple):
         if certificate is None:
             return 1 if self.certifies else math.inf
         return STRIDE if self.is_loose(objective, certificate) else math.inf
+
+    @property
+    def clips(self):
+        """Whether gradients are clipped."""
+        return min(self.clip_norm, self.clip_value) < math.inf
 
     @property
     def certifies(self):

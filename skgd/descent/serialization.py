@@ -13,8 +13,9 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.rates import RateBasis
 from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
+from skgd.kernels.quadratic import Reference
 
-FORM = 5  # of the data, to be raised when it changes
+FORM = 6  # of the data, to be raised when it changes
 VALUES = (
     *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
     *("factor", "best", "stale", "ceiling", "grown", "met"),
@@ -22,7 +23,7 @@ VALUES = (
 ARRAYS = ("theta", "iterate", "mean", "memory", "scalars", "units")
 OTHERS = (
     *("form", "setup", "earlier", "column", "growth", "basis", "outcome"),
-    *("generator", "gradients", "control"),
+    *("generator", "gradients", "control", "reference"),
 )
 FIELDS = {*OTHERS, *VALUES, *ARRAYS}
 
@@ -45,6 +46,7 @@ def stored(descent):
         "outcome": descent.outcome.name,
         "generator": descent.generator.tolist(),
         "gradients": [*state.gradients],
+        "reference": [*descent.reference],
         "control": descent.control and descent.control.stored(),
     }
 
@@ -80,10 +82,11 @@ def restored(data):
         lazy_state=(),
         gradients=gradients and GradientTable(*gradients),
     )
+    reference = tuple(_array(values) for values in data["reference"])
+    descent.reference = reference and Reference(*reference)
     descent.control = data["control"] and RateControl.restored(data["control"])
     descent.units = descent.state.units if len(descent.state.units) else None
-    descent.certificate = None
-    descent.drop_data()
+    descent.certificate = descent.objective = None
     return descent
 
 
@@ -104,5 +107,8 @@ def _check(data):
     d = theta.shape[0] if theta.ndim == 1 else -1
     shapes = {name: np.shape(data[name])[-1:] for name in ("iterate", "memory", "mean", "units")}
     lengths = {shape[0] for shape in shapes.values() if shape} - {0}
+    sizes = [np.size(values) for values in data["reference"]]
+    if sizes not in ([], [d, d, 2]):
+        raise ValueError("what rows have told does not fit together")
     if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][0]:
         raise ValueError("its arrays do not fit together")

@@ -27,10 +27,9 @@ def units_of(objective, rule, setup, options):
     """
     if objective.term.units is not None:
         return objective.term.units
-    clips = min(options.clip_norm, options.clip_value) < np.inf
     if not setup.in_units or not options.certifies or options.learning_rate != "auto":
         return None
-    if rule.needs_norm or rule.decoupled or clips:
+    if rule.needs_norm or rule.decoupled or options.clips:
         return None
     curvature = objective.column_curvature
     lengths = np.sqrt(np.where(curvature > SMALLEST, curvature, 1.0))

@@ -63,6 +63,9 @@ class LinearProblem(Problem):
         self.objectives = [
             objective_on(estimator, term, unit, positive) for term, unit in zip(terms, found.units)
         ]
+        if loss.curvature is not None:  # second derivatives are bounded alike for all targets
+            for objective in self.objectives[1:]:
+                objective.term.bounds = self.objectives[0].term.bounds
 
     def _constant_columns(self, columns, rows):
         """Return which columns are constant in all rows.

@@ -43,6 +43,9 @@ class PlainCall:
     def __call__(self):
         self._function(self._arguments)
 
+    def check(self):
+        """Do nothing: its exceptions have been raised."""
+
 
 class Call:
     """A kernel and its arguments, run as compiled code; it keeps the arrays alive.

@@ -106,6 +106,18 @@ class Curvature:
         """The products of the columns with each other, and with one; None where they cost more."""
         return self.term.column_products()
 
+    @property
+    def has_second_derivative(self):
+        """Whether the second derivative of a squared error costs little."""
+        return self.products is not None
+
+    @cached_property
+    def second_derivative(self):
+        """The second derivative of a squared error, of shape (d, d)."""
+        (G, means), p, H = self.products, self.term.p, np.ones((self.term.n_parameters,) * 2)
+        H[:p, :p], H[:p, p:], H[p:, :p] = G, means[:, None], means
+        return H
+
     @cached_property
     def _of_predictions(self):
         """The largest second derivative of a loss in (projection, extra parameters)."""

@@ -6,6 +6,7 @@ algebra on a dense matrix.
 
 import numpy as np
 
+from skgd.kernels.quadratic import LEFT, quadratic_sums
 from skgd.kernels.row_kernels import loss_terms, prediction_gradients, prediction_hessians
 
 
@@ -55,3 +56,14 @@ def _rows(term):
     """Return the rows as a dense matrix, seen from the centre."""
     X = term.X.toarray() if term.sparse else term.X
     return X if term.centre is None else X - term.centre
+
+
+def gradient_from(reference, term, theta):
+    """Return the gradient of a squared error as steps from a reference know it, to the bit."""
+    g, theta = np.zeros(theta.size), np.ascontiguousarray(theta)
+    known = reference._replace(numbers=reference.numbers.copy())
+    known.numbers[LEFT] = 1.0
+    by_rows = term.sums(theta, theta, np.zeros(theta.size))
+    quadratic_sums(term.bounds.second_derivative, known, theta, theta, g, by_rows)[0]()
+    g[np.flatnonzero(term.constant)] = 0.0
+    return g
