@@ -40,8 +40,10 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.lowering_rows": {"numba", "llvmlite", "skgd.kernels"},
     "skgd.kernels.lowering": {"numba", "llvmlite", "numpy", "skgd.kernels", "skgd.part"},
     "skgd.engines": {"numpy", "joblib", "threadpoolctl", "skgd.kernels"},
+    "skgd.engines.dask_": {"dask", "distributed", "skgd.engines"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.pieces": {"numpy", "scipy", "skgd.engines", "skgd.objective"},
+    "skgd.pieces.dask_": {"dask", "numpy", "scipy", "skgd.engines", "skgd.pieces"},
     "skgd.multistart": {"numpy", "scipy", "skgd.kernels", "skgd.table"},
     "skgd.descent": {"numpy", "pandas", "skgd.kernels", "skgd.objective"},
     "skgd.solvers": {

@@ -17,7 +17,7 @@ from skgd.estimators.seeds import new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
 from skgd.kernels.moments import means_and_variances
 from skgd.kernels.rows import even_weights
-from skgd.pieces import Pieces
+from skgd.pieces import Pieces, is_dask, pieces_of_dask
 
 DTYPES = [np.float64, np.float32]
 
@@ -141,6 +141,7 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     stream : bool
         Whether the call is one of `partial_fit`.
     """
+    X = pieces_of_dask(X, y, sample_weight) if is_dask(X) else X
     if isinstance(X, Pieces):
         rows = rows_in_pieces(estimator, X, last is None)
     else:

@@ -7,6 +7,7 @@ a tree of the pieces' numbers, so that the bits of a fit depend on how the rows 
 
 from skgd.pieces.callables import from_callables
 from skgd.pieces.collection import Pieces
+from skgd.pieces.dask_ import is_dask, pieces_of_dask
 from skgd.pieces.loading import loaded_piece
 
-__all__ = ["Pieces", "from_callables", "loaded_piece"]
+__all__ = ["Pieces", "from_callables", "is_dask", "loaded_piece", "pieces_of_dask"]

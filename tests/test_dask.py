@@ -1,0 +1,322 @@
+"""Dask arrays and dataframes: fits equal those in memory, with bits that no worker changes."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import skgd
+from skgd import GDRegressor
+from skgd.engines.dask_ import Workers
+from skgd.optimizers import OPTIMIZERS
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+distributed = pytest.importorskip("distributed")
+
+RNG = np.random.default_rng(2)
+X = RNG.standard_normal((500, 8)) @ (np.eye(8) + 0.3 * RNG.standard_normal((8, 8))) + 1.0
+Y = X[:, ::3].sum(axis=1) + 3.0 + RNG.standard_normal(500)
+WEIGHT = RNG.uniform(0.0, 2.0, 500)
+BLOCKS = 70, 0, 120, 3, 140, 167  # uneven, one of them empty
+CLOSE = {"rtol": 1e-10, "atol": 1e-10}
+FEW = {"normalized": 3}  # epochs: at zero its sign amplifies the rounding of sums
+LIMIT = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+CLUSTER = {"dashboard_address": "127.0.0.1:0", "memory_limit": "1GiB"}
+LOOPBACK = {**CLUSTER, "host": "127.0.0.1"}
+LASSO = {"penalty": "l1", "alpha": 0.1}
+DESCENT = {**LASSO, "optimizer": "nesterov", "tol": None, "max_iter": 15}
+
+
+def lazy(rows, blocks=BLOCKS):
+    return da.from_array(rows, chunks=(blocks, *[-1] * (rows.ndim - 1)))
+
+
+def unknown(array):
+    """Return an array that does not know the sizes of its blocks."""
+    rest = array.chunks[1:]
+    return array.map_blocks(np.asarray, dtype=array.dtype, chunks=((np.nan,) * 6, *rest))
+
+
+def bits(fit):
+    """Return what a fit has found, and how, to the last bit."""
+    return fit.coef_.tobytes(), fit.intercept_, fit.loss_curve_.tobytes()
+
+
+@pytest.fixture
+def here():
+    """Let dask compute in this thread."""
+    with dask.config.set(scheduler="sync"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Yield a client of two worker processes on loopback."""
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, **LOOPBACK) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def client(cluster):
+    """Let the two worker processes compute."""
+    cluster.wait_for_workers(2)
+    with cluster.as_current():
+        yield cluster
+
+
+def no_futures(client):
+    """Whether a client ceases to hold futures."""
+    until = time.monotonic() + 5.0
+    while client.futures and time.monotonic() < until:
+        time.sleep(0.01)
+    return not client.futures
+
+
+@LIMIT
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_descent_on_blocks_is_that_on_the_whole(optimizer, penalty, here):
+    options = {"optimizer": optimizer, "penalty": penalty, "alpha": 0.1, "tol": None}
+    options |= {"max_iter": FEW.get(optimizer, 8)}
+    whole = GDRegressor(**options).fit(X, Y, WEIGHT)
+    blocks = GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT))
+    np.testing.assert_allclose(blocks.coef_, whole.coef_, **CLOSE)
+    np.testing.assert_allclose(blocks.intercept_, whole.intercept_, **CLOSE)
+    np.testing.assert_allclose(blocks.loss_curve_, whole.loss_curve_, **CLOSE)
+    assert blocks.stop_reason_ == whole.stop_reason_
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"penalty": None}, LASSO, {**LASSO, "positive": True}], ids=str
+)
+def test_a_direct_solver_finds_on_blocks_what_it_finds_on_the_whole(options, here):
+    whole, blocks = GDRegressor(**options).fit(X, Y), GDRegressor(**options).fit(lazy(X), lazy(Y))
+    assert type(blocks.coef_) is np.ndarray
+    assert blocks.converged_
+    np.testing.assert_allclose(blocks.coef_, whole.coef_, rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(blocks.coef_ == 0.0, whole.coef_ == 0.0)
+
+
+FORMS = {
+    "other blocks": lambda: (lazy(X), lazy(Y, (250, 250)), lazy(WEIGHT, (1, 499))),
+    "y in memory": lambda: (lazy(X), Y, WEIGHT),
+    "unknown sizes": lambda: map(unknown, (lazy(X), lazy(Y), lazy(WEIGHT))),
+    "unknown sizes of X": lambda: (unknown(lazy(X)), lazy(Y), lazy(WEIGHT)),
+    "blocks of columns": lambda: (lazy(X).rechunk({1: 3}), lazy(Y), lazy(WEIGHT)),
+    "columns of unknown length": lambda: (unknown(lazy(X).rechunk({1: 3})), lazy(Y), lazy(WEIGHT)),
+    "one column of y": lambda: (lazy(X), lazy(Y[:, None]), lazy(WEIGHT)),
+    "F order": lambda: (lazy(X).map_blocks(np.asfortranarray), lazy(Y), lazy(WEIGHT)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bits_do_not_depend_on_how_dask_holds_the_same_blocks(form, here):
+    once = GDRegressor(**LASSO).fit(lazy(X), lazy(Y), lazy(WEIGHT))
+    other = GDRegressor(**LASSO).fit(*FORMS[form]())
+    np.testing.assert_array_equal(np.ravel(other.coef_), once.coef_)
+    np.testing.assert_array_equal(np.ravel(other.intercept_), once.intercept_)
+
+
+def test_an_empty_block_changes_nothing(here):
+    with_empty = 70, 0, 120, 0, 310
+    one = GDRegressor(**LASSO).fit(lazy(X, with_empty), lazy(Y, with_empty))
+    other = GDRegressor(**LASSO).fit(lazy(X, (70, 120, 310)), lazy(Y, (70, 120, 310)))
+    np.testing.assert_allclose(one.coef_, other.coef_, **CLOSE)
+
+
+def test_a_number_weighs_all_rows(here):
+    one = GDRegressor(**LASSO).fit(lazy(X), lazy(Y), 2.0)
+    np.testing.assert_allclose(one.coef_, GDRegressor(**LASSO).fit(X, Y, 2.0).coef_, **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["csr", "float32", "int"])
+def test_other_types_of_blocks_are_read_as_they_are(kind, here):
+    options = {**LASSO, "optimizer": "nesterov"}
+    make = {
+        "csr": lambda rows: sparse.csr_matrix(np.where(np.abs(rows) > 1.0, rows, 0.0)),
+        "float32": lambda rows: rows.astype(np.float32),
+        "int": lambda rows: (10.0 * rows).astype(int),
+    }[kind]
+    whole = GDRegressor(**options).fit(make(X), Y)
+    blocks = GDRegressor(**options).fit(lazy(X).map_blocks(make), lazy(Y))
+    assert blocks.coef_.dtype == whole.coef_.dtype
+    np.testing.assert_allclose(blocks.coef_, whole.coef_, rtol=1e-6, atol=1e-8)
+
+
+def test_several_targets_are_those_of_the_whole(here):
+    targets = np.column_stack([Y, -2.0 * Y + X[:, 0]])
+    whole = GDRegressor().fit(X, targets)
+    blocks = GDRegressor().fit(lazy(X), lazy(targets).rechunk({1: 1}))
+    np.testing.assert_allclose(blocks.coef_, whole.coef_, **CLOSE)
+    np.testing.assert_allclose(blocks.intercept_, whole.intercept_, **CLOSE)
+
+
+def frame_of(names=tuple("abcdefgh")):
+    frame = pd.DataFrame(X, columns=list(names)).assign(y=Y, weight=WEIGHT)
+    return dd.from_pandas(frame, npartitions=4)
+
+
+def test_the_columns_of_a_dataframe_have_their_names(here):
+    frame = frame_of()
+    columns = list("abcdefgh")
+    fit = GDRegressor(**LASSO).fit(frame[columns], frame["y"], frame["weight"])
+    whole = GDRegressor(**LASSO).fit(X, Y, WEIGHT)
+    np.testing.assert_allclose(fit.coef_, whole.coef_, **CLOSE)
+    assert fit.feature_names_in_.tolist() == columns
+    assert fit.feature_names_in_.dtype == object
+    two = GDRegressor(**LASSO).fit(frame[columns], frame[["y", "weight"]])
+    assert two.coef_.shape == (2, 8)
+    np.testing.assert_allclose(two.coef_[0], GDRegressor(**LASSO).fit(X, Y).coef_, **CLOSE)
+
+
+OTHER = unknown(lazy(Y, (60, 10, 120, 3, 140, 167)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: (unknown(lazy(X)), Y), "sizes of the blocks of X are unknown"),
+        (lambda: (unknown(lazy(X)), lazy(Y, (500,))), "X has 6 blocks of rows and y 1"),
+        (lambda: (lazy(X), lazy(Y)[:-1]), r"inconsistent numbers of samples: \[500, 499\]"),
+        (lambda: (lazy(X), Y[:-1]), r"inconsistent numbers of samples: \[500, 499\]"),
+        (lambda: (lazy(X), None), "y is missing"),
+        (lambda: (lazy(X)[:, 0], lazy(Y)), "two dimensions"),
+        (lambda: (lazy(X), lazy(X)[:, :, None]), "y has 3 dimensions"),
+        (lambda: (lazy(X), lazy(Y), lazy(X)), "sample_weight has 2 dimensions"),
+        (lambda: (lazy(X), lazy(Y), -lazy(WEIGHT)), "Negative values in data passed"),
+        (lambda: (dask.delayed(X), lazy(Y)), "X must be a dask array, dataframe or series"),
+        (
+            lambda: (da.zeros((2**20, 1000), chunks=(2**20, 500)), Y),
+            r'X.rechunk\({0: "auto", 1: -1',
+        ),
+        (
+            lambda: (lazy(X), unknown(lazy(Y, (60, 10, 120, 3, 140, 167)))),
+            "y of piece 0 has 60 entries for 70 rows",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_in_words(given, message, here):
+    with pytest.raises(ValueError, match=message):
+        GDRegressor().fit(*given())
+
+
+def test_what_is_not_finite_is_reported_with_its_block_and_row(here):
+    rows = X.copy()
+    rows[195, 3] = np.nan
+    with pytest.raises(ValueError, match=r"Input X contains NaN.*row 2 of piece 4"):
+        GDRegressor().fit(lazy(rows), lazy(Y))
+
+
+@LIMIT
+@pytest.mark.parametrize("options", [LASSO, DESCENT], ids=["direct", "descent"])
+def test_bits_do_not_depend_on_the_scheduler_or_the_workers(options, client):
+    once = bits(GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT)))
+    assert no_futures(client)
+    for scheduler in ("sync", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            fit = GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT))
+        assert bits(fit) == once
+    with (
+        distributed.LocalCluster(1, threads_per_worker=2, processes=False, **CLUSTER) as one,
+        distributed.Client(one),
+    ):
+        assert bits(GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT))) == once
+
+
+@LIMIT
+def test_bits_do_not_depend_on_where_blocks_lie(client):
+    rows, targets = lazy(X, (70, 120, 3, 140, 167)), lazy(Y, (70, 120, 3, 140, 167))
+    once = bits(GDRegressor(**DESCENT).fit(rows, targets))
+    addresses = sorted(client.nthreads())
+    for places in ((0, 1, 0, 1, 0), (1, 1, 1, 1, 1), (1, 1, 0, 0, 1)):
+        parts = [
+            client.persist(rows.blocks[k], workers=[addresses[place]])
+            for k, place in enumerate(places)
+        ]
+        spread = da.concatenate(parts)
+        assert bits(GDRegressor(**DESCENT).fit(spread, targets)) == once
+        del parts, spread
+    assert no_futures(client)
+
+
+@LIMIT
+def test_a_fit_goes_on_with_the_same_bits_where_a_worker_is_lost(client, monkeypatch):
+    once = bits(GDRegressor(**DESCENT).fit(lazy(X), lazy(Y)))
+    processes, asked, ask = [*client.run(os.getpid).values()], [], Workers.ask
+
+    def ask_and_kill(self, verb, *arguments):
+        asked.append(verb)
+        if len(asked) == 8:
+            os.kill(processes[0], signal.SIGKILL)
+        return ask(self, verb, *arguments)
+
+    monkeypatch.setattr(Workers, "ask", ask_and_kill)
+    assert bits(GDRegressor(**DESCENT).fit(lazy(X), lazy(Y))) == once
+    assert len(asked) > 10
+    assert no_futures(client)
+
+
+def test_a_failed_fit_holds_nothing_either(client):
+    rows = X.copy()
+    rows[195, 3] = np.inf
+    with pytest.raises(ValueError, match="row 2 of piece 4"):
+        GDRegressor().fit(lazy(rows), lazy(Y))
+    with pytest.raises(ValueError, match="y of piece 0 has 60 entries for 70 rows"):
+        GDRegressor().fit(lazy(X), OTHER)
+    assert no_futures(client)
+
+
+def test_workers_with_another_version_are_refused(client, monkeypatch):
+    monkeypatch.setattr(skgd, "__version__", "0.0.0.other")
+    with pytest.raises(ImportError, match=r"All workers need skgd 0\.0\.0\.other"):
+        GDRegressor().fit(lazy(X), lazy(Y))
+    assert no_futures(client)
+
+
+def run(code, *arguments):
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), *arguments], check=True)
+
+
+def test_dask_is_imported_only_where_it_comes_in():
+    run(
+        """
+        import sys
+        import numpy as np
+        from skgd import GDRegressor
+
+        GDRegressor().fit(np.eye(3), np.ones(3)).predict(np.eye(3))
+        assert not {"dask", "distributed"} & sys.modules.keys()
+        """
+    )
+
+
+def test_a_fit_is_read_where_there_is_no_dask(here, tmp_path):
+    fit = GDRegressor(**LASSO).fit(lazy(X), lazy(Y))
+    known = {name: type(value).__module__ for name, value in vars(fit).items()}
+    assert not [name for name, module in known.items() if module.startswith(("dask", "distr"))]
+    (tmp_path / "fit").write_bytes(pickle.dumps((fit, X, fit.predict(X))))
+    run(
+        """
+        import sys
+        sys.modules["dask"] = sys.modules["distributed"] = None
+        import pickle
+        from pathlib import Path
+
+        fit, X, predicted = pickle.loads(Path(sys.argv[1]).read_bytes())
+        assert (fit.predict(X) == predicted).all()
+        """,
+        str(tmp_path / "fit"),
+    )
