@@ -43,6 +43,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.engines.dask_": {"dask", "distributed", "skgd.engines"},
     "skgd.objective": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.pieces": {"numpy", "scipy", "skgd.engines", "skgd.objective"},
+    "skgd.pieces.parquet": {"numpy", "pyarrow", "skgd.engines", "skgd.pieces"},
     "skgd.pieces.dask_": {"dask", "numpy", "scipy", "skgd.engines", "skgd.pieces"},
     "skgd.multistart": {"numpy", "scipy", "skgd.kernels", "skgd.table"},
     "skgd.descent": {"numpy", "pandas", "skgd.kernels", "skgd.objective"},

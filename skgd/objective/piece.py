@@ -131,23 +131,25 @@ def summary_of(piece, number, with_products):
     if n == 0:
         return nothing
     lowest, highest = y.min(axis=0), y.max(axis=0)
-    invalid = _invalid(piece, number)
-    if invalid or not weight.any():
-        return nothing._replace(lowest=lowest, highest=highest, invalid=invalid)
-    total, n_weighted = float(weight.sum()), int(np.count_nonzero(weight))
-    even = even_weights(n) if weight.min() == weight.max() else weight / (total / n)
+    total, n_weighted, smallest = float(weight.sum()), int(np.count_nonzero(weight)), weight.min()
+    sound = 0.0 < total < np.inf and smallest >= 0.0 and np.isfinite([lowest, highest]).all()
+    even = even_weights(n) if not sound or smallest == weight.max() else weight / (total / n)
     means, variances = means_and_variances(X, even)
+    if not (sound and np.isfinite(means).all()):
+        invalid = _invalid(piece, number)
+        if invalid or not total:
+            return nothing._replace(lowest=lowest, highest=highest, invalid=invalid)
     first = y[np.argmax(weight > 0.0)]
     levels = first + even @ (y - first) / n
     left = (y - levels) * even[:, None]
     share = total / n
     squares = share * (left * (y - levels)).sum(axis=0)
-    found = (means, total * variances, levels, squares, lowest, highest, invalid)
+    found = (means, total * variances, levels, squares, lowest, highest)
     if not with_products:
         return Summary(n, total, n_weighted, *found)
     G = total * gram(X, even, means, variances)[0]
     q = share * np.stack([rmatvec(X, u, means) for u in left.T])
-    return Summary(n, total, n_weighted, *found, G, q)
+    return Summary(n, total, n_weighted, *found, G=G, q=q)
 
 
 def _none(k):
@@ -157,13 +159,8 @@ def _none(k):
 def _invalid(piece, number):
     """Return where the first row stands that is not finite, or whose weight is negative."""
     X, y, weight = piece.X, piece.y, piece.weight
-    data = X.data if sparse.issparse(X) else X
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = data.sum(dtype=float), y.sum(), weight.sum()
-    if np.isfinite(sums).all() and not weight.min() < 0.0:
-        return ()
     if sparse.issparse(X):
-        bad = np.flatnonzero(~np.isfinite(data))
+        bad = np.flatnonzero(~np.isfinite(X.data))
         rows = np.searchsorted(X.indptr, bad[:1], side="right") - 1
     else:
         rows = np.flatnonzero(~np.isfinite(X).all(axis=1))

@@ -9,5 +9,15 @@ from skgd.pieces.callables import from_callables
 from skgd.pieces.collection import Pieces
 from skgd.pieces.dask_ import is_dask, pieces_of_dask
 from skgd.pieces.loading import loaded_piece
+from skgd.pieces.npy import from_npy
+from skgd.pieces.parquet import from_parquet
 
-__all__ = ["Pieces", "from_callables", "is_dask", "loaded_piece", "pieces_of_dask"]
+__all__ = [
+    "Pieces",
+    "from_callables",
+    "from_npy",
+    "from_parquet",
+    "is_dask",
+    "loaded_piece",
+    "pieces_of_dask",
+]

@@ -43,13 +43,13 @@ def from_callables(
     """
     if not len(loaders):
         raise ValueError("loaders must hold one function for each piece. It is empty.")
-    first = loaded_piece(0, loaders[0]())
+    given = loaders[0]()
+    first = loaded_piece(0, given)
     known = first.X.shape[1], first.X.dtype
-    y = np.asarray(loaders[0]()[1]) if first.y.shape[1] == 1 else first.y
 
     def load(number):
         return loaded_piece(number, loaders[number](), *known)
 
-    n_targets = None if y.ndim == 1 else y.shape[1]
+    n_targets = None if np.ndim(given[1]) == 1 else first.y.shape[1]
     engine = InTurn(load, len(loaders), ahead, keep)
     return Pieces(engine, *known, n_targets, None, sparse.issparse(first.X))
