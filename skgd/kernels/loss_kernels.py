@@ -20,8 +20,10 @@ class LossSums(NamedTuple):
     """Weighted sums over rows, at the predictions ``f + step z``."""
 
     value: float
+    slope: float
+    bend: float  # second derivatives
     along: float  # slopes times z
-    bend: float  # second derivatives times the square of z
+    bend_along: float  # second derivatives times the square of z
     product: float  # slopes times predictions
     size: float  # absolute values of what is added to the value and the product
     square: float  # of the slopes
@@ -46,7 +48,7 @@ def loss_sums(loss, f, z, step, y, weight, slopes, seconds):
     ----------
     loss : Loss
     f, z, y : ndarray of shape (n,), float64
-        z may be None, for one.
+        z may be None, for one everywhere.
     step : float
     weight : ndarray of shape (n,)
         Rows without weight add nothing, whatever their loss.
@@ -79,7 +81,7 @@ def mean_loss_terms(loss, constant, y, weight):
         f, to = constants(0.0)[: rows.stop - rows.start], terms[:, : rows.stop - rows.start]
         sums += loss_sums(loss, f, None, float(constant), y[rows], weight[rows], *to)
     means = LossSums(*(sums / n))
-    return np.array([means.value, means.along, means.bend, means.square])
+    return np.array([means.value, means.slope, means.bend, means.square])
 
 
 @cache
@@ -91,7 +93,7 @@ def _sums_of(loss):
 
 def sums_of_rows(loss, f, z, step, y, weight, terms, found):
     slopes, seconds = terms
-    total = along = bend = product = size = square = curved = 0.0
+    total = level = bend = along = across = product = size = square = curved = 0.0
     for i in range(f.size):
         s, x = weight[i], z[i]
         at = f[i] + step * x
@@ -102,10 +104,13 @@ def sums_of_rows(loss, f, z, step, y, weight, terms, found):
         h = s * h if s > 0.0 else 0.0
         slopes[i], seconds[i] = g, h
         total += v
+        level += g
+        bend += h
         along += g * x
-        bend += h * x * x
+        across += h * x * x
         product += g * at
         size += abs(v) + abs(g * at)
         square += g * g / (s if s > 0.0 else 1.0)
-    found[0], found[1], found[2], found[3] = total, along, bend, product
-    found[4], found[5], found[6] = size, square, curved
+    found[0], found[1], found[2], found[3] = total, level, bend, along
+    found[4], found[5], found[6], found[7] = across, product, size, square
+    found[8] = curved

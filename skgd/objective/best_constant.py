@@ -101,8 +101,8 @@ def best_constant(loss, facts, fitted=True, level=None):
     if loss.quadratic:
         left, blank = 0.5 * (spread if fitted else square), 0.5 * square
         return ConstantFit(mean if fitted else 0.0, _unit(0.0 if constant else left, blank), left)
-    start, slope, *_ = terms_at(0.0)
     if not fitted:
+        start = terms_at(0.0)[0]
         return ConstantFit(0.0, _unit(start, 0.0), start)
     targets = values()
     if level is None:
@@ -110,6 +110,9 @@ def best_constant(loss, facts, fitted=True, level=None):
     if level is None:
         level = _lowest(lambda c: terms_at(c)[1], loss.linked(targets))
     left = terms_at(level)[0] if left is None else left
+    if not constant and 0.0 < left < np.inf:
+        return ConstantFit(level, float(left), left)
+    start, slope, *_ = terms_at(0.0)
     estimate = loss.curvature or loss.curvature_estimate(targets) or 1.0
     promised = slope**2 / (2.0 * estimate)
     gain = start - left if start - left > ROUNDING * (abs(start) + abs(left)) else 0.0

@@ -25,12 +25,12 @@ class Point(NamedTuple):
     f: np.ndarray  # (n,): predictions
     value: float  # the objective
     u: np.ndarray  # (p,): the negative slopes of the data term
-    means: LossSums  # over the rows, along the intercept
+    means: LossSums  # over the rows
 
     @property
     def mean_slope(self):
         """The mean slope of the losses."""
-        return self.means.along
+        return self.means.slope
 
     def as_step(self, v=None, bound=-np.inf):
         """Return the point as a `Step`, with a dual vector or a lower bound, or neither."""
@@ -44,9 +44,12 @@ def point_at(objective, w, level):
     return point_of(objective, w, level, np.full(objective.n, level))
 
 
-def point_of(objective, w, level, f):
-    """Return the point with these parameters, and their predictions."""
-    (a, b), (means, slopes) = objective.resolved_strengths, losses_at(objective, f)
+def point_of(objective, w, level, f, known=None):
+    """Return the point with these parameters and predictions.
+
+    The means of the losses and the columns' slopes may be known.
+    """
+    (a, b), (means, slopes) = objective.resolved_strengths, known or losses_at(objective, f)
     return Point(w, level, f, means.value + a @ np.abs(w) + 0.5 * (b @ (w * w)), -slopes, means)
 
 
@@ -70,7 +73,7 @@ def certified_point(objective, point):
         return point, -np.inf
     excess = np.maximum((u if objective.positive else np.abs(u)) - a, 0.0)
     bound = means.value - means.product - 0.5 * float((excess**2 / b).sum())
-    bound -= ROUNDING * means.size + abs(means.along * point.level) * fitted
+    bound -= ROUNDING * means.size + abs(means.slope * point.level) * fitted
     return point, bound if math.isfinite(bound) else -np.inf
 
 

@@ -50,13 +50,14 @@ def losses_at(objective, f):
     return _means(sums, n), g / n
 
 
-def losses_along(objective, f, z, step):
-    """Return the means of the `LossSums` at the predictions ``f + step z``."""
+def losses_along(objective, f, z, step, u=None):
+    """Return the means of the `LossSums` at ``f + step z``; u, if given, becomes their slopes."""
     n, sums = objective.n, np.zeros(len(LossSums._fields))
     slopes, seconds = np.empty((2, min(n, ROWS)))
     for some in blocks(0, n):
         m = some.stop - some.start
-        sums += _sums(objective, f, z[some], step, some, (slopes[:m], seconds[:m]))
+        to = slopes[:m] if u is None else u[some]
+        sums += _sums(objective, f, z[some], step, some, (to, seconds[:m]))
     return _means(sums, n)
 
 

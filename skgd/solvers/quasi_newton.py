@@ -36,7 +36,7 @@ class Tuning(NamedTuple):
     many: float = 50.0  # times the rows of the sample: more are begun at its minimum
     gain: float = 0.1  # of the best constant's objective: a gain that ends steps on the sample
     regular: float = 1e-10  # of the diagonal of the curvature, added to it
-    reuse: float = 0.3  # of the second derivatives, whose change is too small for a new curvature
+    reuse: float = 0.5  # of the second derivatives, whose change is too small for a new curvature
     steps: int = 100
     memory: int = 10  # steps whose change of the gradient is remembered
     flat: float = 0.25  # of the slope at its begin, that may be left at the end of a search
@@ -147,50 +147,50 @@ def quasi_newton(objective, rows, point, tuning=TUNING):
         w[J], move = d[: J.size], float(d[J.size :].sum())
         z = objective.matvec(w)
         z += move
-        share = _search(objective, point, (w, z), gradient @ d, tuning)
-        if share is None:
+        u = np.empty(objective.n)
+        share, means = _search(objective, point, (w, z, u), gradient @ d, tuning)
+        if means is None:
             return
         z *= share
         point.f[:] += z
-        del z  # before the next is made
+        known = means, objective.term.unweighted_rmatvec(u)
+        del z, u  # before the next are made
         end = point.w + share * w, point.level + share * move
-        point, before = point_of(objective, *end, point.f), gradient
+        point, before = point_of(objective, *end, point.f, known), gradient
         gradient = gradient_at(point)
         metric.add(share * d, gradient - before)
         yield point
 
 
 def _search(objective, point, line, slope, tuning):
-    """Return the share of a step at which the objective is nearly lowest; None where none helps.
+    """Return the share of a step at which the objective is nearly lowest, and the means there.
 
-    Newton steps along the line, kept between ends with slopes of either sign.
+    Newton steps along the line, kept between ends with slopes of either sign. The means are None
+    where no share helps.
 
     Parameters
     ----------
     objective : Objective
     point : Point
         Where the line begins.
-    line : (ndarray of shape (p,), ndarray of shape (n,))
-        The change of the weights, and of the predictions.
+    line : (ndarray of shape (p,), ndarray of shape (n,), ndarray of shape (n,))
+        The change of the weights and of the predictions, and what becomes the weighted slopes.
     slope : float
         Of the objective along the line, at its begin.
     tuning : Tuning
     """
-    (w, z), b = line, objective.resolved_strengths[1]
+    (w, z, u), b = line, objective.resolved_strengths[1]
     across, along, square = 0.5 * (b @ point.w**2), b @ (point.w * w), b @ (w * w)
-    low, high, share = 0.0, np.inf, 1.0
+    low, high, share, means = 0.0, np.inf, 1.0, None
     for _ in range(tuning.trials if slope < 0.0 else 0):
-        means = losses_along(objective, point.f, z, share)
+        means = losses_along(objective, point.f, z, share, u)
         value = means.value + across + share * (along + 0.5 * share * square)
-        at, bend = means.along + along + share * square, means.bend + square
+        at, bend = means.along + along + share * square, means.bend_along + square
         lower = value <= point.value + DECREASE * share * slope
         if lower and abs(at) <= -tuning.flat * slope:
-            return share
-        if lower and at < 0.0:
-            low = share
-        else:
-            high = share
+            return share, means
+        low, high = (share, high) if lower and at < 0.0 else (low, share)
         step = share - at / bend if bend > 0.0 and np.isfinite(at) else np.nan
         most = 0.5 * (low + high) if np.isfinite(high) else 4.0 * share
         share = step if low < step < min(high, 10.0 * share) else most
-    return low or None
+    return low, losses_along(objective, point.f, z, low, u) if low else None
