@@ -8,8 +8,9 @@ from conftest import make_regression
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
-from skgd import GDMLPClassifier, GDMLPRegressor
+from skgd import GDMLPClassifier, GDMLPRegressor, JointGridSearchCV
 from skgd.activations import LeakyReLU
 
 X, Y = make_regression(n=46)
@@ -237,6 +238,8 @@ WRONG = {
     "one for each of the 2 hidden layers": {"hidden_layer_sizes": (3, 2), "batch_norm": [True]},
     "activation must be one value, or": {"activation": ["relu", "tanh"]},
     "must be whole numbers above zero": {"hidden_layer_sizes": (3, 0)},
+    "must be whole numbers above zero. Got \\(True": {"hidden_layer_sizes": (True,)},
+    "batch_norm must hold True or False": {"batch_norm": ["yes"]},
     "must be of skgd.activations": {"activation": ["rely"]},
     "init must give some of coefs, intercepts": {"init": {"weights": []}},
     r"init\['coefs'\] must have 2 arrays": {"init": {"coefs": [np.ones((5, 4))]}},
@@ -266,3 +269,16 @@ def test_lbfgs_ends_where_the_gradient_vanishes(normalised):
     assert np.abs(gradient).max() < 1e-4
     loss = np.mean((model.predict(X) - Y) ** 2) / 2.0
     assert loss == pytest.approx(objective.data_term(theta)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("model", [BATCHES, CLASSIFIER], ids=str)
+def test_joint_searches_fit_networks_one_by_one_as_scikit_learn_does(model, n_jobs):
+    y = CLASSES if model is CLASSIFIER else Y
+    grid = {"alpha": [0.0, 0.3], "activation": ["tanh", LeakyReLU(0.2)]}
+    found = JointGridSearchCV(model, grid, cv=3, n_jobs=n_jobs).fit(X, y)
+    expected = GridSearchCV(model, grid, cv=3).fit(X, y)
+    scores = [search.cv_results_["mean_test_score"] for search in (found, expected)]
+    np.testing.assert_allclose(*scores, rtol=1e-12)
+    assert found.best_params_ == expected.best_params_
+    assert_same(found.best_estimator_, expected.best_estimator_, 1e-12)

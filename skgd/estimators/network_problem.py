@@ -175,7 +175,7 @@ def shape_of(estimator, p, outputs):
         Columns of X, and outputs.
     """
     sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes)).ravel().tolist()
-    if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be whole numbers above zero. Got "
             f"{estimator.hidden_layer_sizes!r} instead."
@@ -186,6 +186,9 @@ def shape_of(estimator, p, outputs):
     if wrong:
         raise ValueError(f"activation must be of skgd.activations. Got {wrong[0]!r}.")
     flags = of_layers(estimator.batch_norm, len(sizes), "batch_norm")
+    wrong = [flag for flag in flags if not isinstance(flag, bool | np.bool_)]
+    if wrong:
+        raise ValueError(f"batch_norm must hold True or False. Got {wrong[0]!r} instead.")
     if any(flags) and estimator.batch_size == 1:
         raise ValueError(
             "batch_size=1 leaves batch_norm nothing to normalise by: the variance of a single row "
