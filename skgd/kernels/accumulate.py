@@ -21,7 +21,7 @@ from skgd.kernels.rows import DenseRows, FortranColumns, prefetch, scratch
 NEXT, AHEAD, AHEAD_IN_CHUNKS, CHUNKS, APART, SOON = 32, 24, 16, 4, 2, 4
 
 dot = dot_pair = axpy = dot_four = dot_pair_four = axpy_four = None
-prefetch_row = prefetch_ends = are_long = entry = None
+prefetch_row = prefetch_rows = prefetch_ends = are_long = entry = None
 predict = model_derivative = add_parameter_gradient = value = slope = None
 correct = add_to_gradient = keep_slope = gather = fetch_ahead = place_of = None
 
@@ -46,6 +46,7 @@ def row_slots(model, loss, rows):
             "dot_pair": fuse(rows.dot_pair),
             "axpy": fuse(rows.axpy),
             "prefetch_row": fuse(rows.prefetch_row),
+            "prefetch_rows": fuse(rows.prefetch_rows),
             "prefetch_ends": None if rows is DenseRows else fuse(rows.prefetch_ends),
             "are_long": fuse(rows.are_long),
             "entry": fuse(rows.entry),
@@ -93,15 +94,16 @@ def accumulate_full(block):
         m = 1 if dot_four is None else min(FOUR, stop - i)
         last = i + m - 1
         places = i, min(i + 1, last), min(i + 2, last), last
-        for k in range(i + NEXT, min(i + NEXT + m, stop)):
-            prefetch_row(rows, k, 0, 1)
-        w, products = theta, zs
-        for _ in range(2 if apart else 1):
-            if dot_four is None:
-                products[0] = dot(rows, w, i)
-            else:
-                dot_four(rows, w, places, products)
-            w, products = iterate, others
+        if i + NEXT + m <= stop:
+            prefetch_rows(rows, i + NEXT, m)
+        if dot_four is None:
+            zs[0] = dot(rows, theta, i)
+            if apart:
+                others[0] = dot(rows, iterate, i)
+        else:
+            dot_four(rows, theta, places, zs)
+            if apart:
+                dot_four(rows, iterate, places, others)
         for k in range(m):
             z = zs[k] + shift
             f, s = predict(model, z, theta, p), weight[(i + k) * stride]

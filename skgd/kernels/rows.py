@@ -71,6 +71,14 @@ class DenseRows(NamedTuple):
         many = p if p < MAX_PREFETCH else MAX_PREFETCH
         prefetch(self.X, i * p + k * many // n_chunks, i * p + (k + 1) * many // n_chunks)
 
+    def prefetch_rows(self, i, m):
+        p = self.X.shape[1]
+        if p < MAX_PREFETCH:
+            prefetch(self.X, i * p, (i + m) * p)
+        else:
+            for k in range(i, i + m):
+                prefetch(self.X, k * p, k * p + MAX_PREFETCH)
+
     def entry(self, i, j):
         return self.X[i, j]
 
@@ -107,6 +115,11 @@ class CsrRows(NamedTuple):
         prefetch(self.data, self.indptr[i], self.indptr[i + 1])
         width = self.indices.shape[1]
         prefetch(self.indices, self.indptr[i] * width, self.indptr[i + 1] * width)
+
+    def prefetch_rows(self, i, m):
+        start, stop, width = self.indptr[i], self.indptr[i + m], self.indices.shape[1]
+        prefetch(self.data, start, stop)
+        prefetch(self.indices, start * width, stop * width)
 
     def entry(self, i, j):
         for k in range(self.indptr[i], self.indptr[i + 1]):
