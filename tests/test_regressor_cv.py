@@ -481,3 +481,24 @@ def test_scikit_learn_approves_of(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         check(estimator)
+
+
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_what_is_wrong_with_the_data_is_said_of_the_estimator_that_was_called(entry):
+    X, y = make_regression()
+    X[3, 1] = entry
+    named = "GDRegressorCV does not accept" if np.isnan(entry) else "X contains infinity"
+    with pytest.raises(ValueError, match=named):
+        GDRegressorCV().fit(X, y)
+    with pytest.raises(ValueError, match="required by GDRegressorCV"):
+        GDRegressorCV().fit(X[:0], y[:0])
+
+
+def test_a_list_of_ratios_gives_way_to_one_of_the_penalty():
+    search = GDRegressorCV(penalty="elasticnet", l1_ratio=[0.1, 0.5])
+    search.set_params(penalty__l1_ratio=0.3)
+    assert search.penalty == ElasticNet(0.3)
+    assert search.l1_ratio == 0.3
+    with pytest.raises(ValueError, match="must be a number in"):
+        search.set_params(penalty__l1_ratio=3.0)
+    assert search.l1_ratio == 0.3

@@ -22,7 +22,7 @@ from skgd.pieces import Pieces, is_dask, pieces_of_dask
 DTYPES = [np.float64, np.float32]
 
 
-def validated_rows(estimator, X, y, sample_weight, reset=True):
+def validated_rows(estimator, X, y, sample_weight, reset=True, name=None):
     """Return rows in a form that is read in place, if they and the targets can be fitted to.
 
     Parameters
@@ -33,6 +33,8 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
     y : array-like of shape (n,) or (n, n_targets)
     sample_weight : array-like of shape (n,), float or None
     reset : bool, default=True
+    name : str or None
+        That messages give to the estimator; None for that of its class.
 
     Returns
     -------
@@ -44,11 +46,12 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
         For what is not finite, does not fit together, or has no meaning under the loss.
     """
     frame = X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
+    name = name or type(estimator).__name__
     refuse_masked(sample_weight, "sample_weight")
     if reset and are_plain(X, y):
         learn_columns(estimator, X.shape[1])
     else:
-        X, y = _converted(estimator, X, y, reset)
+        X, y = _converted(estimator, X, y, reset, name)
     y = _checked_targets(y, part_of(estimator, "loss"))
     weight, total = even_weights(len(y)), float(len(y))
     if sample_weight is not None:
@@ -56,7 +59,7 @@ def validated_rows(estimator, X, y, sample_weight, reset=True):
         weight = even_weights(len(y)) if weight.min() == weight.max() else weight
     moments = means_and_variances(X, weight)
     if not np.isfinite(moments[0]).all():
-        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+        assert_all_finite(X, estimator_name=name, input_name="X")
     return Rows(X, y, weight, total, sample_weight is not None, frame, moments)
 
 
@@ -72,7 +75,7 @@ def _mean_one(sample_weight, X):
     return weight, total
 
 
-def _converted(estimator, X, y, reset):
+def _converted(estimator, X, y, reset, name):
     """Return X and y as scikit-learn's validation does, but for whether X is finite.
 
     The moments of its columns tell that, so that X is read once. Only direct solvers read CSC
@@ -85,6 +88,7 @@ def _converted(estimator, X, y, reset):
             checked_matrix(X),
             y,
             reset=reset,
+            estimator=name,
             accept_sparse=("csr", "csc") if _may_be_solved(estimator) else "csr",
             dtype=DTYPES,
             ensure_all_finite=False,

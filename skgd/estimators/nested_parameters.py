@@ -106,7 +106,8 @@ class NamedParts(BaseEstimator):
                     f"{self._meant_field(name, field)} "
                     f"Valid parameters are: {valid or sorted(self.get_params(deep=False))!r}."
                 )
-            part = named_part(name, getattr(self, name), self.get_params(deep=False))
+            changed = self.get_params(deep=False) | {field: params[key]}
+            part = named_part(name, getattr(self, name), changed)
             setattr(self, name, part.replace(**{field: params[key]}))
             if field in _defaults(type(self)):  # else the two would be at odds
                 setattr(self, field, params[key])

@@ -219,7 +219,7 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
             Once for all folds, and for the fit to all rows.
         """
         routed, models = routed_metadata(self, sample_weight, params), models_of(self)
-        rows = validated_rows(models[0], X, y, sample_weight)
+        rows = validated_rows(models[0], X, y, sample_weight, name=type(self).__name__)
         vars(self).pop("feature_names_in_", None)
         vars(self).update(known_columns(models[0]))
         everything = Whole(rows, rows)
