@@ -85,7 +85,7 @@ def test_the_curvature_from_products_of_columns_is_that_of_products_with_vectors
     for options in ({}, {"fit_intercept": False}, {"center": False}):
         model = GDRegressor(**options)
         found = model.objective(X, y, weight).curvature
-        monkeypatch.setattr(curvature, "MAX_GRAM_COLUMNS", 0)
+        monkeypatch.setattr(rowwise, "MAX_GRAM_COLUMNS", 0)
         objective = model.objective(X, y, weight)
         np.testing.assert_allclose(found, objective.curvature, rtol=1e-10)
         monkeypatch.undo()
