@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 
 import skgd
-from skgd import GDRegressor
+from skgd import GDGaborRegressor, GDMLPClassifier, GDMLPRegressor, GDRegressor
 from skgd.engines.dask_ import Workers
 from skgd.optimizers import OPTIMIZERS
 
@@ -283,6 +284,117 @@ def test_workers_with_another_version_are_refused(client, monkeypatch):
     monkeypatch.setattr(skgd, "__version__", "0.0.0.other")
     with pytest.raises(ImportError, match=r"All workers need skgd 0\.0\.0\.other"):
         GDRegressor().fit(lazy(X), lazy(Y))
+    assert no_futures(client)
+
+
+NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 2, "tol": None, "random_state": 0}
+TWO = np.column_stack([Y, X[:, 0] - Y])
+NAMES = np.array(["low", "middle", "high"])
+CLASSES = NAMES[np.digitize(Y, np.quantile(Y, [0.3, 0.7]))]
+FITS = {
+    "linear": lambda: GDRegressor().fit(X, Y),
+    "two targets": lambda: GDRegressor().fit(X, TWO),
+    "poisson": lambda: GDRegressor(loss="poisson").fit(X, np.abs(Y)),
+    "gabor": lambda: GDGaborRegressor(n_init=1, max_iter=2, random_state=0).fit(X, Y),
+    "network": lambda: GDMLPRegressor(**NETWORK).fit(X, Y),
+    "two outputs": lambda: GDMLPRegressor(**NETWORK).fit(X, TWO),
+    "classes": lambda: GDMLPClassifier(**NETWORK).fit(X, CLASSES),
+}
+METHODS = "predict", "predict_proba", "predict_log_proba", "decision_function"
+
+
+@LIMIT
+@pytest.mark.filterwarnings("ignore::UserWarning:skgd")
+@pytest.mark.parametrize("fit", FITS)
+def test_predictions_are_lazy_and_those_of_the_whole(fit, here):
+    fitted = FITS[fit]()
+    for method in METHODS:
+        if not hasattr(fitted, method):
+            continue
+        predict = getattr(fitted, method)
+        whole = predict(X)
+        for rows in (lazy(X), unknown(lazy(X)), lazy(X).rechunk({1: 3}), lazy(X.astype("f4"))):
+            lazily = predict(rows)
+            assert isinstance(lazily, da.Array)
+            assert lazily.ndim == whole.ndim
+            assert lazily.dtype == predict(X.astype(rows.dtype)).dtype
+            np.testing.assert_equal(lazily.chunks[0], rows.chunks[0])
+            found = lazily.compute()
+            assert (found.dtype, found.shape) == (lazily.dtype, whole.shape)
+            if whole.dtype.kind == "f":
+                np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-4)
+                continue
+            assert np.mean(found == whole) > 0.99
+
+
+@LIMIT
+@pytest.mark.filterwarnings("ignore::UserWarning:skgd")
+@pytest.mark.parametrize("fit", [name for name in FITS if name != "poisson"])
+def test_a_score_is_that_of_the_whole(fit, here):
+    fitted = FITS[fit]()
+    y = {"classes": CLASSES, "two targets": TWO, "two outputs": TWO}.get(fit, Y)
+    for weight in (None, WEIGHT):
+        score = fitted.score(X, y, weight)
+        given = None if weight is None else lazy(weight)
+        assert fitted.score(lazy(X), lazy(y), given) == pytest.approx(score, rel=1e-12)
+    assert fitted.score(lazy(X), y) == pytest.approx(fitted.score(X, y), rel=1e-12)
+    lengths = (
+        unknown(lazy(X)),
+        lazy(y).map_blocks(np.copy, chunks=((np.nan,) * 6, *lazy(y).chunks[1:])),
+    )
+    assert fitted.score(*lengths) == pytest.approx(fitted.score(X, y), rel=1e-12)
+
+
+def test_a_dataframe_is_predicted_for_by_the_names_of_its_columns(here):
+    frame, columns = frame_of(), list("abcdefgh")
+    fit = GDRegressor().fit(frame[columns], frame["y"])
+    lazily = fit.predict(frame[columns])
+    assert isinstance(lazily, da.Array)
+    whole = fit.predict(frame[columns].compute())
+    np.testing.assert_allclose(lazily.compute(), whole, **CLOSE)
+    whole = GDRegressor().fit(X, Y).score(X, Y)
+    assert fit.score(frame[columns], frame["y"]) == pytest.approx(whole, rel=1e-10)
+    for ask in (fit.predict, lambda rows: fit.score(rows, frame["y"])):
+        with pytest.raises(ValueError, match="feature names should match"):
+            ask(frame[columns[::-1]])
+        with pytest.raises(ValueError, match="X has 7 features, but GDRegressor is expecting 8"):
+            ask(frame[columns[1:]])
+
+
+def test_lazy_predictions_are_those_of_the_fit_that_made_them(here):
+    fit = GDRegressor().fit(X, Y)
+    lazily, whole = fit.predict(lazy(X)), fit.predict(X)
+    fit.fit(X, -Y)
+    np.testing.assert_allclose(lazily.compute(), whole, **CLOSE)
+
+
+def test_a_score_is_refused_where_it_has_no_meaning(here):
+    fit, broken = GDRegressor().fit(X, Y), Y.copy()
+    broken[3] = np.nan
+    with pytest.raises(ValueError, match="of piece 0 contains NaN"):
+        fit.score(lazy(X), lazy(broken))
+    with pytest.raises(ValueError, match="y has 2 columns; the predictions 1"):
+        fit.score(lazy(X), lazy(TWO))
+    with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
+        assert np.isnan(fit.score(lazy(X[:1], (1,)), lazy(Y[:1], (1,))))
+    assert fit.score(lazy(X), lazy(np.ones(500))) == fit.score(X, np.ones(500)) == 0.0
+    with pytest.raises(NotFittedError):
+        GDRegressor().predict(lazy(X))
+
+
+def test_nothing_is_pulled_into_memory_without_a_word(here):
+    for ask in (
+        lambda: GDRegressor().fit(X, Y, X_val=lazy(X), y_val=lazy(Y)),
+        lambda: GDRegressor().objective(lazy(X), lazy(Y)),
+    ):
+        with pytest.raises(ValueError, match=r"X is a Array of dask.*X\.compute\(\)"):
+            ask()
+
+
+def test_workers_predict_and_score(client):
+    fit = GDRegressor().fit(X, Y)
+    np.testing.assert_allclose(fit.predict(lazy(X)).compute(), fit.predict(X), **CLOSE)
+    assert fit.score(lazy(X), lazy(Y)) == pytest.approx(fit.score(X, Y), rel=1e-12)
     assert no_futures(client)
 
 

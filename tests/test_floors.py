@@ -56,6 +56,13 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
         *("skgd.kernels", "skgd.objective", "skgd.multistart", "skgd.descent", "skgd.solvers"),
         "skgd.pieces",
     },
+    "skgd.estimators.scores": {
+        "numpy",
+        "sklearn",
+        "skgd.engines",
+        "skgd.estimators",
+        "skgd.pieces",
+    },
     "skgd.search": {
         *("numpy", "scipy", "sklearn", "joblib", "rich", *PARTS, "skgd.part"),
         *("skgd.kernels", "skgd.objective", "skgd.descent", "skgd.solvers", "skgd.estimators"),

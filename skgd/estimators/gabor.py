@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, clone
+from sklearn.base import clone
 
 from skgd.estimators._sklearn import Interval, StrOptions
+from skgd.estimators.by_blocks import by_blocks
 from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.gabor_problem import GaborProblem, gabor_model, gabor_objective
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.scores import RegressorOnPieces
 from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link, model_predictions
 from skgd.kernels.sums import predictions
@@ -26,7 +28,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDGaborRegressor(RegressorMixin, DescentEstimator):
+class GDGaborRegressor(RegressorOnPieces, DescentEstimator):
     """A wave packet fitted by gradient descent, from one start or from the best of many.
 
     Predicts ``f(x) = a sin(u) exp(-u^2 / (2 s^2)) + c`` with
@@ -231,12 +233,14 @@ class GDGaborRegressor(RegressorMixin, DescentEstimator):
     def _problem(self, rows, last, stream):
         return GaborProblem(self, rows, last, stream)
 
+    @by_blocks
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the wave packet.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------

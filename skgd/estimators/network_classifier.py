@@ -5,13 +5,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import ClassifierMixin
 
 from skgd.activations import Activation
 from skgd.estimators._sklearn import StrOptions, method_if
+from skgd.estimators.by_blocks import by_blocks
 from skgd.estimators.docstrings import documented
 from skgd.estimators.minimizers import takes_streams
 from skgd.estimators.network import NetworkEstimator, network_outputs
+from skgd.estimators.scores import ClassifierOnPieces
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import CLASS_LOSSES
 from skgd.optimizers import Optimizer
@@ -21,7 +22,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
+class GDMLPClassifier(ClassifierOnPieces, NetworkEstimator):
     """Classification by a fully connected network, with any of the classic rules.
 
     As `GDMLPRegressor`, with the logistic loss of one output for two classes, and the cross
@@ -196,12 +197,14 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
             raise ValueError(f"classes={classes!r} are not those of the first, {self.classes_}.")
         return super().partial_fit(X, y, sample_weight)
 
+    @by_blocks
     def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Return the outputs of the network: log odds, or scores whose softmax are probabilities.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------
@@ -210,12 +213,14 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         f, _ = network_outputs(self, X)
         return f[:, 0] if f.shape[1] == 1 else f
 
+    @by_blocks
     def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """Return the logarithms of the probabilities of all classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------
@@ -226,12 +231,14 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         f = f - f.max(axis=1, keepdims=True)
         return (f - np.log(np.exp(f).sum(axis=1, keepdims=True))).astype(kind, copy=False)
 
+    @by_blocks
     def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Return the probabilities of all classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------
@@ -239,12 +246,14 @@ class GDMLPClassifier(ClassifierMixin, NetworkEstimator):
         """
         return np.exp(self.predict_log_proba(X))
 
+    @by_blocks
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the most probable classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------

@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin
 
 from skgd.activations import Activation
+from skgd.estimators.by_blocks import by_blocks
 from skgd.estimators.docstrings import documented
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.network import NetworkEstimator, network_outputs
+from skgd.estimators.scores import RegressorOnPieces
 from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link
 from skgd.losses import Loss
@@ -21,7 +23,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDMLPRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):
+class GDMLPRegressor(MultiOutputMixin, RegressorOnPieces, NetworkEstimator):
     """Regression by a fully connected network, with any of the classic rules.
 
     Minimises ``1/W sum_i s_i sum_k loss(f_k(x_i), y_ik) + alpha Omega(w)`` over the weights w and
@@ -158,12 +160,14 @@ class GDMLPRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):
         self.scoring, self.init, self.record_path = scoring, init, record_path
         self.warm_start, self.random_state, self.verbose = warm_start, random_state, verbose
 
+    @by_blocks
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the network; normalised layers use their running statistics.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------

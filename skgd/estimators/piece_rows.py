@@ -100,17 +100,27 @@ def _check(summary, loss):
 
 def _check_columns(estimator, pieces, reset):
     """Let an estimator learn the columns, or compare them with those it knows."""
-    names = None if pieces.names is None else np.asarray(pieces.names, dtype=object)
-    if reset:
-        learn_columns(estimator, pieces.n_features)
-        if names is not None:
-            estimator.feature_names_in_ = names
-        return
-    known = vars(estimator).get("feature_names_in_")
-    if pieces.n_features != estimator.n_features_in_:
+    if not reset:
+        return compare_columns(estimator, pieces.n_features, pieces.names)
+    learn_columns(estimator, pieces.n_features)
+    if pieces.names is not None:
+        estimator.feature_names_in_ = np.asarray(pieces.names, dtype=object)
+
+
+def compare_columns(estimator, n_features, names):
+    """Refuse columns that are not those an estimator knows.
+
+    Parameters
+    ----------
+    estimator : estimator
+    n_features : int
+    names : sequence of str or None
+    """
+    if n_features != estimator.n_features_in_:
         raise ValueError(
-            f"X has {pieces.n_features} features, but {type(estimator).__name__} is expecting "
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
+    known = vars(estimator).get("feature_names_in_")
     if known is not None and names is not None and not np.array_equal(known, names):
         raise ValueError("The feature names should match those that were passed during fit.")

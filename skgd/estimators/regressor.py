@@ -7,10 +7,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, RegressorMixin, clone
+from sklearn.base import MultiOutputMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import StrOptions, link_of
+from skgd.estimators.by_blocks import by_blocks
 from skgd.estimators.data import feature_names, prediction_rows, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.estimator import DescentEstimator
@@ -21,6 +22,7 @@ from skgd.estimators.linear_problem import (
     linear_starts,
 )
 from skgd.estimators.nested_parameters import part_of
+from skgd.estimators.scores import RegressorOnPieces
 from skgd.estimators.validation import MatrixLike
 from skgd.kernels.row_kernels import inverse_link
 from skgd.kernels.sums import predictions
@@ -32,7 +34,7 @@ from skgd.schedules import Schedule
 
 # Docstrings name in braces what `docstrings.py` says of the parameters that estimators share.
 @documented
-class GDRegressor(MultiOutputMixin, RegressorMixin, DescentEstimator):
+class GDRegressor(MultiOutputMixin, RegressorOnPieces, DescentEstimator):
     """Linear regression by gradient descent, with any of the classic rules.
 
     Minimises ``F(w, b) = 1/W sum_i s_i loss(w . x_i + b, y_i) + alpha Omega(w)`` with
@@ -209,12 +211,14 @@ class GDRegressor(MultiOutputMixin, RegressorMixin, DescentEstimator):
     def _problem(self, rows, last, stream):
         return LinearProblem(self, rows, last, stream)
 
+    @by_blocks
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the linear function.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------

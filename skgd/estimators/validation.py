@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_array
 
+from skgd.pieces import is_dask
+
 MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
 COMPRESSED = ("csr", "csc", "bsr")
 INDEX_TYPES = (np.int32, np.int64)
@@ -147,8 +149,13 @@ def checked_matrix(X, name="X"):
     Raises
     ------
     ValueError
-        For indices that point outside of the matrix or its data.
+        For indices that point outside of the matrix or its data, and for collections of dask.
     """
+    if is_dask(X):
+        raise ValueError(
+            f"{name} is a {type(X).__name__} of dask, as only fit, predict and score take it. "
+            f"Pass {name}.compute(), if it fits into memory."
+        )
     if not sparse.issparse(X):
         refuse_masked(X, name)
         return X
