@@ -1,7 +1,7 @@
 // Say in which trajectories the page differs from the package; it runs in node and in a page.
-export function differences({ Run, surfaceOf }, goldens, tolerance = 1e-12) {
+export function differences({ descend, surfaceOf }, goldens, tolerance = 1e-12) {
   return goldens.flatMap(golden => {
-    const run = new Run(surfaceOf(golden), golden);
+    const run = descend(surfaceOf(golden), golden);
     for (const [t, ...expected] of golden.points) {
       run.to(t);
       const found = run.path[t] ?? [];

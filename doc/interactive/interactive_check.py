@@ -1,7 +1,10 @@
 """Check the interactive page in a browser, as a person uses it."""
 
+import json
 import re
 from pathlib import Path
+
+from skgd.displays.page.assemble import read
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules/axe-core/axe.min.js"  # after ``npm ci`` in this folder
@@ -80,7 +83,7 @@ def stories(browser, address, root):
             light = browser.evaluate("getComputedStyle(document.body).backgroundColor")
             if (light == "rgb(255, 255, 255)") != (theme == "light"):
                 yield f"the page is not {theme}"
-            for story in browser.evaluate("descent.stories"):
+            for story in json.loads(read("presets.json")):
                 where = f"story {story['id']} on a {screen}, {theme}, {language}"
                 browser.open(f"{address}?lang={language}#preset={story['id']}")
                 yield from (f"{where}: {error}" for error in browser.errors)
@@ -89,7 +92,7 @@ def stories(browser, address, root):
                 if run_of(browser, "preset") != story["id"]:
                     yield f"{where} is not opened by its address"
                 if screen == "desktop" and root is not None:
-                    yield from missing(root, story["link"])
+                    yield from missing(root, f"guide/{story['link']}")
             yield from (f"{where}: contrast of {text}" for text in browser.evaluate(CONTRAST))
             yield from (f"{where}: {text} has no name" for text in browser.evaluate(NAMELESS))
             yield from (f"{where}: too small: {text}" for text in browser.evaluate(SMALL))
@@ -136,7 +139,7 @@ def hands(browser, address):
     if browser.evaluate("JSON.stringify(descent.scene().surface.rows.y)") == before:
         yield "a point of the data cannot be dragged"
     browser.resize(390, 844)
-    browser.open(f"{address}?lang=en#preset=minima")
+    browser.open(f"{address}?lang=en#preset=sgd")
     before = run_of(browser, "start")
     browser.touch(spot(browser, "plane", 0.3, 0.3), spot(browser, "plane", 0.5, 0.5))
     if run_of(browser, "start") == before:
@@ -210,7 +213,7 @@ def address_bar(browser, address):
 
 
 def diverging(browser, address):
-    """Yield whether a diverging path fills the picture, and what ticks are no round numbers."""
+    """Yield whether a diverging path fills the picture."""
     browser.open(f"{address}?lang=en#preset=large")
     if browser.evaluate("descent.frame().box[1] < 1000"):
         yield "a diverging path does not zoom out"

@@ -18,7 +18,7 @@ from skgd.displays.inspection import (
     transformed_rows,
 )
 from skgd.displays.page.assemble import page
-from skgd.displays.page.core import N_SEEDS, rules
+from skgd.displays.page.core import CONTROLLED, N_SEEDS, rules
 from skgd.displays.plane import plane_bounds
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.validation import MatrixLike
@@ -29,7 +29,6 @@ from skgd.schedules import SCHEDULES
 
 MOST_ROWS = 2000  # that a browser adds up at each place of the surface
 MOST_STEPS = 2000
-CONTROLLED = ("auto", "adaptive")  # schedules that the page does not have
 
 
 class InteractivePage:
@@ -116,7 +115,8 @@ def interactive(estimator: Any, X: MatrixLike, y: ArrayLike) -> InteractivePage:
     surface |= {"box": box.ravel().tolist(), "start": start, "rate": float(descent.learning_rate_)}
     state = _state(descent, objective, path) | {"start": start}
     data = {"X": rows.tolist(), "y": np.asarray(y, dtype=float).tolist()}
-    given = {"surface": surface, "data": data, "path": _sound(path).tolist(), "state": state}
+    surface["given"] = _sound(path).tolist()
+    given = {"surface": surface, "data": data, "state": state}
     return InteractivePage(page(given))
 
 
@@ -148,6 +148,7 @@ def _surface(descent, objective):
         "axes": descent.parameter_order().tolist(),
         "names": [descent.parameter_names()[j] for j in descent.parameter_order()],
         "convex": name != "gabor",
+        "quadratic": name != "gabor" and type(loss) is LOSSES["squared_error"],
         "penalized": name != "gabor",
     }
 

@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from skgd.displays.page.core import core, literal
-from skgd.displays.page.shrink import shrunk
 
 HERE = Path(__file__).parent
-EXPORTED = ("Run", "surfaceOf", "factorOf", "curvatures", "RULES", "SURFACES")
+EXPORTED = ("descend", "surfaceOf", "factorOf", "curvatures", "RULES", "SURFACES")
+INITIALS, VOWELS = "ABCDEFGHIJKLMNOPQRS", "abcdefghijklmnopqrstu"  # of syllables, as in Unicode
+FINALS = " 0123456789TUVWXYZvwxyz#$%&*"
 USUAL_LOSSES = ("squared_error", "poisson")
 
 
@@ -34,17 +35,45 @@ def without_spaces(text):
     return re.sub(r"\n\s*", "\n", text).replace("\n", "")
 
 
+def jamo(text):
+    """Return a Korean text with two or three letters for each syllable, which zips better.
+
+    The page composes the syllables again. What stands between grave accents is as it was.
+    """
+
+    def letters(match):
+        initial, rest = divmod(ord(match[0]) - ord("가"), 588)
+        vowel, final = divmod(rest, 28)
+        return INITIALS[initial] + VOWELS[vowel] + FINALS[final].strip()
+
+    marked = re.sub(r"[A-Za-z0-9{}]+", r"`\g<0>`", text)
+    return re.sub(r"[가-힣]", letters, marked)
+
+
+def words():
+    """Return the keys of all words, the words in English, and those in Korean, each as one text.
+
+    A word that is the same in both languages is empty in Korean. The text of a story follows its
+    title; its key is that of the title with a point.
+    """
+    rows = []
+    for key, texts in json.loads(read("words.json")).items():
+        english, korean, *story = [texts, ""] if isinstance(texts, str) else texts
+        rows.append((key, english, jamo(korean)))
+        rows += [(f"{key}.", story[0], jamo(story[1]))] if story else []
+    return ["|".join(column) for column in zip(*rows)]
+
+
 @cache
 def script(losses=USUAL_LOSSES):
     """Return the script of the page."""
-    words, presets = json.loads(read("words.json")), json.loads(read("presets.json"))
-    quoted = ",".join(
-        f"{key if key.isidentifier() else json.dumps(key)}:{literal(pair)}"
-        for key, pair in words.items()
-    )
+    tables = [
+        f'const [KEYS,...WORDS]={literal(words())}.map(t=>t.split("|"));',
+        f"const FINALS={literal(FINALS)};",
+        f"const PRESETS={literal(json.loads(read('presets.json')))};",
+    ]
     scripts = [mathematics(losses), *map(read, ("pictures.js", "page.js"))]
-    tables = [f"const WORDS={{{quoted}}};", f"const PRESETS={literal(presets)};"]
-    return shrunk("\n".join([*tables, *scripts]))
+    return "\n".join([*tables, *scripts])
 
 
 def page(given=None):

@@ -10,19 +10,19 @@ from skgd import elementary
 from skgd.datasets import load_gabor
 from skgd.descent import step, update
 from skgd.displays.page import surfaces
-from skgd.displays.page.translate import translate
+from skgd.displays.page.translate import BARE, number, translate
 from skgd.kernels.draws import new_generator
 from skgd.kernels.problem import SAMPLINGS
 from skgd.losses import LOSSES
 from skgd.models import Gabor, Linear
 from skgd.optimizers import OPTIMIZERS, Optimizer
 from skgd.penalties import PENALTIES, Penalty
-from skgd.schedules import SCHEDULES
+from skgd.schedules import SCHEDULES, Schedule
 
-N_SEEDS = 10
+N_SEEDS = 4
 INHERITED = "prepare", "extrapolate", "stability_limit"  # methods of Optimizer
 FLAGS = "n_memory", "n_scalars", "needs_norm", "decoupled", "extrapolates", "newton_fraction"
-CONTROLLED = {"auto", "adaptive"}  # schedules that follow what the descent has reached
+CONTROLLED = {"auto"}  # schedules that follow the gap, which the page does not know
 
 
 def rules():
@@ -45,11 +45,11 @@ def rules():
 def literal(value):
     """Return a value of Python as it is written in JavaScript, in few letters."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{literal(v)}" for key, v in value.items()) + "}"
+        return "{" + ",".join(f'"{key}":{literal(v)}' for key, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(literal, value)) + "]"
     if isinstance(value, float):
-        return json.dumps(value, allow_nan=False).removesuffix(".0")
+        return number(value)
     named = {cls: name for name, cls in SCHEDULES.items()}  # a part is kept as its name
     return json.dumps(named.get(type(value), value), ensure_ascii=False)
 
@@ -85,11 +85,14 @@ def parts(losses):
     rates = {name: cls() for name, cls in SCHEDULES.items() if name not in CONTROLLED}
     penalties = {name or "none": cls() for name, cls in PENALTIES.items()}
     models = {"linear": Linear(), "weights": Linear(intercept=False), "gabor": Gabor()}
-    method = ["step", *INHERITED]
+    method, paces = ["step", *INHERITED], ["patience", "next_factor"]
     yield f"const RULE={part(Optimizer(), INHERITED)};"
     ruled = {name: part(rule, method, FLAGS, (), Optimizer) for name, rule in rules().items()}
     yield table("RULES", ruled)
-    yield table("SCHEDULES", {name: part(s, ["multiplier"]) for name, s in rates.items()})
+    yield f"const SCHEDULE={part(Schedule(), paces)};"
+    methods = ["multiplier", *paces]
+    ruled = {name: part(s, methods, (), (), Schedule) for name, s in rates.items()}
+    yield table("SCHEDULES", ruled)
     yield f"const PENALTY={part(Penalty(), own[1:])};"
     yield table("PENALTIES", {n: part(p, own, default=Penalty) for n, p in penalties.items()})
     lost = {n: part(loss, ["value", "slope"], (), elements()) for n, loss in losses.items()}
@@ -140,11 +143,14 @@ def batches():
 
 def grounds():
     """Return the surfaces that are no model of the package, and the sums over rows."""
+    own = [f for f in vars(surfaces).values() if getattr(f, "__module__", "") == surfaces.__name__]
+    functions = {f.__name__: f for f in own if inspect.isfunction(f)}
     given = {"centre_and_spread", "hidden"}
-    for name, function in vars(surfaces).items():
-        if not inspect.isfunction(function) or function.__module__ != surfaces.__name__:
-            continue
-        yield f"const {name}={translate(function, given)};"
+    texts = {name: translate(f, given) for name, f in functions.items()}
+    analytic = [n.removesuffix("_gradient") for n in texts if f"{n[:-9]}_value" in texts]
+    pairs = {n: f"[{texts.pop(f'{n}_value')},{texts.pop(f'{n}_gradient')}]" for n in analytic}
+    yield table("ANALYTIC", pairs)
+    yield from (f"const {name}={text};" for name, text in texts.items())
 
 
 def data():
@@ -157,7 +163,7 @@ def data():
     found = {
         "lecture": ([0, 1, 3], [-1, 1, 5]),
         "line": (wide, 0.9 * wide + 0.3 + 0.35 * noise),
-        "gabor": (gabor.data.round(2), gabor.target.round(2)),
+        "gabor": (gabor.data.round(1), gabor.target.round(2)),
         "penalized": (features.round(1), features.round(1) @ [1.5, 0.35] + 0.2 * noise),
         "poisson": (wide, rng.poisson(np.exp(0.7 * wide + 0.6))),
         "network": (wide + 0.5, 1.4 * np.tanh(1.2 * wide) + 0.1 * noise),
@@ -175,5 +181,6 @@ def data():
 def core(losses=("squared_error", "poisson")):
     """Return the mathematics of the page in JavaScript."""
     lost = {name: LOSSES[name]() for name in losses}
-    lines = [*parts(lost), steps(), *batches(), *grounds(), f"const DATA={literal(data())};"]
+    bare = f"const {{{','.join(sorted({*BARE, 'ceil', 'hypot', 'log10', 'round'}))}}}=Math;"
+    lines = [bare, *parts(lost), steps(), *batches(), *grounds(), f"const DATA={literal(data())};"]
     return "\n".join(lines)

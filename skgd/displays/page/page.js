@@ -1,8 +1,15 @@
 // The state of the page, its address, its controls, the hands, and what is said.
 const st = {};
 let scene = {}, language = "en", timer = 0, saying = 0, job = 0, plane, fit, chart, picture;
-const word = (key, text = 0) => Array.isArray(WORDS[key]) ? WORDS[key][2 * text + (language === "ko")] : WORDS[key] ?? key;
+// Korean is stored in letters: three classes of them are the parts of a syllable.
+const syllable = (_, a, b, c) => String.fromCharCode(a.charCodeAt() * 588 + b.charCodeAt() * 28 + FINALS.indexOf(c || " ") + 3096);
+const korean = text => text.split("`").map((part, k) => k % 2 ? part : part.replace(RegExp("([A-S])([a-u])([0-9T-Zv-z#$%&*]?)", "g"), syllable)).join("");
+const word = key => {
+  const k = KEYS.indexOf(key);
+  return (language === "ko" && korean(WORDS[1][k] ?? "")) || WORDS[0][k] || key;
+};
 const filled = (key, values) => word(key).replaceAll("}", "{").split("{").map((part, k) => k % 2 ? values[part] : part).join("");
+const clip = (v, low, high) => max(low, min(high, v));
 const quietly = action => {
   try {
     return action();
@@ -21,18 +28,16 @@ function fresh(surface, rule) {
   const look = SURFACES[surface];
   return {
     preset: "", surface, k: look.k?.[2] ?? 0, rule, rate: usualRate(surface, rule), fields: {}, schedule: "constant", scheduleFields: {},
-    batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: look.alpha ?? 0.5, l1_ratio: 0.5, data: null,
+    batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: 0.5, l1_ratio: 0.5, data: null,
     ghost: "", ghostRate: 0.1, ghostFields: {}, start: look.start.slice(0, look.d ?? 2), horizon: 60, n: 40, map: "rate",
   };
 }
 
 const story = id => {
   const { state } = PRESETS.find(p => p.id === id) ?? PRESETS[0];
-  return { ...fresh(state.surface, state.rule ?? "gd"), n: state.horizon ?? 60, ...structuredClone(state), preset: id };
+  return { ...fresh(state.surface, state.rule ?? "gd"), n: state.horizon ?? 60, ...state, preset: id };
 };
-// A link to the guide, whose pages are named without their ending.
-const linkOf = ({ link }) => "guide/" + link.replace("#", ".html#") + (link.includes("#") ? "" : ".html");
-const specOf = s => ({ ...s, data: s.data ?? undefined, start: toTheta(scene.surface, s.start) });
+const specOf = s => ({ ...s, start: toTheta(scene.surface, s.start) });
 
 // The address says what differs from the story, or from what surface and rule begin with.
 const baseOf = s => s.preset ? story(s.preset) : fresh(s.surface, s.rule);
@@ -41,43 +46,40 @@ function writeAddress(isStep) {
   const q = new URLSearchParams(), base = baseOf(st);
   for (const key in base) {
     const value = JSON.stringify(st[key]);
-    if (value !== JSON.stringify(base[key]) || (!st.preset && (key === "surface" || key === "rule")) || (st.preset && key === "preset")) q.set(key, typeof st[key] === "string" ? st[key] : value);
+    if (value !== JSON.stringify(base[key]) || (st.preset ? key === "preset" : ["surface", "rule"].includes(key))) q.set(key, typeof st[key] === "string" ? st[key] : value);
   }
   if ("#" + q !== location.hash) quietly(() => history[isStep ? "pushState" : "replaceState"](null, "", "#" + q));
 }
 
 function readAddress() {
-  const q = new URLSearchParams(location.hash.slice(1)), known = (key, table, usual) => table[q.get(key)] ? q.get(key) : usual;
-  const first = GIVEN ? { ...fresh("given", GIVEN.state.rule), ...GIVEN.state } : story("small"), id = PRESETS.some(p => p.id === q.get("preset")) ? q.get("preset") : "";
-  const base = !q.size ? first : id ? story(id) : fresh(known("surface", SURFACES, "quadratic"), known("rule", RULES, "momentum"));
-  const tables = { surface: SURFACES, rule: RULES, ghost: { ...RULES, "": {} }, schedule: SCHEDULES, penalty: PENALTIES, sampling: SAMPLINGS };
+  const q = new URLSearchParams(location.hash.slice(1)), first = () => GIVEN ? { ...fresh("given", GIVEN.state.rule), ...GIVEN.state } : story("small");
+  const named = () => PRESETS.some(p => p.id === q.get("preset")) ? story(q.get("preset")) : fresh(q.get("surface") ?? "quadratic", q.get("rule") ?? "momentum");
+  const base = (q.size && quietly(named)) || first();
   for (const [key, text] of q) {
-    const value = typeof base[key] === "string" ? text : quietly(() => JSON.parse(text));
-    const fits = key in base && key !== "preset" && typeof value === typeof base[key] && (!tables[key] || tables[key][value]);
-    if (fits && (!Array.isArray(base[key]) || (value.length === base[key].length && value.every(Number.isFinite)))) base[key] = value;
+    const old = base[key], value = typeof old === "string" ? text : quietly(() => JSON.parse(text));
+    if (key !== "preset" && typeof value === typeof old && (!old?.map || (value?.length === old.length && value.every(Number.isFinite)))) base[key] = value;
   }
-  base.horizon = Math.min(2000, Math.max(1, Math.round(base.horizon)));
-  base.seed = Math.min(SEEDS.length - 1, Math.max(0, Math.round(base.seed)));
-  base.n = Math.min(base.horizon, Math.max(0, Math.round(base.n)));
-  base.batch = Math.max(0, Math.round(base.batch));
+  base.horizon = clip(round(base.horizon), 1, 2000);
+  base.seed = clip(round(base.seed), 0, SEEDS.length - 1);
+  base.n = clip(round(base.n), 0, base.horizon);
   Object.assign(st, base);
-  if (!quietly(() => (build(), true))) Object.assign(st, first);
+  if (!quietly(build)) build(Object.assign(st, first()));
 }
 
 function build() {
-  const key = [st.surface, st.k, st.penalty, st.alpha, st.l1_ratio, JSON.stringify(st.data)].join();
+  const key = JSON.stringify([st.surface, st.k, st.penalty, st.alpha, st.l1_ratio, st.data]);
   if (scene.key !== key) {
-    const surface = surfaceOf({ ...st, data: st.data ?? undefined }), minima = minimaOf(surface);
-    scene = { key, surface, minima, least: minima.length ? surface.value(minima[0]) : 0, given: st.surface === "given" ? GIVEN.path : null };
+    const surface = surfaceOf(st), minima = minimaOf(surface);
+    scene = { key, surface, minima, least: minima.length ? surface.value(minima[0]) : 0 };
   }
-  const { surface } = scene, spec = specOf(st);
-  scene.run = new Run(surface, spec).to(st.horizon);
-  scene.ghost = st.ghost ? new Run(surface, { ...spec, rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields, schedule: "constant" }).to(st.horizon) : null;
+  const { surface } = scene, spec = specOf(st), second = { rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields, schedule: "constant" };
+  scene.run = descend(surface, spec).to(st.horizon);
+  return scene.ghost = st.ghost ? descend(surface, { ...spec, ...second }).to(st.horizon) : scene.run;
 }
 
 function draw() {
-  const { surface, run } = scene, n = Math.min(st.n, run.t), here = surface.quadratic ? surface.strengths.map(() => 0) : run.path[n];
-  scene.curvature = here.every(v => Math.abs(v) < 1e6) ? curvatures(surface, here) : [0, 0];
+  const { surface, run } = scene, n = min(st.n, run.t), here = surface.quadratic ? surface.strengths.map(() => 0) : run.path[n];
+  scene.curvature = here.every(v => abs(v) < 1e6) ? curvatures(surface, here) : [0, 0];
   scene.L = scene.curvature[1];
   plane = drawPlane(scene, st.n);
   drawLoss(scene, st.n, st.horizon);
@@ -92,15 +94,15 @@ function draw() {
 
 // Say where the descent is: at once for the eye, and at rest for those who listen.
 function tell(n) {
-  const { run, surface, L } = scene, stable = stableRate(run, L), mark = Math.log10((stable ?? 0) / 1e-4) / 6, ended = run.diverged && n === run.t;
+  const { run, surface, L } = scene, stable = stableRate(run, L), mark = log10((stable ?? 0) / 1e-4) / 6, ended = run.diverged && n === run.t;
   const values = { n, loss: show(run.losses[n], 4), at: toPage(surface, run.path[n]).map(v => show(v)).join(", "), rate: show(st.rate), stable: show(stable ?? 0) };
   const keys = [ended ? "diverged" : "say"];
-  if (stable) keys.push(st.rate > stable ? "tooLarge" : surface.quadratic ? "stable" : "stableHere");
+  if (stable) keys.push(st.rate > stable ? "tooLarge" : "stable");
   if (run.path[n].some((v, j) => v === 0 && surface.strengths[j])) keys.push("zeros");
   const text = keys.map(key => filled(key, values)).join(" ");
   $("say").textContent = text;
   $("say").className = ended ? "bad" : "";
-  if ($("edge")) Object.assign($("edge").style, { left: `${100 * mark}%`, display: mark > 0 && mark < 1 ? "" : "none" });
+  if ($("edge")) $("edge").style = mark > 0 && mark < 1 ? `left:${100 * mark}%` : "display:none";
   clearTimeout(saying);
   if (!timer) saying = setTimeout(() => { $("live").textContent = text; }, 700);
 }
@@ -110,15 +112,15 @@ function chartSoon() {
   const { surface, run } = scene, factor = surface.quadratic && st.schedule === "constant" ? factorOf(run, st.rate, run.rule.beta, scene.curvature) : null;
   const kinds = ["rate", ...(factor === null ? [] : ["closed"]), "basins"];
   if (!kinds.includes(st.map)) st.map = "rate";
-  $("mapKind").replaceChildren(...kinds.map(kind => new Option(filled("map." + kind, { n: Math.min(st.horizon, 200) }), kind, false, kind === st.map)));
+  $("mapKind").replaceChildren(...kinds.map(kind => new Option(filled("map." + kind, { n: min(st.horizon, 200) }), kind, false, kind === st.map)));
   const found = factor === null || !scene.minima.length ? null : simulatedFactor(scene, specOf(st)), memory = memoryOf(st.rule);
   const hint = filled(st.map === "basins" ? "hintBasins" : "hintMap", { beta: memory ? `, ${memory} ↑` : "" });
   $("mapHint").textContent = hint + (factor === null ? "" : " " + filled("factor", { factor: show(factor), found: found === null ? "–" : show(found) }));
-  const mine = ++job, next = chartOf(scene, { ...st });
+  const mine = ++job, next = chartOf(scene, { ...st }), all = next.w * next.h;
   const work = () => {
     if (mine !== job) return;
-    for (const end = performance.now() + 12; next.cells.length < next.w * next.h && performance.now() < end;) next.cells.push(cellOf(scene, next, next.cells.length));
-    if (next.cells.length < next.w * next.h) return setTimeout(work);
+    for (const end = performance.now() + 12; next.cells.length < all && performance.now() < end;) next.cells.push(cellOf(scene, next, next.cells.length));
+    if (next.cells.length < all) return setTimeout(work);
     chart = next;
     picture = drawChart(scene, chart, st);
   };
@@ -205,7 +207,7 @@ function control() {
     n && st.batch ? choice("seed", "random_state", SEEDS.map((_, k) => [String(k), String(k)]), st.seed, v => change({ seed: +v })) : "",
     pick("ghost", [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
     st.ghost ? move("ghostRate", rates) : "",
-    slider("horizon", word("horizon"), st.horizon, [10, 1000, true], v => change({ horizon: Math.round(v), n: Math.min(st.n, Math.round(v)) })),
+    slider("horizon", word("horizon"), st.horizon, [10, 1000, true], v => change({ horizon: round(v), n: min(st.n, round(v)) })),
   );
   if (focused) $(focused)?.focus();
   const key = (name, text, dash) => [node("i", { className: dash, style: `border-color:var(--${name})` }), text];
@@ -216,10 +218,9 @@ function control() {
   $("fitHint").textContent = look.draggable ? word("hintFit") : "";
   $("fit").tabIndex = look.draggable ? 0 : -1;
   $("fit").setAttribute("role", look.draggable ? "application" : "img");
-  $("fit").className = look.draggable ? "moves" : "";
   const at = PRESETS.findIndex(p => p.id === st.preset);
   $("preset").replaceChildren(new Option(word("noStory"), ""), ...PRESETS.map((p, k) => new Option(`${k + 1}. ${word("story." + p.id)}`, p.id, false, k === at)));
-  $("told").replaceChildren(at < 0 ? word("ownStory") : word("story." + st.preset, 1) + " ", at < 0 ? "" : node("a", { href: linkOf(PRESETS[at]), textContent: word("more") }));
+  $("told").replaceChildren(...at < 0 ? [] : [word(`story.${st.preset}.`) + " ", node("a", { href: "guide/" + PRESETS[at].link, textContent: word("more") })]);
   $("earlier").disabled = at <= 0;
   $("later").disabled = at === PRESETS.length - 1;
 }
@@ -230,7 +231,7 @@ function showAll() {
   const root = document.documentElement;
   root.className = dark ? "dark" : "";
   root.lang = language;
-  document.title = word("title") + " - skgd";
+  document.title = word("title");
   document.querySelectorAll("[data-word]").forEach(e => { e.textContent = word(e.dataset.word); });
   document.querySelectorAll("[data-label]").forEach(e => { e.setAttribute("aria-label", word(e.dataset.label)); });
   $("lang").textContent = language === "ko" ? "English" : "한국어";
@@ -251,14 +252,14 @@ function stop() {
 
 function stepTo(n) {
   stop();
-  st.n = Math.min(st.horizon, Math.max(0, n));
+  st.n = clip(n, 0, st.horizon);
   draw();
   writeAddress();
 }
 
 function play() {
   if (timer) return stepTo(st.n);
-  const last = Math.max(scene.run.t, scene.ghost?.t ?? 0), wait = 1000 / $("speed").value;
+  const last = max(scene.run.t, scene.ghost?.t ?? 0), wait = 1000 / $("speed").value;
   if (st.n >= last) st.n = 0;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return stepTo(last);
   const go = () => {
@@ -272,7 +273,7 @@ function play() {
 }
 
 // Hands.
-const rounded = (p, box) => p.slice(0, p.length).map((v, i) => +v.toFixed(Math.max(0, 3 - Math.floor(Math.log10(box[2 * i + 1] - box[2 * i])))));
+const rounded = (p, box) => p.map((v, i) => +v.toFixed(max(0, 3 - floor(log10(box[2 * i + 1] - box[2 * i])))));
 const startAt = p => change({ start: rounded(p.slice(0, scene.surface.d), scene.surface.box) });
 
 function movePoint(p) {
@@ -281,14 +282,14 @@ function movePoint(p) {
 }
 
 function nearest([x, y]) {
-  const { X, y: old } = scene.surface.rows, [u, v] = fit.at([x, y]), far = X.map((row, i) => Math.hypot(...fit.at([row[0], old[i]]).map((q, j) => q - [u, v][j])));
-  st.point = far.indexOf(Math.min(...far));
+  const { X, y: old } = scene.surface.rows, [u, v] = fit.at([x, y]), far = X.map((row, i) => hypot(...fit.at([row[0], old[i]]).map((q, j) => q - [u, v][j])));
+  st.point = far.indexOf(min(...far));
 }
 
 function chooseInMap([x, y]) {
   if (chart.basins) return startAt([x, y]);
-  const { box, memory } = chart, rate = +(10 ** Math.min(box[1], Math.max(box[0], x))).toPrecision(3);
-  change({ rate, fields: memory ? { ...st.fields, [memory]: +Math.min(0.999, Math.max(0, y)).toFixed(3) } : st.fields }, true);
+  const { box, memory } = chart, rate = +(10 ** clip(x, box[0], box[1])).toPrecision(3);
+  change({ rate, fields: memory ? { ...st.fields, [memory]: +clip(y, 0, 0.999).toFixed(3) } : st.fields }, true);
 }
 
 function drag(id, frame, take, begin) {
@@ -316,7 +317,7 @@ function onKey(event) {
   const moved = (p, box) => p.map((v, i) => v + arrow[i] * by * (box[2 * i + 1] - box[2 * i]));
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (arrow && id === "plane") startAt(moved(st.start, scene.surface.box));
-  else if (arrow && id === "map" && chart) chooseInMap(chart.basins ? moved(st.start, chart.box) : moved([Math.log10(st.rate), scene.run.rule[chart.memory] ?? 0], chart.box));
+  else if (arrow && id === "map" && chart) chooseInMap(chart.basins ? moved(st.start, chart.box) : moved([log10(st.rate), scene.run.rule[chart.memory] ?? 0], chart.box));
   else if (id === "fit" && arrow) movePoint(moved([scene.surface.rows.X[st.point ?? 0][0], scene.surface.rows.y[st.point ??= 0]], fit.box));
   else if (id === "fit" && key === "n") change({ point: ((st.point ?? -1) + 1) % scene.surface.n });
   else if (["INPUT", "SELECT", "A"].includes(tag)) return;
@@ -329,7 +330,7 @@ function onKey(event) {
 }
 
 function listen() {
-  const turn = by => choose(story(PRESETS[Math.max(0, PRESETS.findIndex(p => p.id === st.preset) + by)].id));
+  const turn = by => choose(story(PRESETS[max(0, PRESETS.findIndex(p => p.id === st.preset) + by)].id));
   const clicks = { play, next: () => stepTo(st.n + 1), back: () => stepTo(st.n - 1), reset: () => stepTo(0), earlier: () => turn(-1), later: () => turn(1) };
   for (const id in clicks) $(id).onclick = clicks[id];
   drag("plane", () => plane, startAt);
@@ -338,12 +339,10 @@ function listen() {
   $("scrub").oninput = () => stepTo(+$("scrub").value);
   $("mapKind").onchange = () => change({ map: $("mapKind").value });
   $("preset").onchange = () => choose($("preset").value ? story($("preset").value) : {});
-  $("share").onclick = async () => {
-    writeAddress();
-    const done = await quietly(() => navigator.clipboard.writeText(location.href).then(() => "copied", () => null));
-    $("share").textContent = $("live").textContent = word(done ?? "seeAddress");
+  $("share").onclick = () => quietly(() => navigator.clipboard.writeText(location.href).then(() => {
+    $("share").textContent = $("live").textContent = word("copied");
     setTimeout(() => { $("share").textContent = word("share"); }, 1800);
-  };
+  }, () => {}));
   $("lang").onclick = () => {
     language = language === "ko" ? "en" : "ko";
     quietly(() => history.replaceState(null, "", "?lang=" + language + location.hash));
@@ -354,7 +353,6 @@ function listen() {
   for (const event of ["popstate", "hashchange"]) addEventListener(event, () => {
     stop();
     readAddress();
-    build();
     showAll();
   });
   matchMedia("(prefers-color-scheme: dark)").onchange = showAll;
@@ -364,7 +362,6 @@ if (GIVEN) Object.assign(SURFACES, { given: GIVEN.surface }) && Object.assign(DA
 for (const id of ["story", "home"]) $(id).hidden = GIVEN;
 language = new URLSearchParams(location.search).get("lang") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
 readAddress();
-build();
 listen();
 showAll();
-globalThis.descent = { Run: Run, surfaceOf: surfaceOf, RULES: RULES, state: st, stories: PRESETS.map(p => ({ id: p.id, link: linkOf(p) })), scene: () => scene, chart: () => chart, frame: () => plane };
+globalThis.descent = { descend, surfaceOf, state: st, scene: () => scene, chart: () => chart, frame: () => plane };

@@ -18,46 +18,26 @@ function generatorOf(seed) {
 
 const draw_below = (next, n) => {
   const high = next() >>> 5, low = next() >>> 6;
-  return Math.trunc((high * 67108864 + low) * 2 ** -53 * n);
-};
-
-const ANALYTIC = {
-  quadratic: [quadratic_value, quadratic_gradient],
-  rosenbrock: [rosenbrock_value, rosenbrock_gradient],
-  saddle: [saddle_value, saddle_gradient],
-  waves: [waves_value, waves_gradient],
+  return trunc((high * 67108864 + low) * 2 ** -53 * n);
 };
 
 // What is minimised, as a function of theta in the order of the package: weights, then the rest.
 function surfaceOf(spec) {
-  const look = SURFACES[spec.surface], { d = 2, axes = [0, 1], network } = look, [value, gradient] = ANALYTIC[spec.surface] ?? [];
-  const penalty = made(PENALTY, PENALTIES, spec.penalty ?? "none", { l1_ratio: spec.l1_ratio ?? 0.5 });
-  const shared = { ...look, d, axes, n: 0, penalty, strengths: Array(d).fill(0), quadratic: spec.surface === "quadratic" };
-  if (value) {
-    const k = spec.k ?? look.k[2];
-    return { ...shared, value: t => value(t[0], t[1] ?? 0, k), add(t, g) {
-      const added = gradient(t[0], t[1] ?? 0, k);
-      t.forEach((_, j) => { g[j] += added[j]; });
-    } };
-  }
-  const { X, y } = spec.data ?? DATA[look.data], n = y.length, p = X[0].length, all = y.map((_, i) => i);
-  const model = made({}, MODELS, look.model ?? "linear"), loss = made({}, LOSSES, look.loss ?? "squared_error", look.lossFields);
-  const rows = { model, loss, X, y, p, order: all };
-  if (network) {
-    const normalized = network === "batchnorm";
-    return {
-      ...shared, n, rows, value: t => network_value(rows, t, normalized),
-      add(t, g, from, to, order) { add_network_gradient({ ...rows, order }, from, to, t, normalized, g); },
-      predict: (x, t) => t[1] * Math.tanh(hidden(x, t[0], normalized, ...centre_and_spread(rows, 0, n))[0]),
-    };
-  }
-  const strengths = shared.strengths.map((_, j) => j < p && penalty.name !== "none" ? spec.alpha ?? 0 : 0);
+  const look = SURFACES[spec.surface], { d = 2, axes = [0, 1], network } = look, [value, gradient] = ANALYTIC[spec.surface] ?? [], { k = look.k?.[2] } = spec;
+  const penalty = made(PENALTY, PENALTIES, spec.penalty ?? "none", { l1_ratio: spec.l1_ratio }), { X, y } = spec.data ?? DATA[look.data] ?? { X: [[]], y: [] };
+  const n = y.length, p = X[0].length, model = made({}, MODELS, look.model ?? "linear"), loss = made({}, LOSSES, look.loss ?? "squared_error", look.lossFields);
+  const rows = { model, loss, X, y, p, order: y.map((_, i) => i), normalized: network === "batchnorm" }, strengths = Array.from({ length: d }, (_, j) => j < p ? spec.alpha ?? 0 : 0);
+  const sum = network ? network_value : mean_loss, add = network ? add_network_gradient : add_mean_gradient;
   return {
-    ...shared, n, rows, strengths,
-    quadratic: loss.name === "squared_error" && model.name !== "gabor" && (penalty.name === "none" || penalty.name === "l2"),
-    value: t => strengths.reduce((sum, alpha, j) => sum + alpha * penalty.value(penalty, t[j]), mean_loss(rows, t)),
-    add(t, g, from, to, order) { add_mean_gradient({ ...rows, order }, from, to, t, g); },
+    ...look, d, axes, n, rows, penalty, strengths, quadratic: look.quadratic && penalty.prox === PENALTY.prox,
+    value: t => value ? value(t[0], t[1], k) : strengths.reduce((total, alpha, j) => total + alpha * penalty.value(penalty, t[j]), sum(rows, t)),
+    add(t, g, from, to, order) {
+      if (!value) return add({ ...rows, order }, from, to, t, g);
+      const added = gradient(t[0], t[1], k);
+      t.forEach((_, j) => { g[j] += added[j]; });
+    },
     predict(x, t) {
+      if (network) return t[1] * Math.tanh(hidden(rows, x, t[0], ...centre_and_spread(rows, 0, n))[0]);
       const f = model.value(model, x * t[0], t, p);
       return loss.name === "poisson" ? Math.exp(f) : f;
     },
@@ -80,64 +60,44 @@ function curvatures(surface, t) {
     return up.map((v, j) => (v - down[j]) / (2 * h));
   });
   if (d === 1) return [H[0][0], H[0][0]];
-  const mid = (H[0][0] + H[1][1]) / 2, off = Math.hypot((H[0][0] - H[1][1]) / 2, (H[0][1] + H[1][0]) / 2);
+  const mid = (H[0][0] + H[1][1]) / 2, off = hypot((H[0][0] - H[1][1]) / 2, (H[0][1] + H[1][0]) / 2);
   return [mid - off, mid + off];
 }
 
-class Run {
-  // spec: rule, fields, rate, start, schedule, scheduleFields, batch, sampling, seed, horizon
-  constructor(surface, spec) {
-    const { d, n, penalty } = surface, zeros = () => Array(d).fill(0), start = spec.start.slice(0, d);
-    const batch = n && spec.batch && (spec.batch < n || spec.sampling === "replacement") ? Math.min(spec.batch, n) : 0;
-    const name = batch && RULES[spec.rule + "_beta"] ? spec.rule + "_beta" : spec.rule;
-    this.surface = surface;
-    this.rule = made({ ...RULE, n_memory: 0, n_scalars: 0, newton_fraction: null }, RULES, name, spec.fields);
-    this.move = stepOf(this.rule, penalty);
-    this.parts = { optimizer: this.rule, penalty };
-    this.rate = spec.rate;
-    this.schedule = made({}, SCHEDULES, spec.schedule ?? "constant", spec.scheduleFields);
-    if (this.schedule.then) this.schedule.then = made({}, SCHEDULES, this.schedule.then);
-    this.size = batch;
-    this.perEpoch = batch ? Math.ceil(n / batch) : 1;
-    this.schedule.horizon ??= Math.ceil((spec.horizon ?? 200) / this.perEpoch);
-    this.sampling = SAMPLINGS[spec.sampling ?? "shuffle"];
-    this.generator = batch ? generatorOf(spec.seed ?? 0) : null;
-    this.order = Array.from({ length: n }, (_, i) => i);
-    this.state = {
-      theta: start.slice(), iterate: start.slice(), g: zeros(),
-      memory: Array.from({ length: this.rule.n_memory }, zeros), scalars: Array(this.rule.n_scalars).fill(0),
-    };
-    this.t = 0;
-    this.path = [start];
-    this.losses = [surface.value(start)];
-    this.diverged = false;
-  }
-
-  // The rate of update t, counted from 1.
-  rateAt(t) {
-    const time = this.schedule.per === "update" ? t - 1 : Math.floor((t - 1) / this.perEpoch);
-    return this.rate * this.schedule.multiplier(this.schedule, time);
-  }
-
-  step() {
-    if (this.diverged) return false;
-    const { surface, state } = this, k = this.t % this.perEpoch;
-    this.t += 1;
-    if (this.size && k === 0) shuffle(this.order, this.generator, this.sampling);
-    const start = this.size ? k * this.size : 0, stop = this.size ? Math.min(start + this.size, surface.n) : surface.n;
-    surface.add(state.theta, state.g, start, stop, this.order);
-    this.move(this.parts, { strengths: surface.strengths }, state, null, this.t, this.rateAt(this.t));
-    const point = (this.rule.extrapolates ? state.iterate : state.theta).slice(), loss = surface.value(point);
-    this.path.push(point);
-    this.losses.push(loss);
-    this.diverged = !(loss <= 1e10 * Math.max(1e-12, this.losses[0]) + 1e-300);
-    return true;
-  }
-
-  to(n) {
-    while (this.t < n && this.step());
-    return this;
-  }
+// A descent from its start: rule, fields, rate, schedule, scheduleFields, batch, sampling, seed.
+function descend(surface, spec) {
+  const { d, n, penalty } = surface, zeros = () => Array(d).fill(0), start = spec.start.slice(0, d), order = Array.from({ length: n }, (_, i) => i);
+  const size = n && spec.batch && (spec.batch < n || spec.sampling === "replacement") ? min(spec.batch, n) : 0, perEpoch = size ? ceil(n / size) : 1;
+  const rule = made({ ...RULE, n_memory: 0, n_scalars: 0 }, RULES, size && RULES[spec.rule + "_beta"] ? spec.rule + "_beta" : spec.rule, spec.fields);
+  const schedule = made(SCHEDULE, SCHEDULES, spec.schedule ?? "constant", spec.scheduleFields), move = stepOf(rule, penalty), next = generatorOf(spec.seed ?? 0);
+  if (schedule.then) schedule.then = made(SCHEDULE, SCHEDULES, schedule.then);
+  schedule.horizon ??= ceil((spec.horizon ?? 200) / perEpoch);
+  const state = {
+    theta: start.slice(), iterate: start.slice(), g: zeros(),
+    memory: Array.from({ length: rule.n_memory }, zeros), scalars: Array(rule.n_scalars).fill(0),
+  };
+  const run = { rule, size, t: 0, path: [start], losses: [surface.value(start)] };
+  let best = run.losses[0], stale = 0, factor = 1;
+  run.to = last => {
+    while (run.t < last && factor && !run.diverged) {
+      const k = run.t % perEpoch, from = k * size, time = schedule.per === "update" ? run.t : floor(run.t / perEpoch);
+      if (size && !k) shuffle(order, next, SAMPLINGS[spec.sampling ?? "shuffle"]);
+      surface.add(state.theta, state.g, from, size ? min(from + size, n) : n, order);
+      move({ optimizer: rule, penalty }, surface, state, null, ++run.t, spec.rate * factor * schedule.multiplier(schedule, time));
+      const point = (rule.extrapolates ? state.iterate : state.theta).slice(), loss = surface.value(point);
+      run.path.push(point);
+      run.losses.push(loss);
+      run.diverged = !(loss <= 1e10 * max(1e-12, run.losses[0]) + 1e-300);
+      stale = loss < best ? 0 : stale + 1;
+      best = min(best, loss);
+      if (schedule.patience(schedule) && stale >= schedule.patience(schedule)) {
+        factor = schedule.next_factor(schedule, factor);
+        stale = 0;
+      }
+    }
+    return run;
+  };
+  return run;
 }
 
 // The largest stable rate of a run's rule where the largest curvature is L; null if it has none.
@@ -151,5 +111,5 @@ function factorOf({ rule, size }, rate, memory, curvature) {
   const beta = rule.name === "gd" ? 0 : memory;
   if (size || !["gd", "momentum", "nesterov_beta"].includes(rule.name)) return null;
   const scale = rate * (rule.averaged ? 1 - beta : 1);
-  return Math.max(...curvature.map(c => convergence_factor(scale * c, beta, rule.name === "nesterov_beta")));
+  return max(...curvature.map(c => convergence_factor(scale * c, beta, rule.name === "nesterov_beta")));
 }

@@ -6,7 +6,7 @@ Written in the language of `skgd.displays.page.translate`: the page runs their t
 import math
 from collections import namedtuple
 
-Rows = namedtuple("Rows", ("model", "loss", "X", "y", "order", "p"))
+Rows = namedtuple("Rows", ("model", "loss", "X", "y", "order", "p", "normalized"))
 
 EPSILON = 1e-5  # of batch normalisation, as in torch
 
@@ -79,34 +79,34 @@ def centre_and_spread(rows, start, stop):
     return centre, spread
 
 
-def hidden(x, w, normalized, centre, spread):
+def hidden(rows, x, w, centre, spread):
     """Return the input of the hidden unit, and its derivative in the weight ``w``.
 
     Batch normalisation of ``w x`` divides by a root that depends on the weight too.
     """
-    if not normalized:
+    if not rows.normalized:
         return w * x, x
     root = math.sqrt(w * w * spread + EPSILON)
     return w * (x - centre) / root, (x - centre) * EPSILON / (root * root * root)
 
 
-def network_value(rows, theta, normalized):
+def network_value(rows, theta):
     """Return the mean of half the squared errors of ``v tanh(w x)``, for theta = (w, v)."""
     total = 0.0
     centre, spread = centre_and_spread(rows, 0, rows.y.size)
     for i in range(rows.y.size):
-        u, _ = hidden(rows.X[i, 0], theta[0], normalized, centre, spread)
+        u, _ = hidden(rows, rows.X[i, 0], theta[0], centre, spread)
         r = theta[1] * math.tanh(u) - rows.y[i]
         total += 0.5 * r * r
     return total / rows.y.size
 
 
-def add_network_gradient(rows, start, stop, theta, normalized, g):
+def add_network_gradient(rows, start, stop, theta, g):
     """Add the mean gradient of a batch, whose mean and variance normalise it."""
     centre, spread = centre_and_spread(rows, start, stop)
     for k in range(start, stop):
         i = rows.order[k]
-        u, du = hidden(rows.X[i, 0], theta[0], normalized, centre, spread)
+        u, du = hidden(rows, rows.X[i, 0], theta[0], centre, spread)
         h = math.tanh(u)
         r = (theta[1] * h - rows.y[i]) / (stop - start)
         g[0] += r * theta[1] * (1.0 - h * h) * du

@@ -23,19 +23,17 @@ COMPARISONS = {
     ast.Is: "===",
     ast.IsNot: "!==",
 }
-SAME = ("sqrt", "sin", "cos", "exp", "expm1", "log", "log1p", "tanh", "floor")
-FUNCTIONS = {
-    **{f"{module}.{name}": f"Math.{name}({{}})" for module in ("math", "np") for name in SAME},
-    **dict.fromkeys(["min", "np.minimum"], "Math.min({},{})"),
-    **dict.fromkeys(["max", "np.maximum"], "Math.max({},{})"),
-    **dict.fromkeys(["abs", "np.abs"], "Math.abs({})"),
-    "int": "Math.trunc({})",
-    "np.asarray": "{}",  # the numbers of the page are scalars
-    "np.shape": "{}",
-    "np.ones": "1",
-    "np.where": "({}?{}:{})",
-}
-CONSTANTS = {"math.inf": "Infinity", "math.nan": "NaN", "math.pi": "Math.PI", "np.pi": "Math.PI"}
+BARE = ("PI", "abs", "floor", "max", "min", "pow", "sin", "cos", "sqrt", "trunc")  # of Math
+OURS = ("exp", "expm1", "log", "log1p", "tanh")  # names of `skgd.elementary` too
+FUNCTIONS = {f"math.{name}": f"{name}({{}})" for name in ("sqrt", "sin", "cos", "floor")}
+FUNCTIONS |= {f"math.{name}": f"Math.{name}({{}})" for name in OURS}
+FUNCTIONS |= {f"np{name[4:]}": text for name, text in FUNCTIONS.items()}
+FUNCTIONS |= dict.fromkeys(["min", "np.minimum"], "min({},{})")
+FUNCTIONS |= dict.fromkeys(["max", "np.maximum"], "max({},{})")
+FUNCTIONS |= dict.fromkeys(["abs", "np.abs"], "abs({})")
+FUNCTIONS |= dict.fromkeys(["float", "np.asarray", "np.shape"], "{}")  # numbers are scalars
+FUNCTIONS |= {"int": "trunc({})", "np.ones": "1", "np.where": "({}?{}:{})"}
+CONSTANTS = {"math.inf": "Infinity", "math.nan": "NaN", "math.pi": "PI", "np.pi": "PI"}
 ATTRIBUTES = {"size": "length"}
 SIGNS = {ast.USub: "-", ast.Not: "!"}
 KEPT = {True: "true", False: "false", None: "null"}
@@ -52,6 +50,11 @@ def binding(node):
         return 3 if isinstance(node.op, ast.And) else 2
     levels = {ast.IfExp: 1, ast.Compare: 4, ast.UnaryOp: 7}
     return levels.get(type(node), ATOM)
+
+
+def number(value):
+    """Return a number in few letters."""
+    return repr(value).removesuffix(".0").replace("e-0", "e-")
 
 
 class UntranslatableError(SyntaxError):
@@ -95,10 +98,11 @@ class Translator(ast.NodeVisitor):
         used = set(re.findall(r"\w+", text))
         variables = [name for name in self.variables if name in used]
         arguments = ",".join(self.arguments)
+        arguments = arguments if len(self.arguments) == 1 else f"({arguments})"
         if text.startswith("return ") and text.count(";") == 1:
-            return f"({arguments})=>{text[7:-1]}"
+            return f"{arguments}=>{text[7:-1]}"
         declared = f"let {','.join(variables)};" if variables else ""
-        return f"({arguments})=>{{{declared}{text}}}"
+        return f"{arguments}=>{{{declared}{text}}}"
 
     def block(self, body):
         return "".join(map(self.visit, body))
@@ -123,7 +127,7 @@ class Translator(ast.NodeVisitor):
             return json.dumps(value) if isinstance(value, str) else KEPT[value]
         if not isinstance(value, int | float):
             self.generic_visit(node)
-        return repr(value).removesuffix(".0")
+        return number(value)
 
     def visit_Name(self, node):
         name = node.id
@@ -133,7 +137,7 @@ class Translator(ast.NodeVisitor):
             self.generic_visit(node)
         value = self.function.__globals__[name]
         if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
-            return repr(value).removesuffix(".0")
+            return number(value)
         self.free.add(name)
         return name
 
@@ -162,7 +166,7 @@ class Translator(ast.NodeVisitor):
             if right in ("2", "3"):
                 base = left if binding(node.left) == ATOM else f"({left})"
                 return f"({'*'.join([base] * int(right))})"
-            return f"Math.pow({left},{right})"
+            return f"pow({left},{right})"
         sign, level = self.known(OPERATORS, type(node.op), node), binding(node)
         right = self.part(node.right, level + 1)
         gap = " " if right.startswith(sign) else ""  # never a decrement
@@ -186,7 +190,7 @@ class Translator(ast.NodeVisitor):
 
     def visit_IfExp(self, node):
         if ast.unparse(node.test) in self.fixed:
-            return f"({self.visit(self.branch(node))})"
+            return self.part(self.branch(node), ATOM)
         test, level = self.part(node.test, binding(node) + 1), binding(node)
         return f"{test}?{self.part(node.body, level)}:{self.part(node.orelse, level)}"
 
@@ -200,7 +204,7 @@ class Translator(ast.NodeVisitor):
         if name in FUNCTIONS:
             if FUNCTIONS[name].count("{}") not in (len(node.args), 0):
                 self.generic_visit(node)
-            level = 2 if name == "np.where" else 0
+            level = {"{}": ATOM, "({}?{}:{})": 2}.get(FUNCTIONS[name], 0)
             return FUNCTIONS[name].format(*(self.part(a, level) for a in node.args))
         if isinstance(node.func, ast.Attribute):  # a method of a part, which takes the part
             self.visit(node.func)
