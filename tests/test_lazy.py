@@ -8,13 +8,11 @@ from scipy import sparse
 
 from skgd import GDRegressor
 from skgd.descent import lazy
-from skgd.descent.descent import Descent
-from skgd.descent.options import Options, Setup
+from skgd.descent.loop_variant import loop_variant
 from skgd.kernels.problem import NO_STATE, LazyState, Parts, Problem, RowData
 from skgd.kernels.rows import CsrRows
 from skgd.optimizers import GD
 from skgd.penalties import ElasticNet
-from skgd.schedules import Constant
 
 STRENGTHS = [(0.0, 0.0), (0.05, 0.0), (0.05, 1.0), (0.05, 0.5)]
 
@@ -47,11 +45,11 @@ def assert_same(one, other, rtol=1e-9):
     np.testing.assert_array_equal(one[0] == 0.0, other[0] == 0.0)
 
 
-def make_descent(batch_size=1, rule=None, alpha=0.05, record_path=False):
-    X, y, weight = make_sparse()
-    target = GDRegressor(penalty="elasticnet", alpha=alpha).objective(X, y, weight)
-    options = Options(0.1, tol=None, record_path=int(record_path))
-    return Descent(target, rule or GD(), Constant(), np.zeros(13), Setup(batch_size), options)
+def variant_of(batch, recorded=False):
+    """Return which batches the loop serves for sparse rows, plain descent and an elastic net."""
+    objective = GDRegressor(penalty="elasticnet", alpha=0.05).objective(*make_sparse())
+    wanted = {"averages": False, "clips": False, "in_units": False}
+    return loop_variant(objective, GD(), batch, wanted, np.array([0.1]), recorded).batch
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -160,10 +158,10 @@ def test_a_column_without_entries_keeps_its_start_or_shrinks_by_the_penalty_alon
 
 
 def test_only_plain_descent_on_sparse_rows_is_lazy():
-    assert make_descent()._loop_variant(np.array([0.1])).batch == "lazy"
-    assert make_descent(batch_size=5)._loop_variant(np.array([0.1])).batch == "lazy"
-    assert make_descent(batch_size=None)._loop_variant(np.array([0.1])).batch == "full"
-    assert make_descent(record_path=True)._loop_variant(np.array([0.1])).batch == "batch"
+    assert variant_of(1) == "lazy"
+    assert variant_of(5) == "lazy"
+    assert variant_of(None) == "full"
+    assert variant_of(1, recorded=True) == "batch"
 
 
 class Counted:
