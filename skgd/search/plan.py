@@ -158,13 +158,13 @@ def plan_search(estimator, candidates):
         Only of candidates that are joined, or that share the steps before.
     plan : SearchPlan
     """
-    heads, known, joined, alone = {}, {}, {}, {}
+    heads, known, joined, alone, trainers = {}, {}, {}, {}, {}
     for index, params in enumerate(candidates):
         try:
             head_key, model = _divided(estimator, params, heads)
             if head_key not in known:
                 known[head_key] = can_join(heads[head_key])
-            name, key = _trainer_of(model) if known[head_key] else (None, FOREIGN)
+            name, key = _trainer_of(model, trainers) if known[head_key] else (None, FOREIGN)
             hash(key)  # which a part of a user's own may not have
         except Exception as error:  # which the fit of its own raises too
             name, key = None, f"{type(error).__name__} when its parameters are set"
@@ -229,11 +229,26 @@ def _identity(value):
     return repr(value) if _is_plain(value) else id(value)
 
 
-def _trainer_of(model):
+def _trainer_of(model, known):
     """Return the name of what can train a candidate with others, and the key of those others.
 
     For one that is fitted alone the reason, after FITS if the steps before may be shared, or None.
+
+    Parameters
+    ----------
+    model : GDRegressor
+    known : dict
+        The same of models before, for others that differ from them in alpha alone.
     """
+    if type(model.alpha) not in (float, np.float64) or not 0.0 <= model.alpha < np.inf:
+        return _found_trainer(model)
+    alike = tuple(map(id, {**vars(model), "alpha": None}.values()))
+    if alike not in known:
+        known[alike] = _found_trainer(model), model  # which keeps the ids of its values
+    return known[alike][0]
+
+
+def _found_trainer(model):
     if not are_valid(model):
         return None, "parameters that are not valid"
     for name in [name for name in ASKED if vars(model)[name]]:

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+import numpy as np
 from sklearn import get_config
 
 from skgd.estimators._sklearn import (
@@ -31,7 +32,10 @@ class Given:
 
     def __init__(self, estimator, task, index, train=None):
         self.index, self._known = index, (estimator, task.X, None, index, train)
-        self.y = None if task.y is None else take_rows(task.y, index)
+        y = task.y
+        if y is not None:
+            y = y[index] if type(y) is np.ndarray else take_rows(y, index)
+        self.y = y
 
     @cached_property
     def X(self):  # noqa: N802

@@ -53,14 +53,22 @@ def train_once(train, estimators, fold):
     estimators : list of GDRegressor
     fold : Fold
     """
+    if not any(map(_is_free, estimators)):
+        return train(estimators, fold)
     places, first = {}, []
     for k, estimator in enumerate(estimators):
-        free = part_of(estimator, "penalty").elastic() == (0.0, 0.0)
         rule = part_of(estimator, "optimizer")
-        key = (repr(rule), str(estimator.learning_rate)) if free else k
+        key = (repr(rule), str(estimator.learning_rate)) if _is_free(estimator) else k
         first.append(places.setdefault(key, k))
     distinct = sorted(set(first))
     if len(distinct) == len(estimators):
         return train(estimators, fold)
     trained = train([estimators[k] for k in distinct], fold)
     return trained.take([distinct.index(k) for k in first])
+
+
+def _is_free(estimator):
+    """Whether the penalty of an estimator is none, as no penalty with a name is."""
+    if isinstance(estimator.penalty, str):
+        return False
+    return estimator.penalty is None or part_of(estimator, "penalty").elastic() == (0.0, 0.0)
