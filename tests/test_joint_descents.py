@@ -1,8 +1,10 @@
 """Candidates that descend together come to what each comes to alone."""
 
 import re
+import tracemalloc
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -308,3 +310,21 @@ def test_any_grid_is_that_of_separate_fits(rates, alphas, penalties, batch_size,
     ]
     base = descent(batch_size=batch_size, random_state=seed, max_iter=3)
     check_equal(candidates(base, grid), X[:n], y[:n], tol=1e-10)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes long in plain Python")
+@pytest.mark.parametrize("batch_size", [1, 32, None])
+def test_adam_takes_four_numbers_for_each_parameter_of_a_candidate(batch_size):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 20_000)), rng.standard_normal(40)
+    known = {"optimizer": "adam", "batch_size": batch_size, "max_iter": 1, "tol": None}
+    models = [GDRegressor(learning_rate=1e-6 * k, random_state=0, **known) for k in range(1, 65)]
+    rows = validated_rows(models[0], X, y, None)
+    JointDescents(models[:2], Fold(rows, rows)).advance(1)  # compiles
+    tracemalloc.start()
+    try:
+        JointDescents(models, Fold(rows, rows)).advance(1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / 8 < 4.5 * len(models) * X.shape[1]

@@ -3,11 +3,13 @@
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg.blas import dgemm
 
 from skgd.kernels.row_kernels import loss_terms
 from skgd.kernels.rows import CsrRows, are_even, rows_of
 
-BLOCK = 2**17  # entries of rows, and of their predictions, at a time
+BLOCK = 2**18  # entries of rows, and of their predictions, at a time
+COLUMNS = 32  # candidates that sparse rows are multiplied with at a time
 
 
 class StackedTerm:
@@ -96,7 +98,7 @@ class StackedTerm:
                 losses += self._loss_sums(r, y, weight)
             self.slopes(r, y, weight)
             sums = r.sum(axis=0)
-            G[: self.p] += X.T @ r
+            self._add_outer(X, r, G[: self.p])
             if self.sparse and self.centre is not None:
                 G[: self.p] -= np.outer(self.centre, sums)
             G[self.p :] += sums
@@ -104,6 +106,15 @@ class StackedTerm:
         G /= self.n
         if losses is not None:
             losses /= self.n
+
+    def _add_outer(self, X, r, G):
+        """Add ``X^T r`` to G, without another array of its size."""
+        if not self.sparse:
+            dgemm(1.0, r.T, X.T, 1.0, G.T, trans_b=True, overwrite_c=True)
+            return
+        for start in range(0, r.shape[1], COLUMNS):
+            some = slice(start, start + COLUMNS)
+            G[:, some] += X.T @ r[:, some]
 
     def slopes(self, f, y, weight):
         """Replace predictions by the slopes of their losses, times the weights of the rows."""

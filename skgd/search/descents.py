@@ -23,7 +23,7 @@ COMMON = (  # parameters that candidates have in common
     "random_state",
 )
 LEAST = 2**20  # numbers that candidates may take in any case
-COPIES = 3  # of the parameters of each, beside what a rule remembers
+COPIES = 2  # of the parameters of each, beside what a rule remembers: with their gradients
 ALONE = "record_path", "early_stopping", "warm_start", "polish", "verbose"
 
 

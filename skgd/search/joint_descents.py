@@ -32,7 +32,7 @@ class JointDescents:
         self.problem = problem = JointProblem(estimators, fold)
         self.max_iter, self.n_epochs = problem.first.max_iter, 0
         n = problem.target.size
-        self.found = np.zeros((problem.points.shape[0], n))
+        self.found = [None] * n
         self.n_iter, self.failed = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
         self.shared, self.safe = problem.shared(), problem.safe_squares()
         stops = problem.first.tol is not None or problem.schedule.patience() is not None
@@ -71,7 +71,7 @@ class JointDescents:
         theta = np.zeros((C, K, p + 1))
         with np.errstate(all="ignore"):
             for k in range(K):
-                ends = problem.problem.in_order_of_init(k, self.found[:, k::K].T)
+                ends = problem.problem.in_order_of_init(k, np.array(self.found[k::K]))
                 theta[:, k, : ends.shape[1]] = ends
         failed = self.failed.reshape(C, K).any(axis=1)
         name = type(problem.first).__name__
@@ -90,7 +90,7 @@ class JointDescents:
         if self.stopping is None:
             return None
         columns = np.flatnonzero(self.problem.candidate == candidate)
-        told = [self.stopping.message(column, self.found[:, column]) for column in columns]
+        told = [self.stopping.message(column, self.found[column]) for column in columns]
         return "\n".join(filter(None, told)) or None
 
     def _new_stacks(self):
@@ -230,7 +230,10 @@ class JointDescents:
         if self.stopping is not None:
             failed = [self.stopping.runs[column].outcome.failed for column in columns]
             self.failed[columns] = failed
-        self.found[:, columns] = stack.iterate[:, places]
+        whole = places.size == stack.members.size
+        ends = stack.iterate if whole else stack.iterate[:, places]
+        for column, end in zip(columns, ends.T):
+            self.found[column] = end
         averaged = self.shared.problem.averaged
         if not averaged:
             return
@@ -238,7 +241,7 @@ class JointDescents:
             if stack.arrays.t[place] >= averaged and not self.failed[column]:
                 mean = np.ascontiguousarray(stack.arrays.mean[:, place])
                 end = thresholded_average(self.problem.objective(column), mean)
-                self.found[:, column] = end
+                self.found[column] = end
 
     def _end(self):
         """End the descents that are left: those whose objective has grown have diverged."""

@@ -22,6 +22,7 @@ from skgd.optimizers import Nesterov
 from skgd.search.candidate_stack import Shared
 from skgd.search.product_problem import product_problem
 
+WEIGHTS = 512  # of each candidate, whose penalties are summed up at once
 FINEST = 1e-8  # tol, to which objectives are exact that follow from products
 
 
@@ -153,8 +154,10 @@ class JointProblem:
                 losses = self.term.values(theta, target)
             else:
                 self.term.gradients(theta, target, G, losses)
-            losses += self.l1[columns] * (self.factor @ np.abs(weights))
-            losses += 0.5 * self.l2[columns] * (self.factor @ np.square(weights))
+            for start in range(0, len(weights), WEIGHTS):
+                w, factor = (a[start : start + WEIGHTS] for a in (weights, self.factor))
+                losses += self.l1[columns] * (factor @ np.abs(w))
+                losses += 0.5 * self.l2[columns] * (factor @ np.square(w))
         return losses
 
     def residual_scale(self, target, l2):
