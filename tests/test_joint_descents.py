@@ -313,7 +313,7 @@ def test_any_grid_is_that_of_separate_fits(rates, alphas, penalties, batch_size,
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes long in plain Python")
-@pytest.mark.parametrize("batch_size", [1, 32, None])
+@pytest.mark.parametrize("batch_size", [1, 8, None])
 def test_adam_takes_four_numbers_for_each_parameter_of_a_candidate(batch_size):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 20_000)), rng.standard_normal(40)

@@ -114,6 +114,15 @@ DESCENTS = {  # rows, and the epochs of stochastic and of full-batch descents
     "1,000 x 2,000": (PROBLEMS["1,000 x 2,000"], 4, 50),
     "sparse 20,000 x 20,000": (partial(rare, 20_000, 20_000), 2, 20),
 }
+SHORT = "sparse 1,000 x 20,000"  # for rules that move all weights for every row
+
+
+def problems_of(rule, size):
+    """Return the problems of searches of a rule with batches of a size."""
+    if rule == "gd" or size != 1:
+        return DESCENTS
+    *dense, _ = DESCENTS.items()
+    return {**dict(dense), SHORT: (partial(rare, 1_000, 20_000), 2, None)}
 
 
 def candidates(X, batch_size):
@@ -156,9 +165,9 @@ def compare_descents(model, X, y, params, quick, others=()):
 def descents(rule, sizes, quick):
     """Return the lines of a table of searches of descents."""
     lines = []
-    for name, (problem, few, many) in DESCENTS.items():
-        X, y = problem()
-        for size in sizes:
+    for size in sizes:
+        for name, (problem, few, many) in problems_of(rule, size).items():
+            X, y = problem()
             epochs = few if size else many
             model = GDRegressor(
                 optimizer=rule, batch_size=size, max_iter=epochs, tol=None, random_state=0
