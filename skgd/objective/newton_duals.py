@@ -41,7 +41,7 @@ def dual_of_step(objective, known, begin, end, part, target, refinements):
     left_out = _fill_dual(objective, second, begin, end, part, v, refinements > 0)
     if left_out is not None:  # these rows have their own slopes
         inside = second.of
-        second = second._replace(left_out=left_out)
+        second = second.without(left_out)
         less = curvature(objective, known.J, lambda rows: inside(rows) * left_out[rows])
         target = target._replace(model=target.model._replace(M=target.model.M - less))
     _refine(objective, known.J, v, second, target, refinements)

@@ -180,17 +180,20 @@ def _newton_step(objective, known, point, tuning):
     end : Point
     target : Target
     """
-    (a, b), (_, J, _, M) = objective.resolved_strengths, known
-    constant = np.zeros(objective.d - objective.p)
-    a, b = np.append(a[J], constant), np.append(b[J], constant)
-    z = np.append(point.w[J], constant + point.level)
-    q = M @ z + np.append(point.u[J], constant - point.mean_slope)
-    bounded = np.append(np.full(J.size, objective.positive), constant > 0.0) | (a > 0.0)
-    model = Model(M + np.diag(b), q, a, b, bounded, objective.positive)
+    J, M, n_weights = known.J, known.M, known.J.size
+    slopes, z, a, b = np.zeros((4, len(M)))
+    for of, values in zip((slopes, z, a, b), (point.u, point.w, *objective.resolved_strengths)):
+        of[:n_weights] = values[J]
+    slopes[n_weights:], z[n_weights:] = -point.mean_slope, point.level
+    bounded = a > 0.0
+    bounded[:n_weights] |= objective.positive
+    q, penalised = M @ z + slopes, M.copy()
+    penalised.flat[:: len(M) + 1] += b
+    model = Model(penalised, q, a, b, bounded, objective.positive)
     z, signs = model_minimum(model, z, tuning.exchanges)
     w = point.w.copy()
-    w[J] = z[: J.size]
-    return point_at(objective, w, float(z[J.size :].sum())), Target(z, signs, model)
+    w[J] = z[:n_weights]
+    return point_at(objective, w, float(z[n_weights:].sum())), Target(z, signs, model)
 
 
 def _lower(objective, begin, end):

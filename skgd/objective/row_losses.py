@@ -4,8 +4,6 @@ So nothing of the length of a column is made beside the predictions; only produc
 rows need a vector, as these are taken all at once.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import sparse
 
@@ -15,16 +13,34 @@ from skgd.kernels.row_kernels import conjugates
 from skgd.kernels.sums import matvec, rmatvec
 
 
-class SecondDerivatives(NamedTuple):
-    """The second derivatives of the losses at some predictions, where they count."""
+class SecondDerivatives:
+    """The second derivatives of the losses at some predictions; those of few rows are kept.
 
-    objective: object
-    f: np.ndarray  # (n,)
-    left_out: np.ndarray | None = None  # (n,), bool
+    Parameters
+    ----------
+    objective : Objective
+    f : ndarray of shape (n,)
+        The predictions.
+    left_out : ndarray of shape (n,), bool, or None
+        The rows whose second derivatives do not count.
+    """
+
+    def __init__(self, objective, f, left_out=None):
+        self.objective, self.f, self.left_out, self._kept = objective, f, left_out, None
+
+    def without(self, left_out):
+        """Return the same without some rows."""
+        return SecondDerivatives(self.objective, self.f, left_out)
 
     def of(self, rows):
         """Return those of some rows, at most `ROWS`."""
-        h = terms_of(self.objective, self.f[rows], rows)[1]
+        n = self.objective.n
+        if n <= ROWS and self._kept is None:
+            self._kept = terms_of(self.objective, self.f, slice(0, n))[1]
+        if self._kept is not None:
+            h = self._kept[rows]
+        else:
+            h = terms_of(self.objective, self.f[rows], rows)[1]
         return h if self.left_out is None else np.where(self.left_out[rows], 0.0, h)
 
 

@@ -64,6 +64,7 @@ class ConvexSolver(DirectSolver):
     def __init__(self, objective, tol, fallback, start=None, tuning=TUNING):
         super().__init__(objective, tol, fallback, start)
         self.tuning, self.certificate, self._slope_gaps, self._start = tuning, None, [], None
+        self._judged = None, None  # slopes, and what they are worth
         self.gap_goal = tuning.gap * max(tol, tuning.finest_tol) * objective.null_objective
         self._scale = None if objective.loss.nonsmooth else residual_scale(objective)
 
@@ -205,6 +206,8 @@ class ConvexSolver(DirectSolver):
         objective, (a, b) = self.objective, self.objective.elastic_strengths
         if step.slopes is None or self._scale is None:
             return gap / objective.null_objective, math.nan
+        if step.slopes is self._judged[0]:
+            return self._judged[1]
         theta = as_vector(objective, step.w, step.level)
         gradient = np.append(b * step.w - step.slopes, [step.mean_slope] * (theta.size - a.size))
         tau, unit, rounding = self._scale
@@ -217,4 +220,6 @@ class ConvexSolver(DirectSolver):
                 z[: a.size] = np.maximum(z[: a.size], 0.0)
             sizes = np.abs(theta - z) / tau
         violations = unit * (sizes - rounding)
-        return max(0.0, float(violations.max(initial=0.0))), math.sqrt(gradient @ gradient)
+        found = max(0.0, float(violations.max(initial=0.0))), math.sqrt(gradient @ gradient)
+        self._judged = step.slopes, found
+        return found
