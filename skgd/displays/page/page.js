@@ -83,9 +83,8 @@ function draw() {
   scene.L = scene.curvature[1];
   plane = drawPlane(scene, st.n);
   drawLoss(scene, st.n, st.horizon);
-  $("fitBox").hidden = !surface.predict || surface.rows.p > 1;
-  if (!$("fitBox").hidden) fit = drawFit(scene, st.n, st.point);
-  if (chart?.cells.length === chart?.w * chart?.h) picture = drawChart(scene, chart, st);
+  if (!($("fitBox").hidden = surface.rows.p !== 1)) fit = drawFit(scene, st.n, st.point);
+  if (chart) picture = drawChart(scene, chart, st);
   Object.assign($("scrub"), { max: st.horizon, value: st.n });
   $("scrub").setAttribute("aria-valuetext", st.n);
   $("count").textContent = `${st.n} / ${st.horizon}`;
