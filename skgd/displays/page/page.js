@@ -84,7 +84,8 @@ function draw() {
   plane = drawPlane(scene, st.n);
   drawLoss(scene, st.n, st.horizon);
   if (!($("fitBox").hidden = surface.rows.p !== 1)) fit = drawFit(scene, st.n, st.point);
-  if (chart) picture = drawChart(scene, chart, st);
+  if (chart?.map === st.map) picture = drawChart(scene, chart, st);
+  else $("map").width += 0;
   Object.assign($("scrub"), { max: st.horizon, value: st.n });
   $("scrub").setAttribute("aria-valuetext", st.n);
   $("count").textContent = `${st.n} / ${st.horizon}`;
