@@ -230,7 +230,11 @@ def line(problem, penalty, times):
     cells, ratios = [problem, penalty], []
     for order in "CF":
         peers = {name: t for (o, name), t in times.items() if o == order and name != "skgd"}
-        best, ours = min(peers, key=peers.get), times.get((order, "skgd"), np.inf)
+        ours = times.get((order, "skgd"), np.inf)
+        if not peers:  # all would take many times as long
+            cells += [f"{1e3 * ours:.3g}", "none", ""]
+            continue
+        best = min(peers, key=peers.get)
         ratios.append(ours / peers[best])
         cells += [f"{1e3 * ours:.3g}", f"{best} {1e3 * peers[best]:.3g}", f"{ratios[-1]:.2f}"]
     return tuple(cells), ratios
