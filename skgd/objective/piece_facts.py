@@ -7,7 +7,8 @@ from scipy import sparse
 
 from skgd.kernels.moments import columns_of
 from skgd.objective.best_constant import MOST_SORTED, TargetFacts, best_constant, fit_constant
-from skgd.objective.piece import CONSTANT_TERMS, SUMMARY, TARGETS
+from skgd.objective.piece import CONSTANT_TERMS, TARGETS
+from skgd.objective.summary import SUMMARY
 
 MAX_COLUMNS = 4000  # whose products are kept: 128 MB
 
