@@ -31,7 +31,14 @@ extensions = [
     "sphinx-mathjax-offline",  # puts MathJax, scripts and fonts, into the site
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "benchmarks", "interactive", "gallery/**.ipynb", "gallery/**.py"]
+exclude_patterns = [
+    "_build",
+    "benchmarks",
+    "engines",
+    "interactive",
+    "gallery/**.ipynb",
+    "gallery/**.py",
+]
 default_role = "py:obj"
 math_number_all = False
 suppress_warnings = ["ref.term"]  # terms of a glossary in docstrings of scikit-learn

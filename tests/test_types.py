@@ -38,7 +38,7 @@ WRONG = {  # each line, and what a type checker says of it
     "GDRegressor(optimizer=L1())": 'Argument "optimizer" to "GDRegressor" has incompatible type',
     "GDRegressor(sampling='random')": 'Argument "sampling" to "GDRegressor" has incompatible type',
     "GDRegressor(learning_rate='car')": 'Argument "learning_rate" to "GDRegressor" has',
-    "GDRegressor().fit(X)": 'Missing positional argument "y" in call to "fit"',
+    "GDRegressor().fit()": 'Missing positional argument "X" in call to "fit"',
     "GDRegressor().fit(X, y).predict(X).no_array": 'has no attribute "no_array"',
     "GDGaborRegressor(n_init=0.5)": 'Argument "n_init" to "GDGaborRegressor" has incompatible',
     "path(X, y, n_alphas='many')": 'Argument "n_alphas" to "path" has incompatible type "str"',
