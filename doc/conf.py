@@ -85,6 +85,7 @@ EXAMPLES = {
         "network_surface.py",
         "network_overfitting.py",
     ],
+    "pieces": ["workers.py"],
 }
 
 sphinx_gallery_conf = {
