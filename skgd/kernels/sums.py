@@ -39,14 +39,19 @@ def matvec(X, v, centre=None, far=False):
         return z
     if X.dtype == np.float64 and not far:
         return X @ v
+    if not sparse.issparse(X) and X.size <= SMALL:
+        return (X - (0.0 if centre is None else centre)) @ v
+    return compiled_matvec(X, v, centre)
+
+
+def compiled_matvec(X, v, centre=None):
+    """Return the same without BLAS, whose bits depend on where arrays lie in memory."""
     centre = np.zeros(X.shape[1]) if centre is None else centre
     if not sparse.issparse(X):
-        if X.size <= SMALL:
-            return (X - centre) @ v
         return _filled("matvec", X, v, centre, np.empty(X.shape[0]))
     shift = np.where(full_columns(X), centre, 0.0)
     z = _filled("matvec", X, v, shift, np.empty(X.shape[0]))
-    z -= (centre - shift) @ v
+    z -= ((centre - shift) * v).sum()
     return z
 
 
@@ -56,12 +61,17 @@ def rmatvec(X, u, centre=None, far=False):
         return rmatvec(X, u) - u.sum() * centre
     if X.dtype == np.float64 and not far:
         return X.T @ u
+    if not sparse.issparse(X) and X.size <= SMALL:
+        return u @ (X - (0.0 if centre is None else centre))
+    return compiled_rmatvec(X, u, centre)
+
+
+def compiled_rmatvec(X, u, centre=None):
+    """Return the same without BLAS, whose bits depend on where arrays lie in memory."""
     p = X.shape[1]
     centre = np.zeros(p) if centre is None else centre
     if not sparse.issparse(X):
-        return (
-            u @ (X - centre) if X.size <= SMALL else _filled("rmatvec", X, u, centre, np.zeros(p))
-        )
+        return _filled("rmatvec", X, u, centre, np.zeros(p))
     shift = np.where(full_columns(X), centre, 0.0)
     return _filled("rmatvec", X, u, shift, np.zeros(p)) - u.sum() * (centre - shift)
 

@@ -1,4 +1,8 @@
-"""A piece of rows, and what is asked of it: verbs, whose answers are added over all pieces."""
+"""A piece of rows, and what is asked of it: verbs, whose answers are added over all pieces.
+
+Sums are those of compiled loops and of products of matrices. Products with vectors by BLAS, and
+its dots, have bits that depend on where arrays lie in memory.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,8 +14,8 @@ from skgd.kernels.compiling import compiled_code
 from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.kernels.row_kernels import conjugates, loss_terms
 from skgd.kernels.rows import even_weights
+from skgd.kernels.sums import compiled_matvec, compiled_rmatvec
 from skgd.objective import second_order
-from skgd.objective.row_losses import sums_of
 from skgd.objective.rowwise import RowwiseTerm
 
 
@@ -100,8 +104,8 @@ def square_product(piece, number, seen, v, scale, level):
     n = len(piece.y)
     if not n:
         return np.zeros(v.size), 0.0
-    slopes, mean = piece.term(seen).square_product(v, scale, level)
-    return n * slopes, n * float(mean)
+    z = scale * _projections(piece, seen, v) + level
+    return _sums(piece, seen, z)
 
 
 def constant_terms(piece, number, loss, target, level):
@@ -118,7 +122,15 @@ def hessian(piece, number, seen, theta):
     n = len(piece.y)
     if not n:
         return (np.zeros((theta.size, theta.size)),)
-    return (n * second_order.data_hessian(piece.term(seen), theta),)
+    term, p = piece.term(seen), piece.X.shape[1]
+    if not term.affine:
+        return (n * second_order.data_hessian(term, theta),)
+    f = _projections(piece, seen, theta[:p]) + theta[p:].sum()
+    second, H = loss_terms(term.loss, f, term.y)[2], np.empty((theta.size, theta.size))
+    H[:p, :p] = second_order.row_products(term, piece.weight * second, np.zeros((n, 0)))[0]
+    g, total = _sums(piece, seen, second)
+    H[:p, p:], H[p:, :p], H[p:, p:] = g[:, None], g, total
+    return (H,)
 
 
 def second_order_terms(piece, number, seen, theta):
@@ -152,7 +164,9 @@ def dual_sums(piece, number, seen, theta, step, shares):
     if not len(piece.y):
         return np.zeros(d), 0.0, np.zeros(m), np.zeros(m)
     term = piece.term(seen)
-    f, move = term.predict(theta), term.predict(step)
+    p = term.p
+    f = _projections(piece, seen, theta[:p]) + theta[p:].sum()
+    move = _projections(piece, seen, step[:p]) + step[p:].sum()
     loss, y, weight = term.loss, term.y, piece.weight
     _, slope, second = loss_terms(loss, f, y)
     v = slope + second * move
@@ -163,9 +177,23 @@ def dual_sums(piece, number, seen, theta, step, shares):
     for k, share in enumerate(shares):
         values = conjugates(loss, share * v, y)
         sizes = np.abs(share * v * y) + np.abs(values)
-        found[:, k] = sums_of(weight, np.stack([values, sizes]))
-    u, n = term.rmatvec(v) * len(y), d - term.p
-    return np.append(u, [weight @ v] * n), float(weight @ v**2), *found
+        terms = np.where(weight > 0.0, weight * np.stack([values, sizes]), 0.0)
+        found[:, k] = terms.sum(axis=1)
+    u, total = _sums(piece, seen, v)
+    return np.append(u, [total] * (d - p)), float((weight * v**2).sum()), *found
+
+
+def _projections(piece, seen, v):
+    """Return ``(x_i - centre) . v`` for every row."""
+    return compiled_matvec(piece.X, v, seen.centre)
+
+
+def _sums(piece, seen, u):
+    """Return the weighted sums of ``u_i (x_i - centre)`` and of u; zero for constant columns."""
+    u = piece.weight * u
+    g = compiled_rmatvec(piece.X, u, seen.centre)
+    g[seen.columns.constant] = 0.0
+    return g, float(u.sum())
 
 
 def sampled_targets(piece, number, target, every):

@@ -25,7 +25,7 @@ def data_hessian(term, theta):
     rows = prediction_hessians(term.model, z, extra, first)
     rows += second[:, None, None] * slopes[:, :, None] * slopes[:, None]
     H = np.empty((theta.size, theta.size))
-    H[:p, :p], H[p:, :p] = _products(term, rows[:, 0, 0], rows[:, 1:, 0])
+    H[:p, :p], H[p:, :p] = row_products(term, rows[:, 0, 0], rows[:, 1:, 0])
     H[:p, p:] = H[p:, :p].T
     H[p:, p:] = rows[:, 1:, 1:].sum(axis=0)
     return H
@@ -38,7 +38,7 @@ def penalty_curvature(penalty, strengths, w):
     return strengths * np.array(rises) / (2.0 * h)
 
 
-def _products(term, u, v):
+def row_products(term, u, v):
     """Return ``X^T diag(u) X`` and ``v^T X``, seen from the centre; sparse rows stay sparse."""
     if not term.sparse:
         X = _rows(term)

@@ -8,7 +8,7 @@ from scipy import sparse
 from skgd.engines.tree import Verb
 from skgd.kernels.moments import means_and_variances
 from skgd.kernels.rows import even_weights
-from skgd.kernels.sums import gram, rmatvec
+from skgd.kernels.sums import compiled_rmatvec, gram
 
 
 class Summary(NamedTuple):
@@ -70,7 +70,7 @@ def summary_of(piece, number, with_products):
         if invalid or not total:
             return nothing._replace(lowest=lowest, highest=highest, invalid=invalid)
     first = y[np.argmax(weight > 0.0)]
-    levels = first + even @ (y - first) / n
+    levels = first + (even[:, None] * (y - first)).sum(axis=0) / n
     left = (y - levels) * even[:, None]
     share = total / n
     squares = share * (left * (y - levels)).sum(axis=0)
@@ -78,7 +78,7 @@ def summary_of(piece, number, with_products):
     if not with_products:
         return Summary(n, total, n_weighted, *found)
     G = total * gram(X, even, means, variances)[0]
-    q = share * np.stack([rmatvec(X, u, means) for u in left.T])
+    q = share * np.stack([compiled_rmatvec(X, u, means) for u in left.T])
     return Summary(n, total, n_weighted, *found, G=G, q=q)
 
 
