@@ -205,7 +205,7 @@ OTHER = unknown(lazy(Y, (60, 10, 120, 3, 140, 167)))
         ),
         (
             lambda: (lazy(X), unknown(lazy(Y, (60, 10, 120, 3, 140, 167)))),
-            "y of piece 0 has 60 entries for 70 rows",
+            r"y of piece \d has \d+ entries for \d+ rows",
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_a_failed_fit_holds_nothing_either(client):
     rows[195, 3] = np.inf
     with pytest.raises(ValueError, match="row 2 of piece 4"):
         GDRegressor().fit(lazy(rows), lazy(Y))
-    with pytest.raises(ValueError, match="y of piece 0 has 60 entries for 70 rows"):
+    with pytest.raises(ValueError, match=r"y of piece \d has \d+ entries for \d+ rows"):
         GDRegressor().fit(lazy(X), OTHER)
     assert no_futures(client)
 
