@@ -1,6 +1,6 @@
 """The engines that ask pieces which dask loads: on the workers of a client, or by a scheduler.
 
-Both take delayed pieces, in the order of their numbers. dask is imported by who calls.
+Both take a one-dimensional dask array each of whose blocks is a piece, in their order.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -13,36 +13,41 @@ from skgd.engines.tree import Tree
 
 
 class Scheduled:
-    """Pieces that the scheduler of the moment loads anew for each pass, and holds in none.
+    """Pieces that the scheduler of the moment loads anew for each pass; none is held.
 
     Parameters
     ----------
-    pieces : list of Delayed
+    pieces : dask Array
     """
 
     def __init__(self, pieces):
         from dask import optimize
 
-        self.n_pieces, self._pieces = len(pieces), [*optimize(*pieces)]
+        (self._pieces,) = optimize(pieces)
+        self._graph, self._keys = dict(self._pieces.__dask_graph__()), self._pieces.__dask_keys__()
+        self.n_pieces = len(self._keys)
 
     def ask(self, verb, *arguments):
         """Return the answer of all pieces to a `Verb`."""
-        from dask import compute, delayed
+        from dask.base import get_scheduler
 
-        ask = delayed(partial(_ask, verb, arguments), pure=False)
-        merge = delayed(verb.merge, pure=False)
-        nodes = [ask(number, piece) for number, piece in enumerate(self._pieces)]
+        ask = partial(_ask, verb, arguments)
+        tasks = {("ask", k): (ask, k, key) for k, key in enumerate(self._keys)}
+        nodes, level = [*tasks], 0
         while len(nodes) > 1:
+            level += 1
             pairs = [nodes[k : k + 2] for k in range(0, len(nodes), 2)]
-            nodes = [merge(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-        return compute(*nodes, optimize_graph=False)[0]
+            merged = {
+                (level, k): (verb.merge, *two) for k, two in enumerate(pairs) if len(two) == 2
+            }
+            nodes = [*merged, *(pairs[-1] if len(pairs[-1]) == 1 else ())]
+            tasks |= merged
+        return get_scheduler(collections=[self._pieces])(self._graph | tasks, nodes[0])
 
     def pieces(self, numbers):
         """Generate the pieces of some numbers in this order, with their numbers."""
-        from dask import compute
-
-        in_turn = InTurn(lambda number: compute(self._pieces[number])[0], self.n_pieces)
-        return in_turn.pieces(numbers)
+        loads = self._pieces.to_delayed(optimize_graph=False)
+        return InTurn(lambda number: loads[number].compute(), self.n_pieces).pieces(numbers)
 
     def release(self):
         """Forget what is held for the fit: nothing."""
@@ -57,12 +62,14 @@ class Workers:
 
     Parameters
     ----------
-    pieces : list of Delayed
+    pieces : dask Array
     client : distributed.Client
     """
 
     def __init__(self, pieces, client):
-        self.n_pieces, self._pieces = len(pieces), pieces
+        from dask import optimize
+
+        self.n_pieces, (self._pieces,) = pieces.numblocks[0], optimize(pieces)
         self._client, self._shards, self._lock = client, {}, Lock()
 
     def ask(self, verb, *arguments):
@@ -121,15 +128,15 @@ class Workers:
 
         threads = self._client.nthreads()
         if futures_of(self._pieces) or not threads:
-            return self._client.compute(self._pieces)
-        futures, first, total = [], 0, sum(threads.values())
+            return _futures(self._client.persist(self._pieces, optimize_graph=False))
+        futures, total = [], sum(threads.values())
         for address in sorted(threads):
             share = -(-self.n_pieces * threads[address] // total)
-            some = self._pieces[first : first + share]
-            if some:
-                where = {"workers": [address], "allow_other_workers": True}
-                futures += self._client.compute(some, **where)
-            first += share
+            some = self._pieces.blocks[len(futures) : len(futures) + share]
+            where = {"workers": [address], "allow_other_workers": True, "optimize_graph": False}
+            futures += _futures(self._client.persist(some, **where))
+            if len(futures) == self.n_pieces:
+                break
         return futures
 
     def _groups(self, pieces):
@@ -177,6 +184,14 @@ def ask_shard(verb, arguments, n_pieces, shard):
         with ThreadPoolExecutor(threads) as pool:
             _add(tree, shard, pool.map(ask, shard.keys(), shard.values()))
     return tree.nodes
+
+
+def _futures(array):
+    """Return the futures of the blocks of an array that workers hold, in their order."""
+    from distributed.client import futures_of
+
+    futures = {future.key: future for future in futures_of(array)}
+    return [futures[key] for key in array.__dask_keys__()]
 
 
 def _add(tree, shard, answers):

@@ -6,6 +6,7 @@ dask is imported only when one of its collections comes in.
 from functools import partial
 from math import isnan
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from scipy import sparse
@@ -38,30 +39,39 @@ def pieces_of_dask(X: Any, y: Any, sample_weight: Any = None) -> Pieces:
     ValueError
         For rows that cannot be brought together.
     """
-    from dask import delayed, optimize
+    import dask.array as da
     from dask.array.utils import meta_from_array
+    from dask.layers import ArrayBlockIdDep
 
-    rows, columns = row_blocks(X), []
+    rows, given = row_blocks(X), []
     if y is None:
         raise ValueError("y is missing: the targets of the rows of X.")
     y = _beside(y, rows, "y", (1, 2))
     scalar = np.isscalar(sample_weight) or sample_weight is None
     if not scalar:
-        columns = [_beside(sample_weight, rows, "sample_weight", (1,))]
-    given = [blocks.to_delayed().reshape(-1) for blocks in optimize(rows, y, *columns)]
-    dtype = rows.dtype if rows.dtype in FLOATS else np.dtype(np.float64)
-    load = delayed(partial(_load, rows.shape[1], dtype, sample_weight if scalar else None))
-    pieces = [load(number, *blocks) for number, blocks in enumerate(zip(*given))]
+        given = [_beside(sample_weight, rows, "sample_weight", (1,)), "i"]
+    p, dtype = rows.shape[1], rows.dtype
+    dtype = dtype if dtype in FLOATS else np.dtype(np.float64)
+    load = partial(_load, p, dtype, sample_weight if scalar else None)
+    numbers = ArrayBlockIdDep(rows.chunks[:1])
+    known = {
+        "name": f"pieces-{uuid4().hex}",
+        "concatenate": True,
+        "align_arrays": False,
+        "meta": np.empty(0, object),
+    }
+    blocks = rows, "ij", y, "ij"[: y.ndim].replace("j", "k"), *given
+    pieces = da.blockwise(load, "i", numbers, "i", *blocks, **known)
     n_targets = None if y.ndim == 1 else y.shape[1]
     is_sparse = sparse.issparse(meta_from_array(rows))
-    return Pieces(engine_of(pieces), rows.shape[1], dtype, n_targets, column_names(X), is_sparse)
+    return Pieces(engine_of(pieces), p, dtype, n_targets, column_names(X), is_sparse)
 
 
-def engine_of(pieces: list[Any]) -> Any:
-    """Return the engine that asks delayed pieces: on workers, where a client is active."""
+def engine_of(pieces: Any) -> Any:
+    """Return the engine that asks the pieces in an array: on workers, where a client is active."""
     from dask.base import get_scheduler
 
-    client = getattr(get_scheduler(collections=pieces), "__self__", None)
+    client = getattr(get_scheduler(collections=[pieces]), "__self__", None)
     return Scheduled(pieces) if client is None else Workers(pieces, client)
 
 
@@ -139,9 +149,9 @@ def _beside(values: Any, rows: Any, name: str, dimensions: tuple) -> Any:
     return values
 
 
-def _load(n_features: int, dtype: Any, weight: float | None, number: int, *blocks: Any) -> Any:
+def _load(n_features: int, dtype: Any, weight: float | None, block: tuple, *blocks: Any) -> Any:
     """Return a piece of what dask has loaded."""
     X, y, *given = blocks
     if weight is not None:
         given = [np.full(X.shape[0], weight)]
-    return loaded_piece(number, (X, y, *given), n_features, dtype)
+    return loaded_piece(block[0], (X, y, *given), n_features, dtype)
