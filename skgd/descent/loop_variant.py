@@ -51,10 +51,12 @@ def _may_wait(objective, rule, rates):
 def epochs_by_rows(descent):
     """Return after how many epochs the second derivative of a descent tells what rows do.
 
-    Infinite where it is not constant, for smaller batches, in a stream, and for rules whose steps
-    do not become small with the gradient, as they amplify rounding.
+    Infinite where it is not constant, for smaller batches, in a stream, and where rounding is
+    amplified: by rules whose steps do not become small with the gradient, and by schedules that
+    react to a plateau.
     """
     objective, changes = descent.objective, descent.streams or not descent.full
-    if changes or not objective.quadratic or descent.optimizer.newton_fraction is not None:
+    amplifies = descent.optimizer.newton_fraction is not None or descent.schedule.patience()
+    if changes or amplifies or not objective.quadratic:
         return math.inf
     return max(EARLY, objective.p // EARLY)
