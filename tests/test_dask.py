@@ -223,6 +223,7 @@ def test_what_is_not_finite_is_reported_with_its_block_and_row(here):
 
 
 @LIMIT
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
 @pytest.mark.parametrize("options", [LASSO, DESCENT], ids=["direct", "descent"])
 def test_bits_do_not_depend_on_the_scheduler_or_the_workers(options, client):
     once = bits(GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT)))
@@ -289,6 +290,7 @@ def test_workers_with_another_version_are_refused(client, monkeypatch):
 
 
 NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 2, "tol": None, "random_state": 0}
+GABOR = {"n_init": 1, "n_screen": 4, "polish": False, "max_iter": 2, "random_state": 0}
 TWO = np.column_stack([Y, X[:, 0] - Y])
 NAMES = np.array(["low", "middle", "high"])
 CLASSES = NAMES[np.digitize(Y, np.quantile(Y, [0.3, 0.7]))]
@@ -296,7 +298,7 @@ FITS = {
     "linear": lambda: GDRegressor().fit(X, Y),
     "two targets": lambda: GDRegressor().fit(X, TWO),
     "poisson": lambda: GDRegressor(loss="poisson").fit(X, np.abs(Y)),
-    "gabor": lambda: GDGaborRegressor(n_init=1, max_iter=2, random_state=0).fit(X, Y),
+    "gabor": lambda: GDGaborRegressor(**GABOR).fit(X, Y),
     "network": lambda: GDMLPRegressor(**NETWORK).fit(X, Y),
     "two outputs": lambda: GDMLPRegressor(**NETWORK).fit(X, TWO),
     "classes": lambda: GDMLPClassifier(**NETWORK).fit(X, CLASSES),

@@ -98,7 +98,8 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             float64 and float32 arrays in C or F order, DataFrames of one such type and CSR
             matrices are read as they are, as are CSC matrices by direct solvers; all else is
-            converted once. Sparse data is never made dense.
+            converted once. Sparse data is never made dense. The blocks of rows of a dask array or
+            dataframe are read where dask holds them, with those of y and the weights.
         y : array-like of shape (n_samples,) or, for a linear model, (n_samples, n_targets)
             Each target has a descent of its own, in the same order of rows.
         sample_weight : array-like of shape (n_samples,) or float, default=None
