@@ -127,7 +127,7 @@ def passes(client, n, p):
 
     Without rows, each piece has a single one.
     """
-    from dask import delayed
+    from dask.array import map_blocks
 
     from skgd.engines.dask_ import Workers
     from skgd.kernels.moments import Columns
@@ -138,8 +138,9 @@ def passes(client, n, p):
     columns = Columns(np.zeros(p), np.ones(p), np.zeros(p, dtype=bool))
     seen, found = Seen("simulated", Linear(False), SquaredError(), None, columns, 0, 0.0), {}
     for m in PIECES:
-        make = delayed(piece_of, pure=False)
-        engine, times = Workers([make(k, n // m or 1, p) for k in range(m)], client), []
+        known = {"chunks": ((1,) * m,), "dtype": object, "meta": np.empty(0, object)}
+        pieces = map_blocks(piece_of, n=n // m or 1, p=p, **known)
+        engine, times = Workers(pieces, client), []
         for _ in range(20):
             begin = time.perf_counter()
             engine.ask(LOSS_AND_GRADIENT, seen, np.zeros(p), None)
@@ -149,11 +150,11 @@ def passes(client, n, p):
     return found
 
 
-def piece_of(number, n, p):
+def piece_of(n, p, block_id):
     """Return a piece of n rows of random numbers."""
     from skgd.objective.piece import Piece
 
-    X = np.random.default_rng(number).standard_normal((n, p))
+    X = np.random.default_rng(block_id).standard_normal((n, p))
     return Piece(X, np.zeros((n, 1)))
 
 
