@@ -66,6 +66,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.search": {
         *("numpy", "scipy", "sklearn", "joblib", "rich", *PARTS, "skgd.part"),
         *("skgd.kernels", "skgd.objective", "skgd.descent", "skgd.solvers", "skgd.estimators"),
+        "skgd.pieces",
     },
     "skgd.reference": {
         *("numpy", "scipy", "sklearn.base", "skgd.table", "skgd.objective", "skgd.estimators"),

@@ -76,14 +76,14 @@ def rows_in_pieces(estimator, pieces, reset):
     _check_columns(estimator, pieces, reset)
     try:
         facts = PieceFacts(pieces.engine, pieces.n_features, pieces.dtype, loss.quadratic)
-        _check(facts.summary, loss)
+        check_summary(facts.summary, loss)
     except BaseException:
         pieces.engine.release()
         raise
     return PieceRows(facts, pieces)
 
 
-def _check(summary, loss):
+def check_summary(summary, loss):
     """Refuse rows that cannot be fitted to."""
     if not summary.n:
         raise ValueError("Found pieces with 0 sample(s) while a minimum of 1 is required.")

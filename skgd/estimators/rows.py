@@ -10,8 +10,11 @@ from skgd.estimators._sklearn import take_rows
 from skgd.estimators.validation import canonical
 from skgd.kernels.moments import columns_of, means_and_variances
 from skgd.kernels.rows import even_weights
+from skgd.kernels.sums import predictions
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.rowwise import RowwiseTerm
+
+AT_ONCE = 2**22  # predictions
 
 
 class Rows(NamedTuple):
@@ -89,6 +92,30 @@ class Rows(NamedTuple):
             self.weighted,
             None if self.frame is None else take_rows(self.frame, index),
         )
+
+    def squared_errors(self, coef, intercept):
+        """Return the mean squared errors of many coefficients, some at a time.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (C, n_targets, p)
+        intercept : ndarray of shape (C, n_targets)
+
+        Returns
+        -------
+        ndarray of shape (C, n_targets)
+        """
+        (C, n_targets, _), n = coef.shape, len(self.y)
+        at_once, errors = max(1, AT_ONCE // n), np.empty((C, n_targets))
+        with np.errstate(all="ignore"):
+            for k, y in enumerate(self.targets):
+                for start in range(0, C, at_once):
+                    some = slice(start, start + at_once)
+                    left = predictions(self.X, np.ascontiguousarray(coef[some, k].T))
+                    left += intercept[some, k]
+                    left -= y[:, None]
+                    errors[some, k] = self.weight @ (left * left) / n
+        return errors
 
     @property
     def shape(self):

@@ -169,11 +169,12 @@ def _on_rows(estimator, objective, alphas, left, coef):
     """
     solver, tol = None, plain(estimator.tol)
     for i in left:
-        if alphas[i] == 0.0:
-            solver = direct(objective.with_alpha(0.0), tol)
+        is_alone = alphas[i] == 0.0 or not objective.term.at_hand
+        if is_alone:
+            solver = direct(objective.with_alpha(alphas[i]), tol)
         elif solver is None:
             solver = direct(objective, tol, for_path=True)
-        if alphas[i] > 0.0:
+        if not is_alone:
             solver.set_alpha(alphas[i], coef[i - 1] if i and i - 1 not in left else None)
         solver.minimize(estimator.max_iter)
         yield i, solver

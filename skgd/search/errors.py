@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from skgd.kernels.sums import predictions
-
 ROUNDING = 32.0 * np.finfo(float).eps  # of an error from products, of the size of its terms
 DIGITS = 1e-10  # of an error, up to which that may be: else it is computed from the rows
-AT_ONCE = 2**22  # predictions
 
 
 def squared_errors(fold, coef, intercept):
@@ -24,7 +21,7 @@ def squared_errors(fold, coef, intercept):
     """
     products = fold.test_products
     if products is None:
-        return _from_rows(fold.test, coef, intercept)
+        return fold.test.squared_errors(coef, intercept)
     G, q, yy = products.G, products.q, products.yy
     with np.errstate(all="ignore"):
         e = products.levels - coef @ products.means - intercept
@@ -32,22 +29,7 @@ def squared_errors(fold, coef, intercept):
         size = (np.abs(coef) @ np.sqrt(G.diagonal()) + np.sqrt(yy) + np.abs(e)) ** 2
         lost = np.flatnonzero(~(ROUNDING * size <= DIGITS * errors).all(axis=1))
     if lost.size:
-        errors[lost] = _from_rows(fold.test, coef[lost], intercept[lost])
-    return errors
-
-
-def _from_rows(rows, coef, intercept):
-    """Return the same from predictions, some at a time."""
-    (C, n_targets, _), n = coef.shape, len(rows.y)
-    at_once, errors = max(1, AT_ONCE // n), np.empty((C, n_targets))
-    with np.errstate(all="ignore"):
-        for k, y in enumerate(rows.targets):
-            for start in range(0, C, at_once):
-                some = slice(start, start + at_once)
-                left = predictions(rows.X, np.ascontiguousarray(coef[some, k].T))
-                left += intercept[some, k]
-                left -= y[:, None]
-                errors[some, k] = rows.weight @ (left * left) / n
+        errors[lost] = fold.test.squared_errors(coef[lost], intercept[lost])
     return errors
 
 
@@ -81,7 +63,7 @@ def determination(fold, errors):
     ndarray of shape (C, n_targets)
     """
     products, rows = fold.test_products, fold.test
-    if len(rows.y) < 2:
+    if rows.shape[0] < 2:
         return np.full(errors.shape, np.nan)
     if products is None:
         level = rows.targets @ rows.weight / len(rows.y)

@@ -30,6 +30,7 @@ from skgd.estimators.user_warnings import warn
 from skgd.search.cells import JointSplit, Task
 from skgd.search.events import Events, progress_of
 from skgd.search.halving import Halved, Race, divided
+from skgd.search.piece_search import are_in_pieces, cells_of, given_pieces, planned
 from skgd.search.plan import Group, SearchPlan, can_join, plan_search
 from skgd.search.reports import failure_report, print_cell, warning_report
 from skgd.search.shared_rows import SharedRows
@@ -54,6 +55,8 @@ class JointSearch(abc.ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or `skgd.pieces.Pieces` with targets and weights of their own, or a dask array or
+            dataframe, for candidates that the products of the columns tell of.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         **params : dict
             Metadata of the estimator's ``fit``, the scorers and the splitter, as scikit-learn's
@@ -72,6 +75,8 @@ class JointSearch(abc.ABC):
         FitFailedWarning
             Once, of fits that have failed, whose cells have ``error_score``.
         """
+        if are_in_pieces(X):
+            return self._fit_pieces(X, y, params)
         if not can_join(self.estimator):
             super().fit(X, y, **params)
             every = np.arange(len(self.cv_results_["params"]))
@@ -101,8 +106,26 @@ class JointSearch(abc.ABC):
             results["n_epochs"] = halved.column(len(task.candidates))
         by_rank = self.halving is not None and not callable(self.refit)
         self._choose(steps, out, halved.judged(results, self._metric()) if by_rank else results)
+        return self._concluded(steps, results, (X, y, routed.estimator.fit), events)
+
+    def _fit_pieces(self, X, y, params):
+        """Train and score on the products of the columns of rows in pieces."""
+        steps, candidates = SearchSteps(self), [*self._candidates()]
+        groups, self.plan_, task = planned(self, steps, candidates)
+        pieces = given_pieces(self, steps, X, y, params)
+        cells, self.n_splits_ = cells_of(task, groups, pieces, self.cv)
+        self._report(cells, candidates)
+        cells.sort(key=lambda cell: (cell.candidate, cell.split))
+        out = [cell.result for cell in cells]
+        tell_failures(out, self.error_score)
+        results = steps.format(candidates, self.n_splits_, out)
+        self._choose(steps, out, results)
+        return self._concluded(steps, results, (pieces, None, {}), Events(self, None, None, {}))
+
+    def _concluded(self, steps, results, data, events):
+        """Fit the best candidate, and set what has been found."""
         if self.refit:
-            self._refit(X, y, routed.estimator.fit, events)
+            self._refit(*data, events)
         self.scorer_ = named_scorers(steps.scorers) or steps.scorers
         self.cv_results_ = results
         events.end()

@@ -144,13 +144,15 @@ def can_join(estimator):
     return CAN_SEARCH and type(steps[-1]) is GDRegressor and not any(map(has_callbacks, steps))
 
 
-def plan_search(estimator, candidates):
+def plan_search(estimator, candidates, joins_few=False):
     """Return how the candidates of a search are trained.
 
     Parameters
     ----------
     estimator : GDRegressor, or Pipeline that ends in one
     candidates : list of dict
+    joins_few : bool, default=False
+        Whether also those are joined that are faster fitted alone.
 
     Returns
     -------
@@ -172,7 +174,8 @@ def plan_search(estimator, candidates):
             alone.setdefault(key, []).append(index)
         else:
             joined.setdefault((head_key, name, key), []).append(Member(index, model))
-    few = [k for k in joined if k[1] != FITS and len(joined[k]) < TRAINERS[k[1]].least]
+    able = [] if joins_few else [k for k in joined if k[1] != FITS]
+    few = [k for k in able if len(joined[k]) < TRAINERS[k[1]].least]
     for key in few:
         lone = key[0], FITS, "no other is trained like it"
         joined.setdefault(lone, []).extend(joined.pop(key))

@@ -71,6 +71,20 @@ class ProductProblem:
         return theta
 
 
+def products_tell(estimator, schedule):
+    """Whether a descent on all rows asks for no more than products of the columns tell.
+
+    Parameters
+    ----------
+    estimator : GDRegressor
+    schedule : Schedule
+    """
+    asks = estimator.tol is not None or schedule.patience() is not None or estimator.average
+    asks = asks or estimator.learning_rate == "auto"
+    asks = asks or (estimator.center != "auto" and estimator.center)
+    return not asks and part_of(estimator, "loss").quadratic
+
+
 def product_problem(estimator, schedule, fold):
     """Return the `ProductProblem` of descents; None where these ask for more than products tell.
 
@@ -80,10 +94,7 @@ def product_problem(estimator, schedule, fold):
     schedule : Schedule
     fold : Fold
     """
-    asks = estimator.tol is not None or schedule.patience() is not None or estimator.average
-    asks = asks or estimator.learning_rate == "auto"
-    asks = asks or (estimator.center != "auto" and estimator.center)
-    if asks or not part_of(estimator, "loss").quadratic:
+    if not products_tell(estimator, schedule):
         return None
     products = fold.products
     if products is None or products.constant.any():

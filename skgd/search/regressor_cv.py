@@ -33,6 +33,7 @@ from skgd.search.cv_inputs import (
     splitter_of,
 )
 from skgd.search.folds import ScaledFold, Whole
+from skgd.search.piece_search import refuse_pieces
 
 
 @documented
@@ -218,6 +219,7 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
         ConvergenceWarning
             Once for all folds, and for the fit to all rows.
         """
+        refuse_pieces(self, X)
         routed, models = routed_metadata(self, sample_weight, params), models_of(self)
         rows = validated_rows(models[0], X, y, sample_weight, name=type(self).__name__)
         vars(self).pop("feature_names_in_", None)

@@ -23,6 +23,11 @@ MEANS_OVER_TARGETS = {
     metrics.root_mean_squared_log_error,
     metrics.mean_pinball_loss,
 }
+BY_PRODUCTS = {  # which products of the columns tell
+    metrics.r2_score,
+    metrics.mean_squared_error,
+    metrics.root_mean_squared_error,
+}
 AT_ONCE = 2**22  # predictions
 
 
@@ -157,12 +162,8 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
     list of dict of float, or None
     """
     (coef, intercept), n = solutions[:2], len(given)
-    places = {}
-    at = [
-        places.setdefault(w.tobytes() + b.tobytes(), len(places)) for w, b in zip(*solutions[:2])
-    ]
-    if len(places) < len(at):  # equal candidates have equal scores, whatever BLAS makes of them
-        first = [at.index(place) for place in range(len(places))]
+    first, at = distinct(solutions)
+    if len(first) < len(at):  # equal candidates have equal scores, whatever BLAS makes of them
         scores = joint_scores(metrics, model, rows, given, solutions.take(first), fold)
         return scores and [scores[place] for place in at]
     found = from_products(metrics, model, fold, solutions) if fold is not None else {}
@@ -179,6 +180,15 @@ def joint_scores(metrics, model, rows, given, solutions, fold):
             found[name] += metric.of_predictions(rows.y.reshape(n, -1), f, given)
     lists = [[*map(float, found[name])] for name in metrics]
     return [dict(zip(metrics, scores)) for scores in zip(*lists)]
+
+
+def distinct(solutions):
+    """Return the numbers of those that differ, and for each candidate its place among them."""
+    places = {}
+    at = [
+        places.setdefault(w.tobytes() + b.tobytes(), len(places)) for w, b in zip(*solutions[:2])
+    ]
+    return [at.index(place) for place in range(len(places))], at
 
 
 def from_products(metrics, model, fold, solutions):
