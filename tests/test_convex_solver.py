@@ -14,9 +14,15 @@ from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
 from skgd import GDRegressor
+from skgd.descent.outcome import Outcome
+from skgd.estimators.minimizers import direct
+from skgd.kernels.moments import column_moments
 from skgd.losses import LOSSES, Huber, Loss, Poisson, SquaredEpsilonInsensitive
+from skgd.models import Linear
 from skgd.objective.loss_points import certified_point, point_at
 from skgd.objective.newton_steps import Tuning, newton_steps
+from skgd.objective.objective import Objective
+from skgd.penalties import L2
 
 pytestmark = pytest.mark.slow  # many Newton steps
 
@@ -269,3 +275,48 @@ def make_counts(n, p):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, p))
     return X, rng.poisson(np.exp(0.5 * X[:, 0])).astype(float)
+
+
+@pytest.mark.parametrize("storage", ["dense", "columns", "sparse"])
+@pytest.mark.parametrize("penalty", [None, "l2", "l1"])
+@pytest.mark.parametrize("loss", ["huber", "poisson", "squared_epsilon_insensitive"])
+def test_columns_far_from_zero_are_fitted_as_well_as_their_distances_from_the_means(
+    loss, penalty, storage
+):
+    rng = np.random.default_rng(0)
+    n, p, mean = 600, 6, 2.0**20  # which is added to these distances without an error
+    distances = np.round(rng.standard_normal((n, p)) * 2.0 ** np.arange(9, 3, -1)) * 2.0**-10
+    f = 0.3 * (distances / distances.std(axis=0)).sum(axis=1)
+    y = rng.poisson(np.exp(f)).astype(float) if loss == "poisson" else f + rng.standard_t(3, n)
+    distances -= distances[0]
+    model = GDRegressor(loss=loss, penalty=penalty, alpha=1e-3 if penalty else 0.0)
+    near = clone(model).fit(distances, y)
+    far = clone(model).fit(STORAGE[storage](distances + mean), y)
+    unit = near.objective(distances, y).null_objective
+    assert near.converged_
+    assert far.converged_
+    assert far.n_iter_ <= 30
+    assert far.dual_gap_ <= 1e-4 * unit
+    objective = near.objective(distances, y)
+    moved = np.append(far.coef_, far.intercept_ + mean * far.coef_.sum())
+    assert objective.value(moved) - objective.value(near.parameters()) <= 1e-4 * unit
+
+
+def test_a_monitor_sees_the_parameters_of_columns_as_they_are_given():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((200, 3)) + 1e4
+    y = rng.poisson(np.exp(0.3 * (X - 1e4).sum(axis=1))).astype(float)
+    weight, start = np.ones(200), np.array([0.0, 0.0, 0.0, math.log(y.mean())])
+    parts = {"model": Linear(), "loss": Poisson(), "penalty": L2(), "alpha": 1e-3}
+    columns = column_moments(X, weight)
+    objective = Objective.of_rows(X, y, weight, **parts, columns=columns, null_objective=0.2)
+    seen, solver = [], direct(objective, 1e-4, start)
+    solver.minimize(100, lambda run: seen.append((run.iterate, run.record.curve[-1])))
+    assert solver.outcome is Outcome.CONVERGED
+    assert len(seen) == solver.record.n_epochs
+    assert objective.value(solver.iterate) < objective.value(start) - 0.01
+    for theta, value in seen:
+        np.testing.assert_allclose(objective.value(theta), value, rtol=1e-9)
+    certificate = solver.certificate
+    np.testing.assert_array_equal(certificate.theta, solver.theta)
+    assert certificate.value == objective.value(solver.theta)

@@ -13,6 +13,7 @@ from skgd.optimizers import Nesterov
 from skgd.penalties import Penalty
 from skgd.schedules import Auto, Constant
 from skgd.solvers.auto import AutoSolver
+from skgd.solvers.centred import CentredSolver, gains_by_centre
 from skgd.solvers.convex import ConvexSolver
 from skgd.solvers.lbfgs import LBFGS
 from skgd.solvers.newton import Newton
@@ -34,7 +35,13 @@ def direct(objective, tol, start=None, **options):
     """Return the direct solver, with an accelerated descent for what it leaves to do."""
     kinds = SOLVERS if objective.term.at_hand else SOLVERS_ON_PIECES
     kind = kinds[objective.quadratic]
-    return kind(objective, tol, partial(accelerated, tol), start, **options)
+
+    def solver(objective, tol, start):
+        return kind(objective, tol, partial(accelerated, tol), start, **options)
+
+    if kind is ConvexSolver and gains_by_centre(objective):
+        return CentredSolver(objective, tol, start, solver)
+    return solver(objective, tol, start)
 
 
 def asked_of_a_descent(params, schedule, streams, validates):

@@ -101,7 +101,7 @@ def curvature(objective, columns, second):
         Returns the second derivatives of the losses of a slice of rows.
     """
     block = min(ROWS, max(1, CURVED // max(1, columns.size)))
-    if sparse.issparse(objective.X):
+    if sparse.issparse(objective.X) and not objective.term.far:
         return _sparse_curvature(objective, columns, second)
     k = columns.size + objective.d - objective.p
     M = np.zeros((k, k))

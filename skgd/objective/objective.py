@@ -103,6 +103,12 @@ class Objective:
         other.term = RowwiseTerm(term.X[rows], term.y[rows], weight / weight.mean(), *known)
         return other
 
+    def seen_from_means(self):
+        """Return the objective as a function of rows less the means of their columns."""
+        other = self.with_alpha(self.alpha)
+        other.term = self.term.seen_from_means()
+        return other
+
     def _set_alpha(self, alpha):
         """Set what depends on the strength of the penalty."""
         self.alpha, self.strengths = float(alpha), np.zeros(self.d)

@@ -51,6 +51,11 @@ class RowwiseTerm(ProjectionTerm):
         known = {"centre": means, "columns": self.columns}
         return RowwiseTerm(self.X, y, self.weight, model, self.loss, **known)
 
+    def seen_from_means(self):
+        """Return the term of the same rows less the means of their columns."""
+        known = self.model, self.loss, self.columns.mean, self.columns
+        return RowwiseTerm(self.X, self.y, self.weight, *known)
+
     @cached_property
     def data(self):
         """What compiled code reads."""
