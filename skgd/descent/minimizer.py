@@ -41,10 +41,12 @@ class Minimizer(abc.ABC):
         The best lower bound of the minimum that the run has found, with its point, if any.
     resumable : bool
         Whether the run can be resumed by a later fit.
+    in_turn : bool
+        Whether an epoch visits pieces of rows, so that no schedule knows a gap.
     """
 
     outcome, selected, last, t_before = Outcome.RUNNING, None, 0, 0
-    certificate, resumable = None, False
+    certificate, resumable, in_turn = None, False, False
 
     @property
     def theta(self):

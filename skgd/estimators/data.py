@@ -53,13 +53,19 @@ def validated_rows(estimator, X, y, sample_weight, reset=True, name=None):
     else:
         X, y = _converted(estimator, X, y, reset, name)
     y = _checked_targets(y, part_of(estimator, "loss"))
+    rows = weighed_rows(X, y, sample_weight, frame)
+    if not np.isfinite(rows.moments[0]).all():
+        assert_all_finite(X, estimator_name=name, input_name="X")
+    return rows
+
+
+def weighed_rows(X, y, sample_weight, frame=None, moments=None):
+    """Return rows with weights of mean one, and the moments of their columns if not yet known."""
     weight, total = even_weights(len(y)), float(len(y))
     if sample_weight is not None:
         weight, total = _mean_one(sample_weight, X)
         weight = even_weights(len(y)) if weight.min() == weight.max() else weight
-    moments = means_and_variances(X, weight)
-    if not np.isfinite(moments[0]).all():
-        assert_all_finite(X, estimator_name=name, input_name="X")
+    moments = moments or means_and_variances(X, weight)
     return Rows(X, y, weight, total, sample_weight is not None, frame, moments)
 
 
@@ -130,6 +136,11 @@ def validation_rows(estimator, X, y, sample_weight):
     return rows.take(np.flatnonzero(rows.weight))
 
 
+def pieces_of(X, y, sample_weight):
+    """Return collections of dask as `Pieces`, and all else as it is."""
+    return pieces_of_dask(X, y, sample_weight) if is_dask(X) else X
+
+
 def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     """Return the rows to fit to, and those to validate on; None where there are none.
 
@@ -145,7 +156,6 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     stream : bool
         Whether the call is one of `partial_fit`.
     """
-    X = pieces_of_dask(X, y, sample_weight) if is_dask(X) else X
     if isinstance(X, Pieces):
         rows = rows_in_pieces(estimator, X, last is None)
     else:
@@ -153,12 +163,18 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     held_out = validation_rows(estimator, *validation)
     if estimator.early_stopping and stream:
         raise ValueError("early_stopping should be False with partial_fit.")
-    if estimator.early_stopping and held_out is None and isinstance(X, Pieces):
-        raise ValueError("early_stopping=True needs X_val and y_val where rows are in pieces.")
+    if isinstance(X, Pieces):
+        check_validation(estimator, held_out)
     if estimator.early_stopping and held_out is None:
         seed = new_seed(estimator.random_state)
         return hold_out(rows, estimator.validation_fraction, seed, is_classifier(estimator))
     return rows, held_out
+
+
+def check_validation(estimator, held_out):
+    """Refuse to hold out rows that lie in pieces."""
+    if estimator.early_stopping and held_out is None:
+        raise ValueError("early_stopping=True needs X_val and y_val where rows are in pieces.")
 
 
 def hold_out(rows, fraction, seed, by_class=False):

@@ -81,6 +81,11 @@ schedule : str or Schedule
 batch_size : int or None
     Rows in an update; None for all (gradient descent), 1 for stochastic gradient descent. Under
     ``schedule="auto"`` batches grow where no rate gets rid of their noise.
+    On rows in pieces (`skgd.pieces`) an epoch is one `partial_fit` on each in turn, in an order
+    that ``random_state`` draws anew for every epoch, or as they stand with ``sampling="cyclic"``:
+    no batch has rows of two pieces, and the figures of an epoch are means over the pieces, each at
+    the end of its turn. Epochs end when ``n_iter_no_change`` in a row have not lowered the mean
+    objective by ``tol`` times that of the best constant prediction.
 sampling : {"shuffle", "replacement", "cyclic"}
     Order of the rows on smaller batches: a new order every epoch, each row drawn at random,
     or as they stand.

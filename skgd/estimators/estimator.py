@@ -3,7 +3,7 @@
 import abc
 from itertools import chain
 from numbers import Integral, Real
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.random import RandomState
@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
-from skgd.estimators.data import rows_of_fit
+from skgd.estimators.data import pieces_of, rows_of_fit
+from skgd.estimators.epochs_in_turn import EpochsInTurn, visits_in_turn
 from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.minimizers import SECOND_ORDER, check_second_order, takes_streams
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import NamedParts, part_of
-from skgd.estimators.running_means import RunningMeans, check_link, link_name
-from skgd.estimators.runs import Runs
+from skgd.estimators.running_means import check_link, link_name
+from skgd.estimators.runs import LastCall, Runs
 from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.serialization import TRAINING, PlainState
 from skgd.estimators.targets import numeric_targets
@@ -28,14 +29,6 @@ from skgd.penalties import PENALTIES, Penalty
 from skgd.schedules import SCHEDULES, Schedule
 
 
-class LastCall(NamedTuple):
-    """What a resumed fit knows of the last call."""
-
-    runs: list | None
-    means: RunningMeans | None
-    n_updates: np.ndarray  # (n_targets,), of all calls
-
-
 class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     """An abstract estimator whose parameters minimizers find.
 
@@ -43,6 +36,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     """
 
     has_many_minima = False  # as a list of which a fit sets ``minima_``
+    steps_on_pieces = False  # one after the other, also where all rows make a step
     _doc_link_module = "skgd"
     _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
 
@@ -99,7 +93,8 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
             float64 and float32 arrays in C or F order, DataFrames of one such type and CSR
             matrices are read as they are, as are CSC matrices by direct solvers; all else is
             converted once. Sparse data is never made dense. The blocks of rows of a dask array or
-            dataframe are read where dask holds them, with those of y and the weights.
+            dataframe are read where dask holds them, with those of y and the weights; `Pieces`
+            (`skgd.pieces`) from where they lie, and bring y and weights with them.
         y : array-like of shape (n_samples,) or, for a linear model, (n_samples, n_targets)
             Each target has a descent of its own, in the same order of rows.
         sample_weight : array-like of shape (n_samples,) or float, default=None
@@ -131,7 +126,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     @method_if(takes_streams)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: MatrixLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Descend by one epoch on these rows, from where the last call ended.
 
@@ -159,6 +154,15 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
         last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
+        X = pieces_of(X, y, sample_weight)
+        if visits_in_turn(self, X):
+            epochs = EpochsInTurn(self, self._problem, X, validation, last, stream)
+            with epochs.rows.held():
+                epochs.run()
+                kept = epochs.last.runs, epochs.last.means
+                self._conclude(epochs.whole_problem(), epochs.runs, last, kept)
+                epochs.monitoring.end()
+            return self
         given = y, sample_weight, validation
         y, sample_weight, validation = numeric_targets(self, *given, last is None)
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
@@ -179,6 +183,14 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
             starts = problem.starts(seed)
             vars(self).update(starts.attributes)
             ended = runs.begin(starts.points, seed)
+        self._conclude(problem, ended, last)
+        monitoring.end()
+
+    def _conclude(self, problem, ended, last, kept=None):
+        """Record runs that have ended, set the solution, store what goes on, and tell messages.
+
+        ``kept`` are the runs and the means to go on from; None for those that have ended.
+        """
         answer = problem.answer(ended)
         self._set_record(problem, answer.runs, last)
         is_finite = all(run.outcome is not Outcome.NONFINITE for run in answer.runs)
@@ -187,10 +199,9 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         messages = self._messages(answer.runs, problem.remarks(solution))
         self._failure = next((m.sentence for m in messages if m.is_refusal), None)
         if is_finite:
-            self._store(answer.runs, problem.means)
+            self._store(*(kept or (answer.runs, problem.means)))
         for message in messages:
             message.tell()
-        monitoring.end()
 
     def _last_call(self):
         """Return what a resumed fit knows of the last call."""

@@ -128,7 +128,7 @@ class LinearProblem(Problem):
 
     def _gap(self, objective, theta, certificate):
         """Return the duality gap; in a stream what little time tells of it."""
-        if self.streams and not objective.quadratic:
+        if self.streams and objective.term.at_hand and not objective.quadratic:
             return brief_gap(objective, theta)
         return objective.dual_gap(theta, certificate)
 

@@ -64,10 +64,12 @@ def messages_of(estimator, run):
         sentence = f"{name} diverged. {divergence_message(run)}"
         return [Message(sentence, is_nonfinite, is_refusal)]
     if outcome is Outcome.PLATEAU and run.tol is not None:
+        cure = "Leave the schedule at 'auto', or lower the learning rate."
+        cure = "Lower the learning rate, or let it fall by a schedule." if run.in_turn else cure
         return [
             Message(
                 f"{name} has stopped improving: {progress_message(run)}, and tol is "
-                f"{run.tol:.1e}. Leave the schedule at 'auto', or lower the learning rate."
+                f"{run.tol:.1e}. {cure}"
             )
         ]
     if outcome is Outcome.MAX_ITER and run.tol is not None:

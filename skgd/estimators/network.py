@@ -33,6 +33,7 @@ from skgd.optimizers import OPTIMIZERS, Optimizer
 class NetworkEstimator(DescentEstimator, abc.ABC):
     """An abstract estimator that predicts by a fully connected network."""
 
+    steps_on_pieces = True
     fitted_attributes = (
         *("coefs_", "intercepts_", "scales_", "shifts_", "running_means_", "running_variances_"),
         *("n_features_in_", "t_"),

@@ -48,6 +48,7 @@ class GDMLPClassifier(ClassifierOnPieces, NetworkEstimator):
     {schedule}
         For networks, ``"auto"`` is constant.
     {batch_size}
+        Networks visit pieces in turn with None too: then each piece is one step.
     {sampling}
     {clip_norm}
     {clip_value}
@@ -172,7 +173,7 @@ class GDMLPClassifier(ClassifierOnPieces, NetworkEstimator):
     def partial_fit(
         self,
         X: MatrixLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> Self:

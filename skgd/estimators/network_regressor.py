@@ -51,6 +51,7 @@ class GDMLPRegressor(MultiOutputMixin, RegressorOnPieces, NetworkEstimator):
     {schedule}
         For networks, ``"auto"`` is constant.
     {batch_size}
+        Networks visit pieces in turn with None too: then each piece is one step.
     {sampling}
     {clip_norm}
     {clip_value}

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.plain_arrays import check_range, learn_columns
@@ -57,7 +58,7 @@ class PieceRows:
         return [PiecesTerm(*known, k, float(offset)) for k, offset in enumerate(offsets)]
 
 
-def rows_in_pieces(estimator, pieces, reset):
+def rows_in_pieces(estimator, pieces, reset, in_turn=False):
     """Return the `PieceRows` of pieces, if an estimator can be fitted to them.
 
     Parameters
@@ -66,6 +67,8 @@ def rows_in_pieces(estimator, pieces, reset):
     pieces : Pieces
     reset : bool
         Whether the columns are learnt anew.
+    in_turn : bool, default=False
+        Whether pieces are fitted to one by one, so that sums over all are not wanted.
 
     Raises
     ------
@@ -75,8 +78,9 @@ def rows_in_pieces(estimator, pieces, reset):
     loss = part_of(estimator, "loss")
     _check_columns(estimator, pieces, reset)
     try:
-        facts = PieceFacts(pieces.engine, pieces.n_features, pieces.dtype, loss.quadratic)
-        check_summary(facts.summary, loss)
+        with_products = loss.quadratic and not in_turn
+        facts = PieceFacts(pieces.engine, pieces.n_features, pieces.dtype, with_products)
+        check_summary(facts.summary, None if is_classifier(estimator) else loss)
     except BaseException:
         pieces.engine.release()
         raise
@@ -84,7 +88,7 @@ def rows_in_pieces(estimator, pieces, reset):
 
 
 def check_summary(summary, loss):
-    """Refuse rows that cannot be fitted to."""
+    """Refuse rows that cannot be fitted to; the loss is None where any number is a class."""
     if not summary.n:
         raise ValueError("Found pieces with 0 sample(s) while a minimum of 1 is required.")
     if summary.invalid:
@@ -95,7 +99,8 @@ def check_summary(summary, loss):
         raise ValueError(f"Input {what} contains NaN or infinity, {where}.")
     if not summary.total:
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    check_range(summary.lowest.min(), summary.highest.max(), loss)
+    if loss is not None:
+        check_range(summary.lowest.min(), summary.highest.max(), loss)
 
 
 def _check_columns(estimator, pieces, reset):

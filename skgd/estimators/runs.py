@@ -1,5 +1,7 @@
 """The runs of a call: resumed where the last call left them, or minimizers chosen and begun."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -10,6 +12,7 @@ from skgd.descent.options import Options, Setup
 from skgd.estimators.certificates import certifier_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct, second_order_method
 from skgd.estimators.nested_parameters import part_of, plain
+from skgd.estimators.running_means import RunningMeans
 from skgd.optimizers import Nesterov
 from skgd.schedules import Auto
 from skgd.solvers.auto import reason_against
@@ -19,6 +22,19 @@ DEFAULT_TOL = 1e-4  # that polishing goes by where there is none
 FINER = 1e-2  # of tol, to which polishing goes
 MAX_POLISHING = 10_000  # epochs
 NESTEROV = Nesterov()  # of ``optimizer="auto"``
+
+
+class LastCall(NamedTuple):
+    """What a resumed fit knows of the last call."""
+
+    runs: list | None
+    means: RunningMeans | None
+    n_updates: np.ndarray  # (n_targets,), of all calls
+
+    @property
+    def n_epochs(self):
+        """The epochs that the descents have done in all calls."""
+        return self.runs[0].earlier + self.runs[0].record.n_epochs if self.runs else 0
 
 
 class Runs:
@@ -60,12 +76,17 @@ class Runs:
     def resume(self, runs):
         """Return the runs of the last call, one for each target, after this one."""
         task_name = "" if self.problem.is_single else "target"
-        for target, (run, objective) in enumerate(zip(runs, self.problem.objectives)):
-            rate = self.problem.learning_rate(self.optimizer, run=run)
-            options = self._options(objective)._replace(learning_rate=rate)
-            run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
-            self._minimize(run, target, task_name)
+        for target, run in enumerate(runs):
+            self.resume_one(run, target, task_name)
         return runs
+
+    def resume_one(self, run, target, task_name=""):
+        """Let the run of a target go on."""
+        objective = self.problem.objectives[target]
+        rate = self.problem.learning_rate(self.optimizer, run=run)
+        options = self._options(objective)._replace(learning_rate=rate)
+        run.resume(objective, self.optimizer, self.schedule, options, stream=self.stream)
+        self._minimize(run, target, task_name)
 
     def begin(self, points, seed):
         """Return new runs, one from each point, which is given with its target."""

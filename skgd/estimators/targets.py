@@ -25,17 +25,71 @@ def numeric_targets(estimator, y, sample_weight, validation, begins):
     y = _checked(y)
     if begins:
         estimator.classes_ = vars(estimator).pop("_all_classes", np.unique(y))
-    if len(estimator.classes_) == 1:
-        raise ValueError(
-            f"y has one class only, {estimator.classes_.tolist()[0]!r}. A classifier needs two "
-            "or more."
-        )
+    _refuse_one_class(estimator.classes_)
     if estimator.class_weight is not None:
         factor = compute_sample_weight(estimator.class_weight, y)
         sample_weight = factor if sample_weight is None else factor * sample_weight
-    X_val, y_val, weight_val = validation
-    y_val = None if y_val is None else _codes(_checked(y_val), estimator.classes_)
-    return _codes(y, estimator.classes_), sample_weight, (X_val, y_val, weight_val)
+    return _codes(y, estimator.classes_), sample_weight, _coded(validation, estimator.classes_)
+
+
+def learn_classes(estimator, classes, counts, begins):
+    """Let a classifier learn the classes of all rows, and return what the rows of each weigh.
+
+    Parameters
+    ----------
+    estimator : classifier
+    classes, counts : ndarray of shape (n_classes,)
+        Of all rows, sorted; whole numbers become integers.
+    begins : bool
+        As in `numeric_targets`.
+
+    Returns
+    -------
+    dict or None
+        Factors of the weights by class; None for one.
+    """
+    if begins:
+        whole = classes.astype(np.int64)
+        found = whole if np.array_equal(whole, classes) else classes
+        estimator.classes_ = vars(estimator).pop("_all_classes", found)
+    _refuse_one_class(estimator.classes_)
+    if estimator.class_weight != "balanced":
+        return estimator.class_weight
+    return dict(zip(classes.tolist(), counts.sum() / (classes.size * counts)))
+
+
+def targets_of_classes(estimator, y, sample_weight, factors):
+    """Return classes of some rows as numbers, and their weights.
+
+    Parameters
+    ----------
+    estimator : classifier
+        That knows its classes.
+    y, sample_weight : ndarray of shape (n,), or None for even weights
+    factors : dict or None
+        As `learn_classes` returns them.
+    """
+    if factors is not None:
+        factor = compute_sample_weight(factors, y)
+        sample_weight = factor if sample_weight is None else factor * sample_weight
+    return _codes(y, estimator.classes_), sample_weight
+
+
+def coded_validation(estimator, validation):
+    """Return rows to validate on with numbers for the classes that a classifier knows."""
+    return _coded(validation, estimator.classes_) if is_classifier(estimator) else validation
+
+
+def _coded(validation, classes):
+    X, y, weight = validation
+    return X, None if y is None else _codes(_checked(y), classes), weight
+
+
+def _refuse_one_class(classes):
+    if len(classes) == 1:
+        raise ValueError(
+            f"y has one class only, {classes.tolist()[0]!r}. A classifier needs two or more."
+        )
 
 
 def _checked(y):
