@@ -13,8 +13,14 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 from skgd import GDRegressor
 from skgd.estimators.minimizers import asked_of_a_descent
 from skgd.estimators.nested_parameters import part_of
-from skgd.losses import Quantile
-from skgd.penalties import Penalty
+from skgd.kernels.moments import column_moments
+from skgd.losses import AbsoluteError, Quantile
+from skgd.models import Linear
+from skgd.objective.objective import Objective
+from skgd.objective.piece_facts import PieceFacts
+from skgd.objective.pieces import PiecesTerm
+from skgd.penalties import L2, Penalty
+from skgd.pieces import from_callables
 from skgd.solvers.auto import REASONS, reason_against
 
 GUIDE = Path(__file__).parents[1] / "doc" / "guide" / "choosing.rst"
@@ -273,6 +279,17 @@ def test_more_columns_than_factors_can_have_lead_to_a_descent():
     assert reason_against(GDRegressor(loss="huber").objective(X[:, :9], y), set()) is None
 
 
+def test_slopes_that_jump_lead_to_a_descent_on_pieces():
+    X, y = make_regression(n=60, p=5)
+    pieces = from_callables([lambda: (X, y)])
+    assert np.isfinite(GDRegressor("absolute_error").fit(pieces).learning_rate_)
+    assert np.isnan(GDRegressor("huber").fit(pieces).learning_rate_)
+    columns = column_moments(X, np.ones(60))
+    facts = PieceFacts(pieces.engine, 5, X.dtype, False)
+    term = PiecesTerm(facts, Linear(True), AbsoluteError(), None, columns)
+    assert reason_against(Objective(term, L2(), 0.1), set()) == REASONS["pieces"]
+
+
 def test_one_epoch_of_a_stream_is_of_a_descent():
     X, y = make_regression(n=60, p=5)
     assert reason(GDRegressor(), streams=True) == REASONS["partial_fit"]
@@ -296,7 +313,7 @@ def test_a_custom_penalty_is_a_reason_for_a_descent():
 
 
 def test_every_reason_is_tested_here_and_stands_in_the_guide():
-    assert set(REASONS) == {*ASKED, "partial_fit", "validation_set", "penalty", "size"}
+    assert set(REASONS) == {*ASKED, "partial_fit", "validation_set", "penalty", "size", "pieces"}
     table = " ".join(GUIDE.read_text(encoding="utf-8").replace("``", "").split())
     assert [sentence for sentence in REASONS.values() if sentence not in table] == []
 

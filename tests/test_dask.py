@@ -233,7 +233,7 @@ def test_bits_do_not_depend_on_the_scheduler_or_the_workers(options, client):
             fit = GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT))
         assert bits(fit) == once
     with (
-        distributed.LocalCluster(1, threads_per_worker=2, processes=False, **CLUSTER) as one,
+        distributed.LocalCluster(1, threads_per_worker=2, **LOOPBACK) as one,
         distributed.Client(one),
     ):
         assert bits(GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT))) == once

@@ -79,6 +79,8 @@ class ConvexSolver(DirectSolver):
         is_rough = objective.loss.nonsmooth and objective.term.has_conjugate
         bound = trivial_bound(objective) if is_rough else -math.inf
         self._record(self._start.as_step(), bound)
+        if objective.loss.nonsmooth:  # whose steps do not begin at its predictions
+            self._start = None
 
     def solve(self):
         objective, tuning = self.objective, self.tuning.sample
