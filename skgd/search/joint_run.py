@@ -54,7 +54,7 @@ class JointRun:
     column : int
     """
 
-    earlier, selected, met, certificate = 0, None, None, None
+    earlier, selected, met, certificate, in_turn = 0, None, None, None, False
 
     def __init__(self, case, rule, rate, stopping, column):
         self.objective, self.options, self.limits = case
