@@ -14,7 +14,7 @@ from skgd import GDRegressor
 from skgd.estimators.minimizers import asked_of_a_descent
 from skgd.estimators.nested_parameters import part_of
 from skgd.kernels.moments import column_moments
-from skgd.losses import AbsoluteError, Quantile
+from skgd.losses import AbsoluteError, Huber, Quantile
 from skgd.models import Linear
 from skgd.objective.objective import Objective
 from skgd.objective.piece_facts import PieceFacts
@@ -279,15 +279,16 @@ def test_more_columns_than_factors_can_have_lead_to_a_descent():
     assert reason_against(GDRegressor(loss="huber").objective(X[:, :9], y), set()) is None
 
 
-def test_slopes_that_jump_lead_to_a_descent_on_pieces():
-    X, y = make_regression(n=60, p=5)
-    pieces = from_callables([lambda: (X, y)])
-    assert np.isfinite(GDRegressor("absolute_error").fit(pieces).learning_rate_)
-    assert np.isnan(GDRegressor("huber").fit(pieces).learning_rate_)
-    columns = column_moments(X, np.ones(60))
-    facts = PieceFacts(pieces.engine, 5, X.dtype, False)
-    term = PiecesTerm(facts, Linear(True), AbsoluteError(), None, columns)
-    assert reason_against(Objective(term, L2(), 0.1), set()) == REASONS["pieces"]
+def test_more_columns_than_sums_can_have_lead_to_a_descent_on_pieces():
+    X = np.random.default_rng(0).standard_normal((30, 1001))
+    y, columns = X[:, 0], column_moments(X, np.ones(30))
+    facts = PieceFacts(from_callables([lambda: (X, y)]).engine, 1001, X.dtype, False)
+    for loss in (Huber(), AbsoluteError()):
+        term = PiecesTerm(facts, Linear(True), loss, None, columns)
+        assert reason_against(Objective(term, L2(), 0.1), set()) == REASONS["pieces"]
+    assert np.isnan(
+        GDRegressor("huber").fit(from_callables([lambda: (X[:, :9], y)])).learning_rate_
+    )
 
 
 def test_one_epoch_of_a_stream_is_of_a_descent():

@@ -404,12 +404,12 @@ def test_workers_predict_and_score(client):
     assert no_futures(client)
 
 
-def run(code, *arguments):
+def assert_runs(code, *arguments):
     subprocess.run([sys.executable, "-c", textwrap.dedent(code), *arguments], check=True)
 
 
 def test_dask_is_imported_only_where_it_comes_in():
-    run(
+    assert_runs(
         """
         import sys
         import numpy as np
@@ -426,7 +426,7 @@ def test_a_fit_is_read_where_there_is_no_dask(here, tmp_path):
     known = {name: type(value).__module__ for name, value in vars(fit).items()}
     assert not [name for name, module in known.items() if module.startswith(("dask", "distr"))]
     (tmp_path / "fit").write_bytes(pickle.dumps((fit, X, fit.predict(X))))
-    run(
+    assert_runs(
         """
         import sys
         sys.modules["dask"] = sys.modules["distributed"] = None

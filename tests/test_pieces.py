@@ -11,6 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.engines.tree import Tree, Verb, ask_all
+from skgd.kernels.row_kernels import loss_terms
+from skgd.losses import AbsoluteError, EpsilonInsensitive, Quantile
+from skgd.objective.line_pieces import LinePieces
 from skgd.optimizers import OPTIMIZERS
 from skgd.pieces import from_callables
 
@@ -115,6 +118,60 @@ def test_smooth_losses_are_certified_on_pieces(loss, options, weight):
     assert pieces.converged_
     assert pieces.dual_gap_ <= 1e-6 * unit
     assert excess <= pieces.dual_gap_ + 1e-12 * unit  # the gap is a bound, and the truth is near
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["even", "weighted"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"penalty": None},
+        {"alpha": 0.1},
+        {"penalty": "l1", "alpha": 0.05},
+        {"penalty": "elasticnet", "alpha": 0.05, "positive": True},
+        {"penalty": "l1", "alpha": 0.05, "fit_intercept": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("loss", ["absolute_error", "quantile", "epsilon_insensitive"])
+def test_losses_whose_slope_jumps_are_certified_on_pieces(loss, options, weight):
+    whole = GDRegressor(loss=loss, tol=1e-6, **options).fit(X, Y, weight)
+    assert whole.converged_
+    pieces = GDRegressor(loss=loss, **options).fit(in_pieces(X, Y, weight))
+    objective = whole.objective(X, Y, weight)
+    excess = objective.value(pieces.parameters()) - objective.value(whole.parameters())
+    unit = objective.null_objective
+    assert pieces.converged_
+    assert pieces.dual_gap_ <= 1e-6 * unit
+    assert excess <= pieces.dual_gap_ + 1e-9 * unit
+
+
+@pytest.mark.parametrize("loss", [AbsoluteError(), Quantile(0.2), EpsilonInsensitive(0.3)])
+def test_smoothed_losses_have_the_slopes_of_differences_and_tend_to_the_losses(loss):
+    f = np.linspace(-2.0, 2.0, 401)
+    lines, h = LinePieces(loss, np.full(401, 0.123)), 1e-6
+    for smoothing in (1.0, 0.1):
+        value, slope, second = lines.smoothed(f, smoothing)
+        (above, up, _), (below, down, _) = (lines.smoothed(f + s, smoothing) for s in (h, -h))
+        np.testing.assert_allclose((above - below) / (2.0 * h), slope, atol=1e-8)
+        np.testing.assert_allclose((up - down) / (2.0 * h), second, atol=1e-6)
+        exact = loss_terms(loss, f, lines.y)[0]
+        assert (value >= exact).all()
+        assert (value <= exact + smoothing).all()
+
+
+def test_weights_whose_squares_are_no_numbers_are_those_of_any_size():
+    for loss in ("huber", "absolute_error"):
+        one = GDRegressor(loss=loss).fit(in_pieces(X, Y, WEIGHT))
+        other = GDRegressor(loss=loss).fit(in_pieces(X, Y, 2.0**600 * WEIGHT))
+        np.testing.assert_allclose(other.coef_, one.coef_, rtol=1e-6, atol=1e-6)
+
+
+def test_columns_far_from_zero_are_fitted_on_pieces_as_on_the_whole():
+    for loss in ("huber", "poisson", "absolute_error"):
+        near = GDRegressor(loss=loss, tol=1e-6).fit(in_pieces(X, np.abs(Y)))
+        far = GDRegressor(loss=loss, tol=1e-6).fit(in_pieces(X + 2.0**17, np.abs(Y)))
+        assert far.converged_
+        np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-3, atol=1e-3)
 
 
 def test_the_gap_of_a_fit_that_was_cut_short_bounds_what_is_left():

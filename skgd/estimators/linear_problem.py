@@ -199,7 +199,8 @@ def dense_coefficients(estimator):
 def _is_certified(run, objective, gap):
     """Return whether a run has settled, and where it had a tolerance, the gap meets it."""
     promised = np.inf if run.tol is None else max(run.tol, ROUNDING) * objective.null_objective
-    return bool(run.outcome.settled and (gap <= promised or not objective.has_dual))
+    uncertain = not objective.has_dual and (objective.term.at_hand or not objective.loss.nonsmooth)
+    return bool(run.outcome.settled and (gap <= promised or uncertain))
 
 
 def _is_centred(estimator, loss, arrives):

@@ -9,6 +9,7 @@ from functools import partial
 from skgd.descent.descent import Descent
 from skgd.descent.options import Options
 from skgd.estimators.nested_parameters import part_of
+from skgd.objective.pieces import MAX_COLUMNS, PiecesTerm
 from skgd.optimizers import Nesterov
 from skgd.penalties import Penalty
 from skgd.schedules import Auto, Constant
@@ -31,15 +32,25 @@ def accelerated(tol, objective, start):
     return Descent(objective, Nesterov(), Constant(), start, options=Options(tol=tol))
 
 
+def smoothed(tol, objective, start):
+    """Return the solver that goes on where slopes jump: Newton steps on smoothed losses."""
+    pieces = objective.on(PiecesTerm.of_rows(objective.term))
+    return NewtonOnPieces(pieces, tol, partial(accelerated, tol), start)
+
+
 def direct(objective, tol, start=None, **options):
-    """Return the direct solver, with an accelerated descent for what it leaves to do."""
+    """Return the direct solver, and what goes on where it leaves something to do."""
     kinds = SOLVERS if objective.term.at_hand else SOLVERS_ON_PIECES
     kind = kinds[objective.quadratic]
 
-    def solver(objective, tol, start):
-        return kind(objective, tol, partial(accelerated, tol), start, **options)
+    jumps = objective.term.at_hand and objective.loss.kinks is not None
+    few = objective.p <= MAX_COLUMNS
+    fallback = partial(smoothed if jumps and few else accelerated, tol)
 
-    if kind is ConvexSolver and gains_by_centre(objective):
+    def solver(objective, tol, start):
+        return kind(objective, tol, fallback, start, **options)
+
+    if not objective.quadratic and gains_by_centre(objective):
         return CentredSolver(objective, tol, start, solver)
     return solver(objective, tol, start)
 

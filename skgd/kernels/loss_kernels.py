@@ -21,9 +21,9 @@ class LossSums(NamedTuple):
 
     value: float
     slope: float
-    bend: float  # second derivatives
+    second: float  # second derivatives
     along: float  # slopes times z
-    bend_along: float  # second derivatives times the square of z
+    second_along: float  # second derivatives times the square of z
     product: float  # slopes times predictions
     size: float  # absolute values of what is added to the value and the product
     square: float  # of the slopes
@@ -81,7 +81,7 @@ def mean_loss_terms(loss, constant, y, weight):
         f, to = constants(0.0)[: rows.stop - rows.start], terms[:, : rows.stop - rows.start]
         sums += loss_sums(loss, f, None, float(constant), y[rows], weight[rows], *to)
     means = LossSums(*(sums / n))
-    return np.array([means.value, means.slope, means.bend, means.square])
+    return np.array([means.value, means.slope, means.second, means.square])
 
 
 @cache
@@ -93,24 +93,25 @@ def _sums_of(loss):
 
 def sums_of_rows(loss, f, z, step, y, weight, terms, found):
     slopes, seconds = terms
-    total = level = bend = along = across = product = size = square = curved = 0.0
+    total = level = second = along = across = product = size = square = curved = 0.0
     for i in range(f.size):
         s, x = weight[i], z[i]
         at = f[i] + step * x
-        v, g, h = value(loss, at, y[i]), slope(loss, at, y[i]), second_derivative(loss, at, y[i])
+        v, r, h = value(loss, at, y[i]), slope(loss, at, y[i]), second_derivative(loss, at, y[i])
         curved += 1.0 if h != 0.0 else 0.0
         v = s * v if s > 0.0 else 0.0
-        g = s * g if s > 0.0 else 0.0
+        r = r if s > 0.0 else 0.0
+        g = s * r
         h = s * h if s > 0.0 else 0.0
         slopes[i], seconds[i] = g, h
         total += v
         level += g
-        bend += h
+        second += h
         along += g * x
         across += h * x * x
         product += g * at
         size += abs(v) + abs(g * at)
-        square += g * g / (s if s > 0.0 else 1.0)
-    found[0], found[1], found[2], found[3] = total, level, bend, along
+        square += g * r
+    found[0], found[1], found[2], found[3] = total, level, second, along
     found[4], found[5], found[6], found[7] = across, product, size, square
     found[8] = curved

@@ -48,6 +48,24 @@ class LinePieces:
             v[rows] = np.take_along_axis(self.slopes(rows), number, axis=0)[0]
         return v
 
+    def smoothed(self, f, smoothing):
+        """Return smoothed losses, their slopes and second derivatives, of shape (3, n).
+
+        At each kink the distance ``|d|`` becomes ``sqrt(d^2 + smoothing^2)``: the slopes remain
+        within those of the loss, and the second derivatives are positive.
+        """
+        rows = slice(0, f.size)
+        kinks, steps = self.kinks(rows), self.slopes(rows)
+        value, slope = loss_terms(self.loss, f, self.y)[0], 0.5 * (steps[0] + steps[-1])
+        second = np.zeros(f.size)
+        for kink, jump in zip(kinks, np.diff(steps, axis=0)):
+            away = f - kink
+            distance = np.hypot(away, smoothing)
+            value += 0.5 * jump * smoothing * (smoothing / (distance + np.abs(away)))
+            slope += 0.5 * jump * away / distance
+            second += 0.5 * jump / distance * (smoothing / distance) ** 2
+        return np.stack([value, slope, second])
+
     def steepest(self):
         """Return the largest slope of a loss, whatever its sign."""
         return max(np.abs(self.slopes(rows)).max() for rows in blocks(0, self.y.size))

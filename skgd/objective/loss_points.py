@@ -62,9 +62,9 @@ def certified_point(objective, point):
     fitted = objective.d > objective.p
     for _ in range(LEVELS * fitted):
         blur, slope = rounding_of(objective, point.means.square), point.mean_slope
-        if not (abs(slope) > blur and point.means.bend > 0.0):
+        if not (abs(slope) > blur and point.means.second > 0.0):
             break
-        move = slope / point.means.bend
+        move = slope / point.means.second
         point.f[:] -= move
         point = point_of(objective, point.w, point.level - move, point.f)
     (a, b), u, means = objective.resolved_strengths, point.u, point.means

@@ -1,4 +1,4 @@
-"""Newton steps for smooth losses on rows in pieces, and lower bounds of the minimum at their ends.
+"""Newton steps for losses on rows in pieces, and lower bounds of the minimum at their ends.
 
 As `skgd.objective.newton_steps`, but for what is known of the rows: one reading gives the second
 derivatives of the data term over all columns, another what the dual vector of a step proves.
@@ -12,13 +12,17 @@ from skgd.objective.affine import MOST_ROUNDINGS
 from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack, stored_lengths
 from skgd.objective.quadratic_model import Model, model_minimum
 
-ROUNDS = 50  # steps
+ROUNDS = 50  # steps, for each smoothing
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
 NOISE = 1e-13  # of the objective, below which its differences are rounding
 NEAR = 0.01  # of the best constant's objective: what a step lowers, from which bounds are worth it
 EXCHANGES = 3  # of columns of the model, that may fail to lower the number of wrong ones
 REFINEMENTS = 2  # of a dual vector whose slopes are not those of the minimum of the model
-SHARES = 1.0 - np.array([0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2])  # of a dual vector
+MULTIPLES = 1.0 - np.array([0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2])  # of a dual vector
+DAMPINGS = 0.0, 1e-8, 1e-5, 1e-2  # of a model whose minimum leads nowhere
+FALL = 0.2  # of the smoothing, from one minimum to the next
+ENOUGH = 0.01  # of what smoothing adds to the loss of a row: a smaller fall ends the steps
+LEAST = 1e-12  # of the first smoothing
 
 
 class Found(NamedTuple):
@@ -26,7 +30,8 @@ class Found(NamedTuple):
 
     theta: np.ndarray  # (d,)
     value: float  # the objective
-    g: np.ndarray  # (d,): the slopes of the data term
+    smoothed: float  # the same of smoothed losses; of smooth ones itself
+    g: np.ndarray  # (d,): the slopes of the latter's data term
     H: np.ndarray  # (d, d): its second derivatives
     bound: float = -np.inf  # a lower bound of the minimum
 
@@ -34,28 +39,55 @@ class Found(NamedTuple):
 def newton_on_pieces(objective, theta):
     """Generate steps to the minimum, of which the first stays at theta.
 
+    Losses whose slope jumps are smoothed, ever less: from the minimum for one smoothing the steps
+    go to that for the next.
+
     Parameters
     ----------
     objective : Objective
-        Of a linear model and a smooth loss, whose term is a `PiecesTerm`.
+        Of a linear model, and a loss that is smooth or has kinks, whose term is a `PiecesTerm`.
     theta : ndarray of shape (d,)
 
     Yields
     ------
     Found
     """
-    found = _found(objective, theta)
+    term, smoothing = objective.term, 0.0
+    if term.nonsmooth:
+        steepness = np.sqrt(term.square_slope_at_zero())
+        smoothing = objective.null_objective / (steepness if steepness > 0.0 else 1.0)
+    least = LEAST * smoothing
+    while True:
+        for found in _steps(objective, theta, smoothing):
+            yield found
+        theta, smoothing = found.theta, FALL * smoothing
+        if smoothing <= least:
+            return
+
+
+def _steps(objective, theta, smoothing):
+    """Generate steps for one smoothing."""
+    found, unit = _found(objective, theta, smoothing), objective.null_objective
+    steepness = np.sqrt(objective.term.square_slope_at_zero())
+    enough = ENOUGH * smoothing * steepness / objective.n
     yield found
     for _ in range(ROUNDS):
         if not (np.isfinite(found.value) and np.isfinite(found.H).all()):
             return
-        before, (end, target) = found, _minimum_of_model(objective, found)
-        found = _lower(objective, before, end)
-        if before.value - found.value <= NEAR * objective.null_objective:
-            bound = _bound(objective, before, target, min(before.value, found.value))
+        before = found
+        for damping in DAMPINGS:
+            end, target = _minimum_of_model(objective, before, damping)
+            found = _lower(objective, before, end, smoothing)
+            if found is not before or _is_at_rest(objective, before):
+                break
+        fall = before.smoothed - found.smoothed
+        ends = found.theta is before.theta or (smoothing > 0.0 and fall <= enough)
+        if fall <= NEAR * unit and (ends or not smoothing):
+            least = min(before.value, found.value)
+            bound = _bound(objective, before.theta, smoothing, target, least)
             found = found._replace(bound=bound)
         yield found
-        if found.theta is before.theta:
+        if ends:
             return
 
 
@@ -84,11 +116,12 @@ def certify_on_pieces(objective, theta, known=None, share=0.5, negligible=1e-7):
     return Certificate(theta, value, bound)
 
 
-def _found(objective, theta):
-    loss, g, H = objective.term.second_order(theta)
+def _found(objective, theta, smoothing):
+    loss, smoothed, g, H = objective.term.second_order(theta, smoothing)
     constant = np.flatnonzero(objective.constant)
     g[constant] = H[constant] = H[:, constant] = 0.0
-    return Found(theta, float(loss) + objective.penalty_term(theta), g, H)
+    penalty = objective.penalty_term(theta)
+    return Found(theta, float(loss) + penalty, float(smoothed) + penalty, g, H)
 
 
 def _strengths(objective):
@@ -97,32 +130,33 @@ def _strengths(objective):
     return [np.append(strength, none) for strength in objective.resolved_strengths]
 
 
-def _minimum_of_model(objective, found):
-    """Return the minimum of the quadratic model at a point, with its signs and the model."""
+def _minimum_of_model(objective, found, damping):
+    """Return the minimum of the quadratic model at a point, with its signs and the model.
+
+    A share of its diagonal may be added to the second derivative, as Levenberg does.
+    """
     a, b = _strengths(objective)
-    q = found.H @ found.theta - found.g
+    H = found.H + damping * np.diag(found.H.diagonal())
+    q = H @ found.theta - found.g
     weights = np.arange(objective.d) < objective.p
     bounded = (a > 0.0) | (weights & objective.positive)
-    model = Model(found.H + np.diag(b), q, a, b, bounded, objective.positive)
+    model = Model(H + np.diag(b), q, a, b, bounded, objective.positive)
     z, signs = model_minimum(model, found.theta, EXCHANGES)
     return z, (z, signs, model)
 
 
-def _lower(objective, before, end):
+def _lower(objective, before, end, smoothing):
     """Return the end of the part of a step that lowers the objective; the begin for none."""
-    noise = NOISE * abs(before.value)
-    found = _found(objective, end)
-    if found.value < before.value - noise:
-        return found
-    if abs(found.value - before.value) <= noise:
-        closer = (
-            np.abs(_residual(objective, found)).max() < np.abs(_residual(objective, before)).max()
-        )
-        return found if closer else before
-    for part in PARTS[1:]:
-        theta = before.theta + part * (end - before.theta)
-        if objective.value(theta) < before.value - noise:
-            return _found(objective, theta)
+    noise, found = NOISE * abs(before.smoothed), _found(objective, end, smoothing)
+    if abs(found.smoothed - before.smoothed) <= noise:
+        left = [_residual(objective, point) for point in (found, before)]
+        return found if left[0] < left[1] else before
+    for part in PARTS:
+        if part < 1.0:
+            theta = before.theta + part * (end - before.theta)
+            found = _found(objective, theta, smoothing)
+        if found.smoothed < before.smoothed - noise:
+            return found
     return before
 
 
@@ -135,26 +169,38 @@ def _residual(objective, found):
         blocked = (theta == 0.0) & (g < 0.0) & (np.arange(theta.size) < objective.p)
         g = np.where(blocked, 0.0, g)
     lengths = np.append(np.sqrt(objective.column_squares), np.ones(theta.size - objective.p))
-    return np.divide(g, lengths, np.zeros(theta.size), where=lengths > 0.0)
+    return np.abs(np.divide(g, lengths, np.zeros(theta.size), where=lengths > 0.0)).max()
 
 
-def _bound(objective, before, target, least):
-    """Return the lower bound of the minimum that a step proves.
+def _is_at_rest(objective, found):
+    """Whether the conditions of a minimum are met up to rounding."""
+    steepness = np.sqrt(objective.term.square_slope_at_zero())
+    return _residual(objective, found) <= NOISE * steepness
+
+
+def _bound(objective, theta, smoothing, target, least):
+    """Return the lower bound of the minimum that a step from theta proves.
 
     The step is refined where the slopes of its dual vector are not those that the minimum of the
     model has.
     """
     (z, signs, model), p, best = target, objective.p, -np.inf
     kept = ~model.bounded | (signs != 0.0)
-    step, lengths = z - before.theta, stored_lengths(objective)
+    step, lengths = z - theta, stored_lengths(objective)
     for k in range(REFINEMENTS + 1):
-        u, square, losses, sizes = objective.term.dual_sums(before.theta, step, SHARES)
-        u[:p][objective.constant] = 0.0
+        sums = objective.term.dual_sums(theta, step, smoothing, MULTIPLES)
+        u, noise = sums[0], EPS * (8.0 + min(objective.n, MOST_ROUNDINGS)) * np.sqrt(sums[1])
         if not np.isfinite(u).all():
             break
-        noise = EPS * (8.0 + min(objective.n, MOST_ROUNDINGS)) * np.sqrt(square)
-        slack = Slack(noise * lengths, z[:p], least)
-        best = max(best, _dual_value(objective, -u, (losses, sizes), slack, noise, z[p:].sum()))
+        u[:p][objective.constant] = 0.0
+        slack, level = Slack(noise * lengths, z[:p], least), z[p:].sum()
+        multiples, end = MULTIPLES, _largest_multiple(objective, u, slack, noise)
+        if end < MULTIPLES[-1]:
+            multiples = end * MULTIPLES
+            sums = objective.term.dual_sums(theta, step, smoothing, multiples)
+        known = [(c, *rest) for c, *rest in zip(multiples, *sums[2:]) if c <= end]
+        values = [_dual_value(objective, -u, *rest, slack, level) for rest in known]
+        best = max([best, *values])
         rest = (-u - model.a * signs - model.b * z)[kept]
         within = noise * np.append(lengths, np.ones(z.size - p))[kept]
         if k == REFINEMENTS or (np.abs(rest) <= within).all():
@@ -165,20 +211,23 @@ def _bound(objective, before, target, least):
     return best
 
 
-def _dual_value(objective, u, conjugates, slack, noise, level):
-    """Return the dual objective at the best of the multiples, as `conjugates.dual_value` does."""
-    (a, b), p, (losses, sizes) = objective.resolved_strengths, objective.p, conjugates
-    mean, u = u[p:].sum(), np.maximum(u[:p], 0.0) if objective.positive else u[:p]
-    hard, end = b == 0.0, 1.0
+def _largest_multiple(objective, u, slack, noise):
+    """Return the largest multiple of a dual vector, at most one, that is feasible."""
+    a, hard = objective.resolved_strengths[0], objective.resolved_strengths[1] == 0.0
+    p, end, sizes = objective.p, 1.0, -u[: objective.p]
+    sizes = np.maximum(sizes, 0.0) if objective.positive else np.abs(sizes)
     if objective.d > p and noise:
-        end = noise / max(abs(mean), noise)
-    steep = hard & (np.abs(u) > slack.rounding)
-    end = min(end, ((a + slack.rounding)[steep] / np.abs(u)[steep]).min(initial=1.0))
-    best = -np.inf
-    for c, loss, size in zip(SHARES, losses, sizes):
-        if c <= end and np.isfinite(loss):
-            excess = np.maximum(c * np.abs(u) - a, 0.0)[~hard]
-            value = -loss - 0.5 * (excess**2 / b[~hard]).sum() - ROUNDING * size
-            value -= float(slack.cost(c * u, (a, b))) + abs(c * mean * level)
-            best = max(best, value)
-    return best
+        end = noise / max(abs(u[p:].sum()), noise)
+    steep = hard & (sizes > slack.rounding)
+    return min(end, ((a + slack.rounding)[steep] / sizes[steep]).min(initial=1.0))
+
+
+def _dual_value(objective, u, multiple, losses, size, slack, level):
+    """Return the dual objective at a multiple, as `skgd.objective.conjugates` has it."""
+    (a, b), p = objective.resolved_strengths, objective.p
+    mean, u = u[p:].sum(), np.maximum(u[:p], 0.0) if objective.positive else u[:p]
+    soft = b > 0.0
+    excess = np.maximum(multiple * np.abs(u) - a, 0.0)[soft]
+    value = -losses - 0.5 * (excess**2 / b[soft]).sum() - ROUNDING * size
+    value -= float(slack.cost(multiple * u, (a, b))) + abs(multiple * mean * level)
+    return value if value == value else -np.inf

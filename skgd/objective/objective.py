@@ -103,10 +103,10 @@ class Objective:
         other.term = RowwiseTerm(term.X[rows], term.y[rows], weight / weight.mean(), *known)
         return other
 
-    def seen_from_means(self):
-        """Return the objective as a function of rows less the means of their columns."""
+    def on(self, term):
+        """Return the objective on another term of the same rows."""
         other = self.with_alpha(self.alpha)
-        other.term = self.term.seen_from_means()
+        other.term = term
         return other
 
     def _set_alpha(self, alpha):

@@ -16,6 +16,7 @@ from skgd.kernels.row_kernels import conjugates, loss_terms
 from skgd.kernels.rows import even_weights
 from skgd.kernels.sums import compiled_matvec, compiled_rmatvec
 from skgd.objective import second_order
+from skgd.objective.line_pieces import LinePieces
 from skgd.objective.rowwise import RowwiseTerm
 
 
@@ -122,24 +123,50 @@ def hessian(piece, number, seen, theta):
     n = len(piece.y)
     if not n:
         return (np.zeros((theta.size, theta.size)),)
-    term, p = piece.term(seen), piece.X.shape[1]
-    if not term.affine:
-        return (n * second_order.data_hessian(term, theta),)
+    term = piece.term(seen)
+    if term.affine and not term.nonsmooth:
+        return (second_order_terms(piece, number, seen, theta, 0.0)[3],)
+    return (n * second_order.data_hessian(term, theta),)
+
+
+def second_order_terms(piece, number, seen, theta, smoothing):
+    """Return what Newton steps need to know of the rows of a linear model.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (d,)
+    smoothing : float
+        Of losses whose slope jumps, as in `LinePieces.smoothed`; zero for none.
+
+    Returns
+    -------
+    losses, smoothed : float
+        Sums of the losses, and of the smoothed ones.
+    g, H : ndarray of shape (d,) and (d, d)
+        Sums of the slopes and second derivatives of the latter.
+    """
+    n, d, p = len(piece.y), theta.size, piece.X.shape[1]
+    if not n:
+        return 0.0, 0.0, np.zeros(d), np.zeros((d, d))
+    term, weight = piece.term(seen), piece.weight
     f = _projections(piece, seen, theta[:p]) + theta[p:].sum()
-    second, H = loss_terms(term.loss, f, term.y)[2], np.empty((theta.size, theta.size))
-    H[:p, :p] = second_order.row_products(term, piece.weight * second, np.zeros((n, 0)))[0]
-    g, total = _sums(piece, seen, second)
-    H[:p, p:], H[p:, :p], H[p:, p:] = g[:, None], g, total
-    return (H,)
+    value, slope, second = terms = loss_terms(term.loss, f, term.y)
+    if smoothing:
+        value, slope, second = LinePieces(term.loss, term.y).smoothed(f, smoothing)
+    losses, smoothed = (float(_weighted(weight, v).sum()) for v in (terms[0], value))
+    (g, total), H = _sums(piece, seen, slope), np.empty((d, d))
+    H[:p, :p] = second_order.row_products(term, weight * second, np.zeros((n, 0)))[0]
+    mixed, curved = _sums(piece, seen, second)
+    H[:p, p:], H[p:, :p], H[p:, p:] = mixed[:, None], mixed, curved
+    return losses, smoothed, np.append(g, [total] * (d - p)), H
 
 
-def second_order_terms(piece, number, seen, theta):
-    """Return the sums of the losses, of their gradients, and of their second derivatives."""
-    loss, g = loss_and_gradient(piece, number, seen, theta, None)
-    return loss, g, *hessian(piece, number, seen, theta)
+def _weighted(weight, values):
+    """Return weighted numbers; rows without weight do not count, whatever they have."""
+    return np.where(weight > 0.0, weight * values, 0.0)
 
 
-def dual_sums(piece, number, seen, theta, step, shares):
+def dual_sums(piece, number, seen, theta, step, smoothing, multiples):
     """Return what tells of the dual vector that has the slopes at the end of a step.
 
     To first order: ``v = slope + second derivative * change of the prediction``; where that is
@@ -148,8 +175,10 @@ def dual_sums(piece, number, seen, theta, step, shares):
     Parameters
     ----------
     theta, step : ndarray of shape (d,)
-    shares : ndarray of shape (m,)
-        Multiples of the vector.
+    smoothing : float
+        As in `second_order_terms`.
+    multiples : ndarray of shape (m,)
+        Of the vector.
 
     Returns
     -------
@@ -160,25 +189,29 @@ def dual_sums(piece, number, seen, theta, step, shares):
     conjugates, sizes : ndarray of shape (m,)
         Sums of the conjugates of its multiples, and of what rounds them.
     """
-    d, m = theta.size, shares.size
+    d, m = theta.size, multiples.size
     if not len(piece.y):
         return np.zeros(d), 0.0, np.zeros(m), np.zeros(m)
-    term = piece.term(seen)
-    p = term.p
+    term, p = piece.term(seen), piece.X.shape[1]
     f = _projections(piece, seen, theta[:p]) + theta[p:].sum()
     move = _projections(piece, seen, step[:p]) + step[p:].sum()
     loss, y, weight = term.loss, term.y, piece.weight
-    _, slope, second = loss_terms(loss, f, y)
+    lines = LinePieces(loss, y) if smoothing else None
+
+    def slopes(f):
+        terms = loss_terms(loss, f, y) if lines is None else lines.smoothed(f, smoothing)
+        return terms[1], terms[2]
+
+    slope, second = slopes(f)
     v = slope + second * move
     outside = np.isinf(conjugates(loss, v, y))
     if outside.any():
-        v[outside] = loss_terms(loss, (f + move)[outside], y[outside])[1]
+        v = np.where(outside, slopes(f + move)[0], v)
     found = np.zeros((2, m))
-    for k, share in enumerate(shares):
-        values = conjugates(loss, share * v, y)
-        sizes = np.abs(share * v * y) + np.abs(values)
-        terms = np.where(weight > 0.0, weight * np.stack([values, sizes]), 0.0)
-        found[:, k] = terms.sum(axis=1)
+    for k, multiple in enumerate(multiples):
+        values = conjugates(loss, multiple * v, y)
+        sizes = np.abs(multiple * v * y) + np.abs(values)
+        found[:, k] = _weighted(weight, np.stack([values, sizes])).sum(axis=1)
     u, total = _sums(piece, seen, v)
     return np.append(u, [total] * (d - p)), float((weight * v**2).sum()), *found
 

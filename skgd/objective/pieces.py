@@ -5,17 +5,20 @@ from uuid import uuid4
 
 import numpy as np
 
+from skgd.engines.in_turn import InTurn
 from skgd.kernels.accumulate import RowKernel
 from skgd.kernels.blocks import PythonCall
-from skgd.kernels.rows import DenseRows
+from skgd.kernels.rows import DenseRows, are_even
 from skgd.objective.piece import (
     DUAL_SUMS,
     HESSIAN,
     LOSS_AND_GRADIENT,
     SECOND_ORDER,
     SQUARE_PRODUCT,
+    Piece,
     Seen,
 )
+from skgd.objective.piece_facts import PieceFacts
 from skgd.objective.projection import ProjectionTerm
 
 MAX_COLUMNS = 1000  # of whose second derivatives Newton steps take a sum over all rows
@@ -46,15 +49,33 @@ class PiecesTerm(ProjectionTerm):
         self.seen = Seen(uuid4().hex, model, loss, centre, columns, target, float(offset))
         self.kernel = RowKernel(type(model), type(loss), DenseRows)
         self.mean_weight, self.data = 1.0, ()
-        few = not loss.nonsmooth and facts.p <= MAX_COLUMNS
-        self.has_conjugate &= loss.quadratic or few
+        self.has_conjugate &= self.is_solvable
+
+    @classmethod
+    def of_rows(cls, term):
+        """Return the term of rows at hand, as one piece.
+
+        Parameters
+        ----------
+        term : RowwiseTerm
+        """
+        piece = Piece(term.X, term.y[:, None], None if are_even(term.weight) else term.weight)
+        facts = PieceFacts(InTurn(lambda number: piece, 1), term.p, term.X.dtype, False)
+        columns = facts.columns(False) if term.columns is None else term.columns
+        return cls(facts, term.model, term.loss, term.centre, columns)
 
     @property
     def is_solvable(self):
         """Whether a direct solver knows enough: all products, or all second derivatives."""
         if self.quadratic:
             return len(self.facts.G) > 0
-        return not self.nonsmooth and self.p <= MAX_COLUMNS
+        known = not self.nonsmooth or self.loss.kinks is not None
+        return known and self.p <= MAX_COLUMNS
+
+    def seen_from_means(self):
+        """Return the term of the same rows less the means of their columns."""
+        known = self.columns.mean, self.columns, self.target, self.offset
+        return PiecesTerm(self.facts, self.model, self.loss, *known)
 
     def centred(self, model):
         """Return the term of a model without intercept, seen from the means of rows and y."""
@@ -89,13 +110,13 @@ class PiecesTerm(ProjectionTerm):
         """Return the second derivatives of the mean loss."""
         return self.facts.mean(HESSIAN, self.seen, theta)[0]
 
-    def second_order(self, theta):
-        """Return the mean loss, its gradient, and its second derivatives."""
-        return self.facts.mean(SECOND_ORDER, self.seen, theta)
+    def second_order(self, theta, smoothing=0.0):
+        """Return the means of `skgd.objective.piece.second_order_terms`."""
+        return self.facts.mean(SECOND_ORDER, self.seen, theta, smoothing)
 
-    def dual_sums(self, theta, step, shares):
+    def dual_sums(self, theta, step, smoothing, multiples):
         """Return the means of `skgd.objective.piece.dual_sums`."""
-        return self.facts.mean(DUAL_SUMS, self.seen, theta, step, shares)
+        return self.facts.mean(DUAL_SUMS, self.seen, theta, step, smoothing, multiples)
 
     def square_product(self, v, scale, level):
         return self.facts.mean(SQUARE_PRODUCT, self.seen, v, scale, level)

@@ -40,7 +40,7 @@ REASONS = {  # why a descent runs with optimizer="auto": what is asked for, and 
     "tol": "tol is None: only a descent runs for max_iter epochs.",
     "loss": "loss is not smooth and its kinks are not known: there is no second derivative.",
     "size": "there are too many rows and columns for the factors of second-order steps.",
-    "pieces": "rows are in pieces: no solver sums so many columns, or slopes that jump.",
+    "pieces": "rows are in pieces: no solver sums so many columns.",
     "center": "center is False: only a descent moves the intercept like a coefficient.",
     "penalty": "penalty is not a sum of an l1 and an l2 part.",
 }

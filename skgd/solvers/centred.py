@@ -19,10 +19,12 @@ def gains_by_centre(objective):
     Parameters
     ----------
     objective : Objective
-        Of a linear model and rows at hand.
+        Of a linear model.
     """
     term = objective.term
-    if objective.loss.nonsmooth or objective.d == objective.p or term.centre is not None:
+    if objective.d == objective.p or term.centre is not None:
+        return False
+    if objective.loss.nonsmooth and term.at_hand:  # interior points see them so anyway
         return False
     if term.columns is None:
         return False
@@ -51,7 +53,8 @@ class CentredSolver(Minimizer):
     def __init__(self, objective, tol, start, new_solver):
         self.objective, self.tol, self._monitor = objective, tol, None
         start = objective.admissible(np.zeros(objective.d) if start is None else start)
-        self._solver = new_solver(objective.seen_from_means(), tol, self._moved(start, 1.0))
+        centred = objective.on(objective.term.seen_from_means())
+        self._solver = new_solver(centred, tol, self._moved(start, 1.0))
         self._take_over()
 
     def _moved(self, theta, sign):

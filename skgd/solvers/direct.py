@@ -98,6 +98,8 @@ class DirectSolver(Minimizer):
             self._take_over(other, begin=1)
         self.stop(outcome)
         self.iterate, self.slopes = other.iterate, None
+        if other.certificate is not None:
+            self.certificate = other.certificate
 
     def _take_over(self, other, begin):
         """Append the epochs of the fallback from this one on."""

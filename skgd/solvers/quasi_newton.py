@@ -107,12 +107,12 @@ class SampleMetric:
 
     def direction(self, gradient):
         """Return the negative product of the inverse with a gradient."""
-        r, shares = -gradient, []
+        r, weights = -gradient, []
         for move, change in reversed(self._pairs):
-            shares.append(move @ r / (move @ change))
-            r = r - shares[-1] * change
+            weights.append(move @ r / (move @ change))
+            r = r - weights[-1] * change
         r = self._inverse(r)
-        for (move, change), share in zip(self._pairs, reversed(shares)):
+        for (move, change), share in zip(self._pairs, reversed(weights)):
             r += (share - change @ r / (move @ change)) * move
         return r
 
@@ -185,12 +185,12 @@ def _search(objective, point, line, slope, tuning):
     for _ in range(tuning.trials if slope < 0.0 else 0):
         means = losses_along(objective, point.f, z, share, u)
         value = means.value + across + share * (along + 0.5 * share * square)
-        at, bend = means.along + along + share * square, means.bend_along + square
+        at, second = means.along + along + share * square, means.second_along + square
         lower = value <= point.value + DECREASE * share * slope
         if lower and abs(at) <= -tuning.flat * slope:
             return share, means
         low, high = (share, high) if lower and at < 0.0 else (low, share)
-        step = share - at / bend if bend > 0.0 and np.isfinite(at) else np.nan
+        step = share - at / second if second > 0.0 and np.isfinite(at) else np.nan
         most = 0.5 * (low + high) if np.isfinite(high) else 4.0 * share
         share = step if low < step < min(high, 10.0 * share) else most
     return low, losses_along(objective, point.f, z, low, u) if low else None
