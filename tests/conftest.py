@@ -1,8 +1,12 @@
-"""Problems that several tests share."""
+"""Problems that several tests share, and the tests of scikit-learn that ours pass."""
+
+import importlib
+import importlib.util
 
 import numpy as np
 import pytest
 
+MARKS = {"parametrize", "filterwarnings", "skipif", "usefixtures"}  # that scikit-learn's keep
 collect_ignore = ["data/freeze_torch.py", "data/freeze_torch_networks.py", "data/user_script.py"]
 
 
@@ -20,3 +24,32 @@ def make_regression(n=40, p=5, seed=0, noise=0.3, sparse_truth=False):
 def problem():
     """Return a small regression problem: X of shape (40, 5), and y."""
     return make_regression()
+
+
+def scikit_learn_tests(module, ours, left_out):
+    """Return tests of scikit-learn by name, of a module that has taken our classes for its own.
+
+    Parameters
+    ----------
+    module : str
+        Of the tests. Some distributions leave them out; there are then none.
+    ours : dict
+        Our classes, by the places of scikit-learn's that they take.
+    left_out : set of str
+        Names of tests.
+    """
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        return {}
+    with pytest.MonkeyPatch.context() as patch:
+        for place, cls in ours.items():
+            patch.setattr(place, cls)
+        tests = vars(importlib.import_module(module))
+    kept = {name: test for name, test in tests.items() if name.startswith("test_")}
+    for test in kept.values():
+        marks = vars(test).get("pytestmark", [])
+        test.pytestmark = [mark for mark in marks if mark.name in MARKS]
+    return {name: test for name, test in kept.items() if name not in left_out}

@@ -3,18 +3,15 @@
 An adapter gives our networks the names of scikit-learn's parameters and attributes.
 """
 
-import importlib
-import importlib.util
-
 import numpy as np
 import pytest
 import sklearn.datasets
 import sklearn.neural_network
+from conftest import scikit_learn_tests
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skgd import GDMLPClassifier, GDMLPRegressor
 
-MARKS = {"parametrize", "filterwarnings", "skipif"}
 LEFT_OUT = {
     # of private attributes and methods
     *("test_fit", "test_gradient", "test_n_iter_no_change", "test_n_iter_no_change_inf"),
@@ -135,26 +132,12 @@ class Classifier(ClassifierMixin, Adapter):
     kind = GDMLPClassifier
 
 
-def tests_of_scikit_learn():
-    """Return the tests by name, of a module that has taken ours for its networks."""
-    try:
-        found = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
-    except ModuleNotFoundError:  # some distributions leave them out
-        found = None
-    if found is None:
-        return {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sklearn.neural_network, "MLPRegressor", Regressor)
-        patch.setattr(sklearn.neural_network, "MLPClassifier", Classifier)
-        module = importlib.import_module(found.name)
-    tests = {name: test for name, test in vars(module).items() if name.startswith("test_")}
-    for test in tests.values():
-        marks = vars(test).get("pytestmark", [])
-        test.pytestmark = [mark for mark in marks if mark.name in MARKS]
-    return {name: test for name, test in tests.items() if name not in LEFT_OUT}
-
-
-globals().update(tests_of_scikit_learn())
+OURS = {
+    "sklearn.neural_network.MLPRegressor": Regressor,
+    "sklearn.neural_network.MLPClassifier": Classifier,
+}
+MODULE = "sklearn.neural_network.tests.test_mlp"
+globals().update(scikit_learn_tests(MODULE, OURS, LEFT_OUT))
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ Most of them search other estimators, which a joint search leaves to scikit-lear
 them go through the fit of joint searches.
 """
 
-import importlib
-import importlib.util
-
 import pytest
 import sklearn.model_selection
+from conftest import scikit_learn_tests
 
 from skgd import JointGridSearchCV, JointRandomizedSearchCV
 from skgd.search import joint_search
 
-OURS = {"GridSearchCV": JointGridSearchCV, "RandomizedSearchCV": JointRandomizedSearchCV}
-MARKS = {"parametrize", "filterwarnings", "skipif", "usefixtures"}
+OURS = {
+    "sklearn.model_selection.GridSearchCV": JointGridSearchCV,
+    "sklearn.model_selection.RandomizedSearchCV": JointRandomizedSearchCV,
+}
 LEFT_OUT = {
     "test_array_api_search_cv_classifier",  # of arrays that no regressor of ours takes
     "test_custom_run_search",  # of subclasses, whose attributes are none but scikit-learn's
@@ -23,26 +23,8 @@ LEFT_OUT = {
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def tests_of_scikit_learn():
-    """Return the tests by name, of a module that has taken ours for its searches."""
-    try:
-        found = importlib.util.find_spec("sklearn.model_selection.tests.test_search")
-    except ModuleNotFoundError:  # some distributions leave them out
-        found = None
-    if found is None:
-        return {}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, cls in OURS.items():
-            patch.setattr(sklearn.model_selection, name, cls)
-        module = importlib.import_module(found.name)
-    tests = {name: test for name, test in vars(module).items() if name.startswith("test_")}
-    for test in tests.values():
-        marks = vars(test).get("pytestmark", [])
-        test.pytestmark = [mark for mark in marks if mark.name in MARKS]
-    return {name: test for name, test in tests.items() if name not in LEFT_OUT}
-
-
-globals().update(tests_of_scikit_learn())
+MODULE = "sklearn.model_selection.tests.test_search"
+globals().update(scikit_learn_tests(MODULE, OURS, LEFT_OUT))
 
 
 @pytest.fixture(autouse=True)
