@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from skgd import GDGaborRegressor, GDRegressor
+from skgd import GDRegressor
 from skgd.engines.tree import Tree, Verb, ask_all
 from skgd.kernels.row_kernels import loss_terms
 from skgd.losses import AbsoluteError, EpsilonInsensitive, Quantile
@@ -300,11 +300,6 @@ def test_what_is_not_finite_is_reported_with_its_piece_and_row(place, what):
 def test_pieces_that_do_not_fit_are_refused_by_name(given_rows, message):
     with pytest.raises(ValueError, match=message):
         GDRegressor().fit(from_callables([lambda: (X[5:10], Y[5:10]), given_rows]))
-
-
-def test_a_model_of_many_minima_takes_no_pieces():
-    with pytest.raises(ValueError, match="takes none in pieces"):
-        GDGaborRegressor().fit(in_pieces(X[:, :1], Y))
 
 
 def test_pieces_without_rows_or_weight_are_refused():

@@ -157,11 +157,6 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
         Whether the call is one of `partial_fit`.
     """
     if isinstance(X, Pieces):
-        if estimator.has_many_minima:
-            raise ValueError(
-                f"{type(estimator).__name__} seeks its starts among rows in memory, and takes "
-                "none in pieces. Fit it to a sample of them."
-            )
         rows = rows_in_pieces(estimator, X, last is None)
     else:
         rows = validated_rows(estimator, X, y, sample_weight, reset=last is None)

@@ -35,9 +35,10 @@ class GaborProblem(Problem):
         self.estimator, self.last, self.dtype = estimator, last, rows.dtype
         self.loss, level = part_of(estimator, "loss"), bool(estimator.fit_baseline)
         found = statistics_of(rows, NO_COLUMNS, self.loss, level, last if stream else None)
-        self.means, self.n_jobs = found.means, estimator.n_jobs
+        self.means = found.means
         self.objective = gabor_objective(estimator, rows, found.units[0])
         self.objectives = [self.objective]
+        self.n_jobs = estimator.n_jobs if self.objective.term.at_hand else 1
         self.is_random = estimator.init is None and last is None
         self.order = estimator.parameter_order()
 
@@ -212,5 +213,5 @@ def _farthest(objective, box):
 def _resolves(objective, theta):
     """Whether double precision resolves the curve of some parameters."""
     with np.errstate(all="ignore"):
-        z = objective.matvec(theta[: objective.p])
-        return objective.model.resolves(z, theta, objective.p)
+        ends = objective.term.projection_range(theta[: objective.p])
+        return objective.model.resolves(ends, theta, objective.p)

@@ -98,7 +98,7 @@ def _gain(objective, theta, g, free):
     """Return by how much a damped Gauss-Newton step would lower the objective."""
     if free.size == 0:
         return 0.0
-    J = np.sqrt(objective.weight / objective.n)[:, None] * objective.jacobian(theta)[:, free]
+    J = objective.term.jacobian_factor(theta)[0][:, free]
     smooth = np.zeros(objective.d)
     smooth[: objective.p] = objective.penalty_curvature(theta)
     unit = curvature_unit(
@@ -122,22 +122,15 @@ def distinct(objective, ends):
     -------
     list of End
     """
-    size, kept, curves = objective.prediction_scale, [], []
-    least = PERFECT * objective.null_objective
-    for end in sorted(ends, key=lambda end: max(least, objective.value(end.theta))):
-        curve = objective.predict(end.theta)
-        near = [k for k, other in enumerate(curves) if _distance(curve, other) < SAME * size]
-        if near:
-            first = kept[near[0]]
-            kept[near[0]] = first._replace(n_starts=first.n_starts + end.n_starts)
-        else:
-            kept.append(end)
-            curves.append(curve)
-    return kept
-
-
-def _distance(a, b):
-    return np.sqrt(np.mean((a - b) ** 2))
+    least, kept = PERFECT * objective.null_objective, {}
+    ends = sorted(ends, key=lambda end: max(least, objective.value(end.theta)))
+    differences = objective.term.curve_differences(np.stack([end.theta for end in ends]))
+    is_near = differences < (SAME * objective.prediction_scale) ** 2
+    for k, end in enumerate(ends):
+        first = next((i for i in kept if is_near[k, i]), k)
+        before = kept[first].n_starts if first in kept else 0
+        kept[first] = kept.get(first, end)._replace(n_starts=before + end.n_starts)
+    return [*kept.values()]
 
 
 def covariance(objective, theta):
@@ -155,12 +148,10 @@ def covariance(objective, theta):
     McCullagh and Nelder, "Generalized linear models" (1989), section 9.2; Huber, "Robust
     regression" (1973).
     """
-    n, d = np.count_nonzero(objective.weight), objective.d
-    _, slope, second = objective.loss_terms(theta)
-    precision = objective.weight * second
-    J = np.sqrt(precision)[:, None] * objective.jacobian(theta)
+    n, d = objective.term.n_weighted, objective.d
+    J, square, precision = objective.term.jacobian_factor(theta, by_curvature=True)
     _, s, V = linalg.svd(J, full_matrices=False)
     if n <= d or s[-1] <= np.finfo(float).eps * objective.n * s[0]:
         return np.full((d, d), np.inf)
-    dispersion = objective.weight @ slope**2 / precision.sum() * n / (n - d)
-    return (V.T / s**2) @ V * dispersion
+    dispersion = square / precision * n / (n - d)
+    return (V.T / s**2) @ V * (dispersion / objective.n)

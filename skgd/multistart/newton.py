@@ -35,7 +35,7 @@ def polish(objective, theta, max_iter=100):
     free, slope = free_parameters(objective, theta)
     unit = curvature_unit(objective.column_curvature[free])
     end, least = theta, 1e-16 * objective.null_objective
-    mean, farthest = objective.weight / objective.n, objective.prediction_scale
+    farthest = objective.prediction_scale
     for _ in range(max_iter if free.size else 0):
         g = objective.value_and_gradient(end)[1]
         H = unit[:, None] * unit * objective.hessian(end)[np.ix_(free, free)]
@@ -43,8 +43,8 @@ def polish(objective, theta, max_iter=100):
         slopes = directions.T @ (unit * (g + slope)[free])
         lengths = slopes / np.maximum(np.abs(curvatures), FLAT)
         step = unit * (directions @ lengths)
-        moved = objective.jacobian(end)[:, free] @ step
-        share = min(1.0, farthest / (np.sqrt(mean @ moved**2) or 1.0))
+        moved = objective.term.jacobian_factor(end)[0][:, free] @ step
+        share = min(1.0, farthest / (np.sqrt(moved @ moved) or 1.0))
         step, gain = share * step, share * (slopes @ lengths)
         if not gain > least:
             break

@@ -69,11 +69,10 @@ def default_bounds(X):
 
 def _some_rows(objective, rng):
     """Return a sample of rows, targets and weights; the weights have sum one."""
-    rows = np.flatnonzero(objective.weight)
-    if rows.size > ROWS:
-        rows = np.sort(rng.choice(rows, ROWS, replace=False))
-    weight = objective.weight[rows]
-    return objective.X[rows], objective.y[rows], weight / weight.sum()
+    n = objective.term.n_weighted
+    numbers = np.arange(n) if n <= ROWS else np.sort(rng.choice(n, ROWS, replace=False))
+    X, y, weight = objective.term.weighted_rows(numbers)
+    return X, y, weight / weight.sum()
 
 
 def _ranked(objective, X, y, weight, n_points, rng, bounds):

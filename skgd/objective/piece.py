@@ -67,11 +67,15 @@ class Piece:
     def term(self, seen):
         """Return the `RowwiseTerm` of the rows; the last one is kept."""
         if seen.key != self._key:
-            y = np.ascontiguousarray(self.y[:, seen.target] - seen.offset)
             known = seen.model, seen.loss, seen.centre, seen.columns
-            self._term, self._key = RowwiseTerm(self.X, y, self.weight, *known), seen.key
+            self._term = RowwiseTerm(self.X, self.targets(seen), self.weight, *known)
+            self._key = seen.key
             self._sum = None
         return self._term
+
+    def targets(self, seen):
+        """Return the targets of the rows."""
+        return np.ascontiguousarray(self.y[:, seen.target] - seen.offset)
 
     def sum_of(self, seen, apart):
         """Return the `FullSum` of the rows; the last one is kept."""

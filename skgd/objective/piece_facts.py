@@ -8,6 +8,7 @@ from scipy import sparse
 from skgd.kernels.moments import columns_of
 from skgd.objective.best_constant import MOST_SORTED, TargetFacts, best_constant, fit_constant
 from skgd.objective.piece import CONSTANT_TERMS, TARGETS
+from skgd.objective.piece_curves import COUNT_WEIGHTED, SAMPLED_ROWS
 from skgd.objective.summary import SUMMARY
 
 MAX_COLUMNS = 4000  # whose products are kept: 128 MB
@@ -74,6 +75,11 @@ class PieceFacts:
                 y, weight = np.append(y, ends), np.append(weight, [0.0, 0.0])
             self._targets[target] = y, weight
         return self._targets[target]
+
+    def rows(self, numbers, target):
+        """Return some rows, as those that have a weight are counted, with a target and weights."""
+        starts = np.append(0, np.cumsum(self.engine.ask(COUNT_WEIGHTED))[:-1])
+        return self.engine.ask(SAMPLED_ROWS, starts, numbers, target)
 
     @cached_property
     def _targets(self):

@@ -18,6 +18,12 @@ from skgd.objective.piece import (
     Piece,
     Seen,
 )
+from skgd.objective.piece_curves import (
+    CURVE_DIFFERENCES,
+    CURVE_HESSIAN,
+    JACOBIAN_FACTOR,
+    PROJECTION_RANGE,
+)
 from skgd.objective.piece_facts import PieceFacts
 from skgd.objective.projection import ProjectionTerm
 
@@ -108,7 +114,26 @@ class PiecesTerm(ProjectionTerm):
 
     def hessian(self, theta):
         """Return the second derivatives of the mean loss."""
-        return self.facts.mean(HESSIAN, self.seen, theta)[0]
+        return self.facts.mean(HESSIAN if self.affine else CURVE_HESSIAN, self.seen, theta)[0]
+
+    def jacobian_factor(self, theta, by_curvature=False):
+        R, *means = self.facts.engine.ask(JACOBIAN_FACTOR, self.seen, theta, by_curvature)
+        square, precision = (value / self.facts.total for value in means)
+        return R / np.sqrt(self.facts.total), square, precision
+
+    def curve_differences(self, thetas):
+        return self.facts.engine.ask(CURVE_DIFFERENCES, self.seen, thetas)[0] / self.n_samples
+
+    def projection_range(self, v):
+        return self.facts.engine.ask(PROJECTION_RANGE, self.seen, v)
+
+    @property
+    def n_weighted(self):
+        return self.facts.n_weighted
+
+    def weighted_rows(self, numbers):
+        X, y, weight = self.facts.rows(numbers, self.target)
+        return X, y - self.offset, weight
 
     def second_order(self, theta, smoothing=0.0):
         """Return the means of `skgd.objective.piece.second_order_terms`."""

@@ -46,6 +46,8 @@ class ProjectionTerm(DataTerm):
         The weighted mean square of the targets.
     mean_weight : float
         Of the rows.
+    n_weighted : int
+        Rows that have a weight.
     column_squares : ndarray of shape (p,)
         The mean squares of the columns, seen from the centre; zero for constant ones.
     column_means : ndarray of shape (p,)
@@ -77,6 +79,36 @@ class ProjectionTerm(DataTerm):
     @abc.abstractmethod
     def square_slope_at_zero(self):
         """Return the mean square of the slopes of the losses, where all is predicted as zero."""
+
+    @abc.abstractmethod
+    def jacobian_factor(self, theta, by_curvature=False):
+        """Return the derivatives of the predictions, weighted, as far as products tell of them.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (d,)
+        by_curvature : bool, default=False
+            Whether the weights are multiplied by the second derivatives of the losses.
+
+        Returns
+        -------
+        J : ndarray of shape (m, d)
+            ``J^T J`` is the weighted mean of the products of the derivatives.
+        square, precision : float
+            The weighted mean square of the slopes of the losses, and the mean of those weights.
+        """
+
+    @abc.abstractmethod
+    def curve_differences(self, thetas):
+        """Return the mean squared differences of the predictions at some parameters."""
+
+    @abc.abstractmethod
+    def projection_range(self, v):
+        """Return the smallest and the largest ``(x - centre) . v``."""
+
+    @abc.abstractmethod
+    def weighted_rows(self, numbers):
+        """Return X, targets and weights of rows, as those that have a weight are counted."""
 
     @property
     def name(self):

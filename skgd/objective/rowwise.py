@@ -20,6 +20,7 @@ from skgd.kernels.rows import are_even, row_weights, rows_of
 from skgd.kernels.sums import gram, matvec, rmatvec
 from skgd.kernels.vectors import mean_square
 from skgd.objective import second_order
+from skgd.objective.piece_curves import squared_differences
 from skgd.objective.projection import ProjectionTerm
 
 MAX_GRAM_COLUMNS = 160  # up to which their products cost less than those of ten vectors with X
@@ -135,6 +136,29 @@ class RowwiseTerm(ProjectionTerm):
     def hessian(self, theta):
         """Return the second derivatives of the mean loss."""
         return second_order.data_hessian(self, theta)
+
+    def jacobian_factor(self, theta, by_curvature=False):
+        weight, f = self.weight / self.n_samples, self.predict(theta)
+        _, slope, second = loss_terms(self.loss, f, self.y)
+        square = float(weight @ slope**2)
+        weight = weight * second if by_curvature else weight
+        J = np.sqrt(weight)[:, None] * second_order.jacobian(self, theta)
+        return J, square, float(weight.sum())
+
+    def curve_differences(self, thetas):
+        return squared_differences([*map(self.predict, thetas)]) / self.n_samples
+
+    def projection_range(self, v):
+        z = self.matvec(v)
+        return np.array([z.min(), z.max()])
+
+    @property
+    def n_weighted(self):
+        return np.count_nonzero(self.weight)
+
+    def weighted_rows(self, numbers):
+        rows = np.flatnonzero(self.weight)[numbers]
+        return self.X[rows], self.y[rows], self.weight[rows]
 
     def square_slope_at_zero(self):
         return mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]

@@ -7,7 +7,12 @@ algebra on a dense matrix.
 import numpy as np
 
 from skgd.kernels.quadratic import LEFT, quadratic_sums
-from skgd.kernels.row_kernels import loss_terms, prediction_gradients, prediction_hessians
+from skgd.kernels.row_kernels import (
+    loss_terms,
+    model_predictions,
+    prediction_gradients,
+    prediction_hessians,
+)
 
 
 def jacobian(term, theta):
@@ -18,17 +23,29 @@ def jacobian(term, theta):
 
 def data_hessian(term, theta):
     """Return the second derivatives of the mean loss of a rowwise term, of shape (d, d)."""
-    z, extra, p = term.matvec(theta[: term.p]), theta[term.p :], term.p
-    slopes = prediction_gradients(term.model, z, extra)
-    losses = loss_terms(term.loss, term.predict(theta), term.y)
-    _, first, second = term.weight / term.n_samples * losses
-    rows = prediction_hessians(term.model, z, extra, first)
-    rows += second[:, None, None] * slopes[:, :, None] * slopes[:, None]
+    p, weight = term.p, term.weight / term.n_samples
+    known = term.matvec(theta[:p]), theta[p:], term.y, weight
+    rows = row_hessians(term.model, term.loss, *known)
     H = np.empty((theta.size, theta.size))
     H[:p, :p], H[p:, :p] = row_products(term, rows[:, 0, 0], rows[:, 1:, 0])
     H[:p, p:] = H[p:, :p].T
     H[p:, p:] = rows[:, 1:, 1:].sum(axis=0)
     return H
+
+
+def row_hessians(model, loss, z, extra, y, weight):
+    """Return the second derivatives of each row's loss in z and ``extra``, times its weight.
+
+    Returns
+    -------
+    ndarray of shape (n, 1 + n_extra, 1 + n_extra)
+    """
+    slopes = prediction_gradients(model, z, extra)
+    losses = loss_terms(loss, model_predictions(model, z, extra), y)
+    _, first, second = weight * losses
+    rows = prediction_hessians(model, z, extra, first)
+    rows += second[:, None, None] * slopes[:, :, None] * slopes[:, None]
+    return rows
 
 
 def penalty_curvature(penalty, strengths, w):
