@@ -215,9 +215,9 @@ def test_all_words_are_in_two_languages():
 
 def test_each_story_has_two_sentences():
     for story in STORIES:
-        _, _, english, korean = WORDS[f"story.{story['id']}"]
-        assert len(re.findall(r"[.:](?: |$)", english)) >= 2, story["id"]
-        assert len(re.findall(r"\.(?: |$)", korean)) == 2, story["id"]
+        _, _, english, korean = WORDS[f"story.{story}"]
+        assert len(re.findall(r"[.:](?: |$)", english)) >= 2, story
+        assert len(re.findall(r"\.(?: |$)", korean)) == 2, story
 
 
 def test_everything_that_can_be_chosen_has_a_name():

@@ -24,8 +24,8 @@ MINIFIER = HERE / "node_modules/terser"  # after ``npm ci`` in this folder
 PUBLIC = (
     *("preset", "surface", "k", "rule", "rate", "fields", "schedule", "scheduleFields", "batch"),
     *("sampling", "seed", "penalty", "alpha", "l1_ratio", "data", "ghost", "ghostRate", "start"),
-    *("ghostFields", "horizon", "n", "map", "descend", "surfaceOf", "state", "stories", "scene"),
-    *("chart", "frame", "run", "rows", "X", "y", "path", "to", "cells", "box", "link", "id"),
+    *("ghostFields", "horizon", "n", "map", "descend", "surfaceOf", "state", "scene", "chart"),
+    *("frame", "run", "rows", "X", "y", "path", "to", "cells", "box"),
 )
 
 
@@ -71,7 +71,8 @@ def minified(text):
     if not MINIFIER.exists():
         return text
     before, script, after = re.split(r"(?<=<script>)|(?=</script>)", text)
-    command = ["node", HERE / "minify.mjs", *PUBLIC]
+    filled = re.findall(r"\{(\w+)\}", read("words.json"))
+    command = ["node", HERE / "minify.mjs", *PUBLIC, *filled]
     done = subprocess.run(command, input=script.encode(), capture_output=True, check=True)
     return before + done.stdout.decode() + after
 
@@ -84,7 +85,7 @@ def sizes(text):
 
 def places():
     """Return what a link to the page may name after its address: its stories."""
-    return {f"preset={story['id']}" for story in json.loads(read("presets.json"))}
+    return {f"preset={story}" for story in json.loads(read("presets.json"))}
 
 
 def build(folder):

@@ -5,7 +5,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-from skgd.displays.page.core import core, literal
+from skgd.displays.page.core import CONTROLLED, core, literal, rules
+from skgd.kernels.problem import SAMPLINGS
+from skgd.penalties import PENALTIES
+from skgd.schedules import SCHEDULES
 
 HERE = Path(__file__).parent
 EXPORTED = ("descend", "surfaceOf", "factorOf", "curvatures", "RULES", "SURFACES")
@@ -19,10 +22,17 @@ def read(name):
     return (HERE / name).read_text(encoding="utf-8")
 
 
+def read_json(name):
+    """Return what a table of the page holds."""
+    return json.loads(read(name))
+
+
 def mathematics(losses=USUAL_LOSSES):
     """Return what runs descents, for the page and for node."""
-    surfaces = literal(json.loads(read("surfaces.json")))
-    return "\n".join([core(losses), f"const SURFACES={surfaces};", read("runner.js")])
+    numbers, looks = list(words()), read_json("surfaces.json")
+    for look in looks.values():
+        look |= {"names": [numbers.index(n) for n in look["names"]]} if "names" in look else {}
+    return "\n".join([core(losses), f"const SURFACES={literal(looks)};", read("runner.js")])
 
 
 def module():
@@ -50,30 +60,60 @@ def jamo(text):
     return re.sub(r"[가-힣]", letters, marked)
 
 
+def groups():
+    """Return the names whose words are numbered in the order of a table of the page, by group."""
+    looks, stories = read_json("surfaces.json"), read_json("presets.json")
+    return {
+        "rule": rules(),
+        "surface": [*looks, "given"],
+        "k": [name for name, look in looks.items() if "k" in look],
+        "penalty": [name or "none" for name in PENALTIES],
+        "schedule": [name for name in SCHEDULES if name not in CONTROLLED],
+        "sampling": SAMPLINGS,
+        "story": stories,
+        "told": stories,
+    }
+
+
+@cache
 def words():
-    """Return the keys of all words, the words in English, and those in Korean, each as one text.
+    """Return all words by name, each in English and in Korean, in the order of their numbers.
 
     A word that is the same in both languages is empty in Korean. The text of a story follows its
-    title; its key is that of the title with a point.
+    title.
     """
-    rows = []
-    for key, texts in json.loads(read("words.json")).items():
-        english, korean, *story = [texts, ""] if isinstance(texts, str) else texts
-        rows.append((key, english, jamo(korean)))
-        rows += [(f"{key}.", story[0], jamo(story[1]))] if story else []
-    return ["|".join(column) for column in zip(*rows)]
+    given = {
+        key: [text, ""] if isinstance(text, str) else text
+        for key, text in read_json("words.json").items()
+    }
+    told = {key.replace("story", "told"): v[2:] for key, v in given.items() if v[2:]}
+    given = {key: texts[:2] for key, texts in (given | told).items()}
+    grouped = [f"{group}.{name}" for group, names in groups().items() for name in names]
+    alone = [key for key in given if key not in grouped]
+    return {key: given[key] for key in [*alone, *grouped]}
+
+
+def numbered(text):
+    """Return a script or the frame with the numbers of words, and of the first of a group."""
+    numbers = {key: k for k, key in enumerate(words())}
+    first = {group: numbers[f"{group}.{next(iter(names))}"] for group, names in groups().items()}
+    text = re.sub(r'wordsOf\("(\w+)"\)', lambda m: str(first[m[1]]), text)
+    text = re.sub(r'\bword\("([\w.]+)"\)', lambda m: f"word({numbers[m[1]]})", text)
+    return re.sub(r'data-(word|label)="(\w+)"', lambda m: f"data-{m[1]}={numbers[m[2]]}", text)
 
 
 @cache
 def script(losses=USUAL_LOSSES):
     """Return the script of the page."""
+    english, korean = zip(*words().values())
+    texts = ["|".join(english), "|".join(map(jamo, korean))]
     tables = [
-        f'const [KEYS,...WORDS]={literal(words())}.map(t=>t.split("|"));',
+        f'const WORDS={literal(texts)}.map(t=>t.split("|"));',
         f"const FINALS={literal(FINALS)};",
-        f"const PRESETS={literal(json.loads(read('presets.json')))};",
+        f"const PRESETS={literal(read_json('presets.json'))};",
     ]
     scripts = [mathematics(losses), *map(read, ("pictures.js", "page.js"))]
-    return "\n".join([*tables, *scripts])
+    return numbered("\n".join([*tables, *scripts]))
 
 
 def page(given=None):
@@ -95,5 +135,5 @@ def page(given=None):
         "GIVEN": data,
         "SCRIPT": script(tuple(dict.fromkeys(losses))),
     }
-    frame = without_spaces(read("page.html"))
+    frame = numbered(without_spaces(read("page.html")))
     return re.sub(r"/\*(STYLE|GIVEN|SCRIPT)\*/", lambda m: parts[m[1]], frame)

@@ -70,7 +70,7 @@ def part(instance, methods, flags=(), given=(), default=None, fixed=None):
 
 def table(name, entries):
     """Return the declaration of a table of parts."""
-    return f"const {name}={{\n" + ",\n".join(f"{k}:{v}" for k, v in entries.items()) + "\n};"
+    return f"const {name}={{\n" + ",\n".join(f'"{k}":{v}' for k, v in entries.items()) + "\n};"
 
 
 def model(instance):

@@ -4,11 +4,10 @@ let scene = {}, language = "en", timer = 0, saying = 0, job = 0, plane, fit, cha
 // Korean is stored in letters: three classes of them are the parts of a syllable.
 const syllable = (_, a, b, c) => String.fromCharCode(a.charCodeAt() * 588 + b.charCodeAt() * 28 + FINALS.indexOf(c || " ") + 3096);
 const korean = text => text.split("`").map((part, k) => k % 2 ? part : part.replace(RegExp("([A-S])([a-u])([0-9T-Zv-z#$%&*]?)", "g"), syllable)).join("");
-const word = key => {
-  const k = KEYS.indexOf(key);
-  return (language === "ko" && korean(WORDS[1][k] ?? "")) || WORDS[0][k] || key;
-};
-const filled = (key, values) => word(key).replaceAll("}", "{").split("{").map((part, k) => k % 2 ? values[part] : part).join("");
+// Words are numbered where the page is put together; those of a table are in its order.
+const word = k => (language === "ko" && korean(WORDS[1][k])) || WORDS[0][k];
+const wordIn = (first, table, name) => word(first + Object.keys(table).indexOf(name));
+const filled = (text, values) => text.replaceAll("}", "{").split("{").map((part, k) => k % 2 ? values[part] : part).join("");
 const clip = (v, low, high) => max(low, min(high, v));
 const quietly = action => {
   try {
@@ -34,7 +33,7 @@ function fresh(surface, rule) {
 }
 
 const story = id => {
-  const { state } = PRESETS.find(p => p.id === id) ?? PRESETS[0];
+  const { link, ...state } = PRESETS[id];
   return { ...fresh(state.surface, state.rule ?? "gd"), n: state.horizon ?? 60, ...state, preset: id };
 };
 const specOf = s => ({ ...s, start: toTheta(scene.surface, s.start) });
@@ -53,7 +52,7 @@ function writeAddress(isStep) {
 
 function readAddress() {
   const q = new URLSearchParams(location.hash.slice(1)), first = () => GIVEN ? { ...fresh("given", GIVEN.state.rule), ...GIVEN.state } : story("small");
-  const named = () => PRESETS.some(p => p.id === q.get("preset")) ? story(q.get("preset")) : fresh(q.get("surface") ?? "quadratic", q.get("rule") ?? "momentum");
+  const named = () => q.get("preset") in PRESETS ? story(q.get("preset")) : fresh(q.get("surface") ?? "quadratic", q.get("rule") ?? "momentum");
   const base = (q.size && quietly(named)) || first();
   for (const [key, text] of q) {
     const old = base[key], value = typeof old === "string" ? text : quietly(() => JSON.parse(text));
@@ -96,10 +95,10 @@ function draw() {
 function tell(n) {
   const { run, surface, L } = scene, stable = stableRate(run, L), mark = log10((stable ?? 0) / 1e-4) / 6, ended = run.diverged && n === run.t;
   const values = { n, loss: show(run.losses[n], 4), at: toPage(surface, run.path[n]).map(v => show(v)).join(", "), rate: show(st.rate), stable: show(stable ?? 0) };
-  const keys = [ended ? "diverged" : "say"];
-  if (stable) keys.push(st.rate > stable ? "tooLarge" : "stable");
-  if (run.path[n].some((v, j) => v === 0 && surface.strengths[j])) keys.push("zeros");
-  const text = keys.map(key => filled(key, values)).join(" ");
+  const said = [ended ? word("diverged") : word("say")];
+  if (stable) said.push(st.rate > stable ? word("tooLarge") : word("stable"));
+  if (run.path[n].some((v, j) => v === 0 && surface.strengths[j])) said.push(word("zeros"));
+  const text = filled(said.join(" "), values);
   $("say").textContent = text;
   $("say").className = ended ? "bad" : "";
   if ($("edge")) $("edge").style = mark > 0 && mark < 1 ? `left:${100 * mark}%` : "display:none";
@@ -110,12 +109,12 @@ function tell(n) {
 // Compute the map in short pieces, so that hands are not held up.
 function chartSoon() {
   const { surface, run } = scene, factor = surface.quadratic && st.schedule === "constant" ? factorOf(run, st.rate, run.rule.beta, scene.curvature) : null;
-  const kinds = ["rate", ...(factor === null ? [] : ["closed"]), "basins"];
-  if (!kinds.includes(st.map)) st.map = "rate";
-  $("mapKind").replaceChildren(...kinds.map(kind => new Option(filled("map." + kind, { n: min(st.horizon, 200) }), kind, false, kind === st.map)));
+  const kinds = [["rate", word("map.rate")], ...(factor === null ? [] : [["closed", word("map.closed")]]), ["basins", word("map.basins")]];
+  if (!kinds.some(([kind]) => kind === st.map)) st.map = "rate";
+  $("mapKind").replaceChildren(...kinds.map(([kind, text]) => new Option(filled(text, { n: min(st.horizon, 200) }), kind, false, kind === st.map)));
   const found = factor === null || !scene.minima.length ? null : simulatedFactor(scene, specOf(st)), memory = memoryOf(st.rule);
-  const hint = filled(st.map === "basins" ? "hintBasins" : "hintMap", { beta: memory ? `, ${memory} ↑` : "" });
-  $("mapHint").textContent = hint + (factor === null ? "" : " " + filled("factor", { factor: show(factor), found: found === null ? "–" : show(found) }));
+  const hint = filled(st.map === "basins" ? word("hintBasins") : word("hintMap"), { beta: memory ? `, ${memory} ↑` : "" });
+  $("mapHint").textContent = hint + (factor === null ? "" : " " + filled(word("factor"), { factor: show(factor), found: found === null ? "–" : show(found) }));
   const mine = ++job, next = chartOf(scene, { ...st }), all = next.w * next.h;
   const work = () => {
     if (mine !== job) return;
@@ -187,42 +186,42 @@ function fieldControls({ fields = {}, ranges = {} }, key) {
 }
 
 function control() {
-  const look = SURFACES[st.surface], { n } = scene.surface, focused = document.activeElement.id, named = (table, prefix) => Object.keys(table).map(name => [name, word(prefix + name)]);
-  const pick = (key, options, set = v => change({ [key]: v }, true)) => choice(key, word(key), options, st[key], set);
-  const move = (key, range) => slider(key, word(key), st[key], range, v => change({ [key]: v })), rates = [1e-4, 100, true];
-  const surfaces = named(SURFACES, "surface."), rules = named(RULES, "rule.");
+  const look = SURFACES[st.surface], { n } = scene.surface, focused = document.activeElement.id, named = (first, table) => Object.keys(table).map((name, k) => [name, word(first + k)]);
+  const pick = (key, text, options, set = v => change({ [key]: v }, true)) => choice(key, text, options, st[key], set);
+  const move = (key, text, range) => slider(key, text, st[key], range, v => change({ [key]: v })), rates = [1e-4, 100, true];
+  const surfaces = named(wordsOf("surface"), SURFACES), rules = named(wordsOf("rule"), RULES);
   $("controls").replaceChildren(
-    pick("surface", surfaces, v => choose({ ...fresh(v, st.rule), ghost: st.ghost, ghostRate: st.ghost ? usualRate(v, st.ghost) : 0.1 })),
-    look.k ? slider("k", word("k." + st.surface), st.k, [look.k[0], look.k[1], look.kLog], v => change({ k: v })) : "",
-    look.penalized ? pick("penalty", named(PENALTIES, "penalty.")) : "",
-    st.penalty === "none" ? "" : move("alpha", [0.01, 5, true]),
-    st.penalty === "elasticnet" ? move("l1_ratio", [0, 1]) : "",
-    pick("rule", rules, v => choose({ rule: v, fields: {}, rate: usualRate(st.surface, v) })),
-    node("div", {}, move("rate", rates), node("div", { className: "edge" }, node("i", { id: "edge" }))),
+    pick("surface", word("surface"), surfaces, v => choose({ ...fresh(v, st.rule), ghost: st.ghost, ghostRate: st.ghost ? usualRate(v, st.ghost) : 0.1 })),
+    look.k ? slider("k", wordIn(wordsOf("k"), ANALYTIC, st.surface), st.k, [look.k[0], look.k[1], look.kLog], v => change({ k: v })) : "",
+    look.penalized ? pick("penalty", word("penalty"), named(wordsOf("penalty"), PENALTIES)) : "",
+    st.penalty === "none" ? "" : move("alpha", "alpha", [0.01, 5, true]),
+    st.penalty === "elasticnet" ? move("l1_ratio", "l1_ratio", [0, 1]) : "",
+    pick("rule", word("rule"), rules, v => choose({ rule: v, fields: {}, rate: usualRate(st.surface, v) })),
+    node("div", {}, move("rate", word("rate"), rates), node("div", { className: "edge" }, node("i", { id: "edge" }))),
     ...fieldControls(RULES[st.rule], "fields"),
-    pick("schedule", named(SCHEDULES, "schedule."), v => change({ schedule: v, scheduleFields: {} }, true)),
+    pick("schedule", word("schedule"), named(wordsOf("schedule"), SCHEDULES), v => change({ schedule: v, scheduleFields: {} }, true)),
     ...fieldControls(SCHEDULES[st.schedule], "scheduleFields"),
-    n ? pick("batch", [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ batch: +v }, true)) : "",
-    n && st.batch ? pick("sampling", named(SAMPLINGS, "sampling.")) : "",
+    n ? pick("batch", word("batch"), [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ batch: +v }, true)) : "",
+    n && st.batch ? pick("sampling", word("sampling"), named(wordsOf("sampling"), SAMPLINGS)) : "",
     n && st.batch ? choice("seed", "random_state", SEEDS.map((_, k) => [String(k), String(k)]), st.seed, v => change({ seed: +v })) : "",
-    pick("ghost", [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
-    st.ghost ? move("ghostRate", rates) : "",
+    pick("ghost", word("ghost"), [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
+    st.ghost ? move("ghostRate", word("ghostRate"), rates) : "",
     slider("horizon", word("horizon"), st.horizon, [10, 1000, true], v => change({ horizon: round(v), n: min(st.n, round(v)) })),
   );
   if (focused) $(focused)?.focus();
   const key = (name, text, dash) => [node("i", { className: dash, style: `border-color:var(--${name})` }), text];
-  const titled = (rule, fields) => [word("rule." + rule), ...Object.keys(fields).map(name => `${name}=${fields[name]}`)].join(", ");
-  $("cap").textContent = word("surface." + st.surface);
+  const titled = (rule, fields) => [wordIn(wordsOf("rule"), RULES, rule), ...Object.keys(fields).map(name => `${name}=${fields[name]}`)].join(", ");
+  $("cap").textContent = wordIn(wordsOf("surface"), SURFACES, st.surface);
   $("paths").replaceChildren(...key("b", titled(st.rule, st.fields), ""), ...(st.ghost ? key("c", titled(st.ghost, st.ghostFields), "dashed") : []));
   $("fitKey").replaceChildren(...key("a", word("start"), "dashed"), ...key("soft", word("before"), "dashed"), ...key("b", word("now"), ""));
   $("fitHint").textContent = look.draggable ? word("hintFit") : "";
   $("fit").tabIndex = look.draggable ? 0 : -1;
   $("fit").setAttribute("role", look.draggable ? "application" : "img");
-  const at = PRESETS.findIndex(p => p.id === st.preset);
-  $("preset").replaceChildren(new Option(word("noStory"), ""), ...PRESETS.map((p, k) => new Option(`${k + 1}. ${word("story." + p.id)}`, p.id, false, k === at)));
-  $("told").replaceChildren(...at < 0 ? [] : [word(`story.${st.preset}.`) + " ", node("a", { href: "guide/" + PRESETS[at].link, textContent: word("more") })]);
+  const ids = Object.keys(PRESETS), at = ids.indexOf(st.preset);
+  $("preset").replaceChildren(new Option(word("noStory"), ""), ...ids.map((id, k) => new Option(`${k + 1}. ${word(wordsOf("story") + k)}`, id, false, k === at)));
+  $("told").replaceChildren(...at < 0 ? [] : [word(wordsOf("told") + at) + " ", node("a", { href: "guide/" + PRESETS[st.preset].link, textContent: word("more") })]);
   $("earlier").disabled = at <= 0;
-  $("later").disabled = at === PRESETS.length - 1;
+  $("later").disabled = at === ids.length - 1;
 }
 
 // Words and theme, then everything that depends on them.
@@ -232,8 +231,8 @@ function showAll() {
   root.className = dark ? "dark" : "";
   root.lang = language;
   document.title = word("title");
-  document.querySelectorAll("[data-word]").forEach(e => { e.textContent = word(e.dataset.word); });
-  document.querySelectorAll("[data-label]").forEach(e => { e.setAttribute("aria-label", word(e.dataset.label)); });
+  document.querySelectorAll("[data-word]").forEach(e => { e.textContent = word(e.dataset["word"]); });
+  document.querySelectorAll("[data-label]").forEach(e => { e.setAttribute("aria-label", word(e.dataset["label"])); });
   $("lang").textContent = language === "ko" ? "English" : "한국어";
   $("lang").lang = language === "ko" ? "en" : "ko";
   stop();
@@ -310,7 +309,7 @@ function drag(id, frame, take, begin) {
   canvas.onpointerup = canvas.onpointercancel = () => { held = false; };
 }
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const ARROWS = { "ArrowLeft": [-1, 0], "ArrowRight": [1, 0], "ArrowUp": [0, 1], "ArrowDown": [0, -1] };
 
 function onKey(event) {
   const id = event.target.id, tag = event.target.tagName, key = event.key, arrow = ARROWS[key], by = event.shiftKey ? 0.002 : 0.02;
@@ -330,7 +329,7 @@ function onKey(event) {
 }
 
 function listen() {
-  const turn = by => choose(story(PRESETS[max(0, PRESETS.findIndex(p => p.id === st.preset) + by)].id));
+  const turn = by => choose(story(Object.keys(PRESETS)[max(0, Object.keys(PRESETS).indexOf(st.preset) + by)]));
   const clicks = { play, next: () => stepTo(st.n + 1), back: () => stepTo(st.n - 1), reset: () => stepTo(0), earlier: () => turn(-1), later: () => turn(1) };
   for (const id in clicks) $(id).onclick = clicks[id];
   drag("plane", () => plane, startAt);

@@ -173,7 +173,7 @@ function drawPlane(scene, n) {
     const high = max(...curve.map(p => p[1]));
     box.splice(2, 2, -0.05 * high, 1.05 * high);
   }
-  const names = (surface.names ?? ["x", d > 1 ? "y" : "loss"]).map(name => word(name)), f = framed("plane", 0.8, box, ticks(x0, x1, 6), ticks(box[2], box[3], 5), names);
+  const names = surface.names?.map(name => name.at ? name : word(name)) ?? ["x", d > 1 ? "y" : word("loss")], f = framed("plane", 0.8, box, ticks(x0, x1, 6), ticks(box[2], box[3], 5), names);
   const key = [scene.key, box, f.wide, colour("band")].join();
   if (d > 1 && scene.groundKey !== key) Object.assign(scene, { groundKey: key, ground: paintGround(f, surface, groundOf(surface, box)) });
   if (d > 1) f.ctx.drawImage(scene.ground.canvas, f.left, f.top, f.wide, f.high);
