@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso
+from sklearn.linear_model import Lasso, QuantileRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skgd import GDRegressor
 from skgd.descent.arrival import TUNING, RateControl
 from skgd.descent.outcome import Outcome
 from skgd.kernels.problem import OBJECTIVE, STEP_NORM
-from skgd.losses import LOSSES
+from skgd.losses import LOSSES, Quantile
 from skgd.optimizers import OPTIMIZERS
 
 RAW, Y = load_diabetes(return_X_y=True, scaled=False)
@@ -65,6 +65,26 @@ def test_the_zeros_of_a_full_batch_are_those_of_lasso(rule):
     assert 0 < np.count_nonzero(lasso.coef_) < lasso.coef_.size
     assert fit.converged_
     assert_array_equal(fit.coef_ == 0.0, lasso.coef_ == 0.0)
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.8])
+@pytest.mark.parametrize("rule", ["momentum", "nesterov", "adam"])
+def test_the_zeros_of_a_loss_whose_slope_jumps_are_those_of_a_linear_programme(rule, quantile):
+    fit = GDRegressor(Quantile(quantile), penalty="l1", alpha=0.03, optimizer=rule)
+    fit.fit(STANDARDISED, Y)
+    exact = QuantileRegressor(quantile=quantile, alpha=0.03).fit(STANDARDISED, Y)
+    assert 0 < np.count_nonzero(exact.coef_) < exact.coef_.size
+    assert fit.converged_
+    assert_array_equal(fit.coef_ == 0.0, exact.coef_ == 0.0)
+    assert relative_gap(fit, STANDARDISED, Y) <= fit.tol
+
+
+@pytest.mark.parametrize("rule", ["momentum", "nesterov", "adam", "rmsprop"])
+def test_a_descent_on_a_loss_that_is_flat_at_its_minimum_ends_when_the_gap_is_met(rule):
+    huber = GDRegressor("huber", penalty=None, optimizer=rule, max_iter=5000, random_state=0)
+    fit = huber.fit(STANDARDISED, Y)
+    assert fit.converged_
+    assert relative_gap(fit, STANDARDISED, Y) <= fit.tol
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.stopping import has_zeros_of_minimum, target_of
 
 LATE = 1.5  # times the epochs that the gap has taken, by which the residual is not waited for
-GRACE = 500  # epochs that a bouncing rule is given for the residual in any case
+GRACE = 500  # epochs that a rule is given for the residual, or for zeros, in any case
 
 
 def after_a_call(descent):
@@ -46,10 +46,9 @@ def _confirmed(descent):
     of iterates.
     """
     found, options, objective = Outcome.CONVERGED, descent.options, descent.objective
-    if descent.full and options.certifies:
-        known = descent.iterate, descent.certificate, descent.record.residual
-        if not (has_zeros_of_minimum(objective, *known, options) and _is_exact(descent)):
-            return Outcome.RUNNING
+    waits = descent.full and options.certifies
+    if waits and not (_has_zeros(descent) and _is_exact(descent)):
+        return Outcome.RUNNING
     if descent.full and descent.optimizer.extrapolates:
         found = restart(descent)
     elif not descent.full:
@@ -60,18 +59,31 @@ def _confirmed(descent):
     return found
 
 
+def _has_zeros(descent):
+    """Return whether the weights that are zero are those of the minimum, or soon would have been.
+
+    Which these are is known less well where second derivatives change, or slopes jump.
+    """
+    known = descent.iterate, descent.certificate, descent.record.residual
+    found = has_zeros_of_minimum(descent.objective, *known, descent.options)
+    return found or (not descent.objective.quadratic and _is_late(descent))
+
+
 def _is_exact(descent):
     """Return whether the scaled residual meets tol, or long enough has been waited for it.
 
-    A rule that bounces about the minimum may take much longer for the residual than for the gap:
-    it is given half as many epochs as for the gap once more, and a few.
+    A rule that bounces about the minimum may take much longer for the residual than for the gap.
     """
-    if descent.optimizer.newton_fraction is None or descent.objective.term.nonsmooth:
+    if descent.optimizer.newton_fraction is None or not descent.objective.quadratic:
         return True
+    return descent.record.residual <= descent.tol or _is_late(descent)
+
+
+def _is_late(descent):
+    """Return whether half as many epochs as for the gap have passed once more, and a few."""
     n_epochs = descent.earlier + descent.record.n_epochs
     descent.met = n_epochs if descent.met is None else descent.met
-    is_late = n_epochs > LATE * descent.met + GRACE
-    return is_late or descent.record.residual <= descent.tol
+    return n_epochs > LATE * descent.met + GRACE
 
 
 def _reduce_rate(descent):

@@ -44,7 +44,7 @@ def stopping_rule(objective, full, options, patience, certificate, bounces=False
     epochs = patience or (options.n_iter_no_change if tested else math.inf)
     residual = tol if tested and known else -1.0
     if certified:
-        residual = tol if smooth and not bounces else math.inf
+        residual = tol if known and objective.quadratic and not bounces else math.inf
     return StoppingRule(
         target=target_of(objective, tol, certificate) if certified else math.inf,
         tol=residual,

@@ -26,7 +26,7 @@ class Tuning(NamedTuple):
     gap: float = 1e-2  # of tol: the duality gap to be reached, over the best constant's objective
     finest_tol: float = 1e-7  # below which the gap is left to rounding
     columns: int = 2000  # or rows, if slopes jump, up to which factors are cheaper than a descent
-    trace: float = 1e-3  # of that gap: weights that explain less are set to zero
+    trace: float = 1e-3  # of that gap, or of what is left of the slope: so small a weight is zero
     gain: float = 1e-3  # of the best constant's objective: of a quasi-Newton step worth another
     more: float = 4.0  # such steps to the goal, and
     columns_per_step: float = 15.0  # of the curvature over all rows, which take as long as it
@@ -169,7 +169,7 @@ class ConvexSolver(DirectSolver):
         objective, theta = self.objective, as_vector(self.objective, step.w, step.level)
         known = -math.inf if self.certificate is None else self.certificate.lower_bound
         bound = max(bound, known)
-        theta, value = self._without_traces(theta, step.value, bound)
+        theta, value = self._without_traces(theta, step, bound)
         certificate = Certificate(theta, value, bound)
         residual, norm = self._residual(step, certificate.gap)
         if math.isfinite(certificate.gap):
@@ -184,22 +184,26 @@ class ConvexSolver(DirectSolver):
         self.append(theta, value, residual, penalty, norm, math.sqrt(move @ move))
         self.slopes = self.slopes if step.slopes is None else step.slopes
 
-    def _without_traces(self, theta, value, bound):
+    def _without_traces(self, theta, step, bound):
         """Return where interior points have led and the objective there, with exact zeros.
 
-        These end beside the zeros of an l1 part. The gap still meets its goal.
+        These end beside the zeros of an l1 part: there the slope of a dual vector leaves much of
+        its bound, and the weight is small. The gap still meets its goal.
         """
-        objective, goal = self.objective, self.gap_goal
-        if not (objective.loss.nonsmooth and value - bound <= goal):
+        objective, goal, value = self.objective, self.gap_goal, step.value
+        strengths, weights = objective.elastic_strengths[0], np.abs(theta[: objective.p])
+        penalised = (strengths > 0.0) & (weights != 0.0)
+        if not (objective.loss.nonsmooth and value - bound <= goal and penalised.any()):
             return theta, value
-        strengths, weights = objective.elastic_strengths[0], theta[: objective.p]
         steepest = LinePieces(objective.loss, objective.y).steepest()
-        worth = steepest * np.sqrt(objective.column_squares) * np.abs(weights)
-        traces = (strengths > 0.0) & (weights != 0.0) & (worth <= self.tuning.trace * goal)
-        if not traces.any():
-            return theta, value
+        worth = steepest * np.sqrt(objective.column_squares) * weights
+        traces = worth <= self.tuning.trace * goal
+        if step.v is not None:
+            left = strengths - np.abs(objective.rmatvec(step.v))
+            worth = strengths**2 * weights / objective.null_objective
+            traces |= worth <= self.tuning.trace * left
         clean = theta.copy()
-        clean[: objective.p][traces] = 0.0
+        clean[: objective.p][traces & penalised] = 0.0
         lower = objective.value(clean)
         return (clean, lower) if lower - bound <= goal else (theta, value)
 
