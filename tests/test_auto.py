@@ -282,7 +282,7 @@ def test_more_columns_than_factors_can_have_lead_to_a_descent():
 def test_more_columns_than_sums_can_have_lead_to_a_descent_on_pieces():
     X = np.random.default_rng(0).standard_normal((30, 1001))
     y, columns = X[:, 0], column_moments(X, np.ones(30))
-    facts = PieceFacts(from_callables([lambda: (X, y)]).engine, 1001, X.dtype, False)
+    facts = PieceFacts.read(from_callables([lambda: (X, y)]).engine, 1001, X.dtype, False)
     for loss in (Huber(), AbsoluteError()):
         term = PiecesTerm(facts, Linear(True), loss, None, columns)
         assert reason_against(Objective(term, L2(), 0.1), set()) == REASONS["pieces"]

@@ -13,7 +13,10 @@ from skgd.pieces import is_dask
 from skgd.pieces.dask_ import column_names, row_blocks
 
 Method = TypeVar("Method", bound=Callable)
-RECORD = {*TRAINING, "history_", "loss_curve_", "path_", "minima_", "feature_names_in_"}
+RECORD = {
+    *(*TRAINING, "history_", "loss_curve_", "path_", "minima_", "feature_names_in_"),
+    *("mse_path_", "score_path_", "coef_path_"),
+}
 
 
 def by_blocks(method: Method) -> Method:

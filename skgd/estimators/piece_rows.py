@@ -21,15 +21,17 @@ class PieceRows:
     facts : PieceFacts
     given : Pieces
         As it was given.
+    is_single : bool
+        Whether y has one dimension.
     """
 
     weighted, moments, y, weight_options = True, (), None, {}
 
-    def __init__(self, facts, given):
-        self.facts, self.given = facts, given
+    def __init__(self, facts, given, is_single):
+        self.facts, self.given, self.is_single = facts, given, is_single
         self.total, self.n_weighted, self.levels = facts.total, facts.n_weighted, facts.levels
         self.shape, self.dtype = (facts.n, facts.p), facts.dtype
-        self.is_sparse, self.is_single = given.is_sparse, given.n_targets is None
+        self.is_sparse = given.is_sparse
 
     @contextmanager
     def held(self):
@@ -41,7 +43,11 @@ class PieceRows:
 
     def target(self, k):
         """Return the rows with one of their targets."""
-        return self
+        return self if self.is_single else PieceRows(self.facts.of_target(k), self.given, True)
+
+    def scaled(self, scale):
+        """Return the rows with columns that are divided by a scale."""
+        return PieceRows(self.facts.scaled(scale), self.given, self.is_single)
 
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
@@ -76,18 +82,18 @@ def rows_in_pieces(estimator, pieces, reset, in_turn=False):
         For what is not finite, with its piece and row, and what has no meaning under the loss.
     """
     loss = part_of(estimator, "loss")
-    _check_columns(estimator, pieces, reset)
+    check_columns(estimator, pieces, reset)
     try:
         with_products = loss.quadratic and not in_turn
-        facts = PieceFacts(pieces.engine, pieces.n_features, pieces.dtype, with_products)
+        facts = PieceFacts.read(pieces.engine, pieces.n_features, pieces.dtype, with_products)
         check_summary(facts.summary, None if is_classifier(estimator) else loss)
     except BaseException:
         pieces.engine.release()
         raise
-    return PieceRows(facts, pieces)
+    return PieceRows(facts, pieces, pieces.n_targets is None)
 
 
-def check_summary(summary, loss):
+def check_summary(summary, loss, needs_weight=True):
     """Refuse rows that cannot be fitted to; the loss is None where any number is a class."""
     if not summary.n:
         raise ValueError("Found pieces with 0 sample(s) while a minimum of 1 is required.")
@@ -97,14 +103,14 @@ def check_summary(summary, loss):
         if what == "negative":
             raise ValueError(f"Negative values in data passed to `sample_weight`, {where}.")
         raise ValueError(f"Input {what} contains NaN or infinity, {where}.")
-    if not summary.total:
+    if needs_weight and not summary.total:
         raise ValueError("Sample weights must contain at least one non-zero number.")
     if loss is not None:
         check_range(summary.lowest.min(), summary.highest.max(), loss)
 
 
-def _check_columns(estimator, pieces, reset):
-    """Let an estimator learn the columns, or compare them with those it knows."""
+def check_columns(estimator, pieces, reset):
+    """Let an estimator learn the columns of pieces, or compare them with those it knows."""
     if not reset:
         return compare_columns(estimator, pieces.n_features, pieces.names)
     learn_columns(estimator, pieces.n_features)

@@ -9,23 +9,24 @@ from skgd.kernels.moments import columns_of
 from skgd.objective.best_constant import MOST_SORTED, TargetFacts, best_constant, fit_constant
 from skgd.objective.piece import CONSTANT_TERMS, TARGETS
 from skgd.objective.piece_curves import COUNT_WEIGHTED, SAMPLED_ROWS
+from skgd.objective.row_sets import ChangedRows, one_target, scaled
 from skgd.objective.summary import SUMMARY
 
 MAX_COLUMNS = 4000  # whose products are kept: 128 MB
 
 
 class PieceFacts:
-    """Means over pieces of rows, by one reading of all of them.
+    """Means over pieces of rows.
 
     Parameters
     ----------
     engine : engine
         With `ask`, which returns the answer of all pieces to a `Verb`.
-    with_products : bool
-        Whether the products of the columns are wanted, if they are not too many.
     p : int
     dtype : dtype
         Of the columns.
+    summary : Summary
+        Of all rows.
 
     Attributes
     ----------
@@ -40,9 +41,9 @@ class PieceFacts:
         The means of the products of columns and targets, seen from their means.
     """
 
-    def __init__(self, engine, p, dtype, with_products):
+    def __init__(self, engine, p, dtype, summary):
         self.engine, self.p, self.dtype = engine, p, dtype
-        self.summary = found = engine.ask(SUMMARY, with_products and p <= MAX_COLUMNS)
+        self.summary = found = summary
         self.n, self.total, self.n_weighted = found.n, found.total, found.n_weighted
         total = found.total or 1.0
         self.means, self.variances = found.means, found.squares / total
@@ -51,6 +52,35 @@ class PieceFacts:
         self.levels = np.where(same, found.lowest, self.levels)
         self.target_squares = np.where(same, 0.0, self.target_squares)
         self.G, self.q = (np.asarray(sums) / total for sums in (found.G, found.q))
+
+    @classmethod
+    def read(cls, engine, p, dtype, with_products):
+        """Return what one reading of all pieces tells.
+
+        Parameters
+        ----------
+        engine, p, dtype
+            As those of the class.
+        with_products : bool
+            Whether the products of the columns are wanted, if they are not too many.
+        """
+        return cls(engine, p, dtype, engine.ask(SUMMARY, with_products and p <= MAX_COLUMNS))
+
+    def of_target(self, k):
+        """Return the facts of the same rows with one of their targets."""
+        names, found = ("levels", "target_squares", "lowest", "highest"), self.summary
+        one = {name: getattr(found, name)[k : k + 1] for name in names}
+        known = self.p, self.dtype, found._replace(**one, q=found.q[k : k + 1])
+        return PieceFacts(ChangedRows(self.engine, one_target, k), *known)
+
+    def scaled(self, scale):
+        """Return the facts of the same rows with columns that are divided by a scale."""
+        found = self.summary
+        moments = {"means": found.means / scale, "squares": found.squares / scale**2}
+        if len(found.G):
+            moments |= {"G": found.G / scale / scale[:, None], "q": found.q / scale}
+        known = self.p, self.dtype, found._replace(**moments)
+        return PieceFacts(ChangedRows(self.engine, scaled, scale), *known)
 
     def columns(self, intercept):
         """Return the `Columns` of all rows; without an intercept none counts as constant."""

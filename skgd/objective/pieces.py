@@ -66,7 +66,7 @@ class PiecesTerm(ProjectionTerm):
         term : RowwiseTerm
         """
         piece = Piece(term.X, term.y[:, None], None if are_even(term.weight) else term.weight)
-        facts = PieceFacts(InTurn(lambda number: piece, 1), term.p, term.X.dtype, False)
+        facts = PieceFacts.read(InTurn(lambda number: piece, 1), term.p, term.X.dtype, False)
         columns = facts.columns(False) if term.columns is None else term.columns
         return cls(facts, term.model, term.loss, term.centre, columns)
 

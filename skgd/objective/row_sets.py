@@ -1,12 +1,14 @@
-"""Some of the rows that lie in pieces, as the folds of a search choose them."""
+"""Rows in pieces as they are changed on the way: some of them, in other units, or one target."""
 
 import operator
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from skgd.engines.tree import Verb, add
+from skgd.kernels.rows import are_even
 from skgd.kernels.sums import predictions
 from skgd.objective.piece import Piece
 from skgd.objective.summary import merged_summaries, summary_of
@@ -51,39 +53,69 @@ def set_of(mask):
     return RowSet(start, stop, None if is_run else np.packbits(mask[start:stop]))
 
 
-def chosen(piece, where):
-    """Return the piece of some rows of a piece."""
-    weight = None if piece.weight.strides == (0,) else piece.weight[where]
-    return Piece(piece.X[where], piece.y[where], weight)
-
-
-class ChosenRows:
-    """The engine of some of the rows of another.
+def chosen(piece, number, starts, rows):
+    """Return the piece of the rows of a piece that are in a `RowSet`.
 
     Parameters
     ----------
-    engine : engine
     starts : ndarray of shape (n_pieces,)
         The number of the first row of each piece.
     rows : RowSet
     """
+    where = rows.within(starts[number], len(piece.y))
+    weight = None if are_even(piece.weight) else piece.weight[where]
+    return Piece(piece.X[where], piece.y[where], weight)
 
-    def __init__(self, engine, starts, rows):
-        self.engine, self.n_pieces, self._known = engine, engine.n_pieces, (starts, rows)
+
+def scaled(piece, number, scale):
+    """Return the piece of columns that are divided by a scale."""
+    X = piece.X
+    if sparse.issparse(X):
+        X = X.copy()
+        X.data = X.data / scale[X.indices].astype(X.dtype)
+    else:
+        X = (X / scale).astype(X.dtype, copy=False)
+    return Piece(X, piece.y, None if are_even(piece.weight) else piece.weight)
+
+
+def one_target(piece, number, target):
+    """Return the piece with one of its targets."""
+    y = np.ascontiguousarray(piece.y[:, target : target + 1])
+    return Piece(piece.X, y, None if are_even(piece.weight) else piece.weight)
+
+
+class ChangedRows:
+    """The engine of what becomes of the pieces of another.
+
+    Parameters
+    ----------
+    engine : engine
+    change : callable
+        Takes a piece, its number and arguments; returns another piece.
+    *arguments
+    """
+
+    def __init__(self, engine, change, *arguments):
+        self.engine, self.n_pieces, self._known = engine, engine.n_pieces, (change, *arguments)
 
     def ask(self, verb, *arguments):
-        """Return the answer of the rows of all pieces to a `Verb`."""
-        ask = partial(_ask_some, verb.ask, *self._known)
-        return self.engine.ask(Verb(ask, verb.merge), *arguments)
+        """Return the answer of all changed pieces to a `Verb`."""
+        return self.engine.ask(Verb(partial(_ask, verb.ask, self._known), verb.merge), *arguments)
+
+    def pieces(self, numbers):
+        """Generate changed pieces in this order, with their numbers."""
+        change, *known = self._known
+        for number, piece in self.engine.pieces(numbers):
+            yield number, change(piece, number, *known)
 
     def release(self):
         """Forget what is held for the fit."""
         self.engine.release()
 
 
-def _ask_some(ask, starts, rows, piece, number, *arguments):
-    where = rows.within(starts[number], len(piece.y))
-    return ask(chosen(piece, where), number, *arguments)
+def _ask(ask, known, piece, number, *arguments):
+    change, *rest = known
+    return ask(change(piece, number, *rest), number, *arguments)
 
 
 def count(piece, number):
@@ -95,9 +127,9 @@ def summaries_of(piece, number, starts, sets):
     """Return the `Summary`, with products, of the rows of a piece that are in each set."""
     found, n = [], len(piece.y)
     for rows in sets:
-        where = rows.within(starts[number], n)
-        summary = summary_of(chosen(piece, where), number, True)
+        summary = summary_of(chosen(piece, number, starts, rows), number, True)
         if summary.invalid:
+            where = rows.within(starts[number], n)
             number, row, what = summary.invalid
             summary = summary._replace(invalid=(number, int(np.arange(n)[where][row]), what))
         found.append(summary)

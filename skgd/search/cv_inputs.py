@@ -1,5 +1,7 @@
 """What a `GDRegressorCV` asks for: models, alphas, splits, scores, and the metadata of these."""
 
+from contextlib import contextmanager
+from functools import cached_property
 from numbers import Integral
 
 import numpy as np
@@ -9,8 +11,10 @@ from sklearn.model_selection import LeaveOneOut, check_cv
 from sklearn.utils.metadata_routing import process_routing
 
 from skgd.estimators._sklearn import take_rows, takes_weights
+from skgd.estimators.data import validated_rows
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.path import given_alphas
+from skgd.estimators.piece_rows import check_columns
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.validation import numbers
 from skgd.search.curves import (
@@ -21,8 +25,95 @@ from skgd.search.curves import (
     cross_validate,
     without_each_row,
 )
+from skgd.search.folds import Whole
+from skgd.search.piece_folds import PieceFolds
+from skgd.search.piece_search import opened_pieces
 
 SHARED = "penalty", "fit_intercept", "positive", "penalty_weights", "max_iter", "tol"
+
+
+class InMemory:
+    """Rows in memory, with their folds.
+
+    Parameters
+    ----------
+    search : GDRegressorCV
+    model : GDRegressor
+        That learns the columns.
+    data : tuple
+        X, y and weights, as they were given.
+    params, routed : dict and Bunch or None
+        What goes to the scorer and the splitter.
+    """
+
+    def __init__(self, search, model, data, params, routed):
+        self.rows = validated_rows(model, *data, name=type(search).__name__)
+        self._search, self._routed, self._all = search, routed, Whole(self.rows, self.rows)
+        self._folds = folds_asked_for(search, self._all, data[:2], routed)
+        self.held = self.rows.held
+
+    @cached_property
+    def whole(self):
+        """All rows as a fold, of which none are scored."""
+        return self._all.undivided()
+
+    def curves(self, models, alphas):
+        """Return the `Curves` of models."""
+        return curves_of(self._search, models, alphas, self._all, self._folds, self._routed)
+
+
+class InPieces:
+    """Rows in pieces, with their folds; none is read before these are asked for.
+
+    Parameters
+    ----------
+    search, model, data, params, routed
+        As for `InMemory`.
+    """
+
+    def __init__(self, search, model, data, params, routed):
+        name, scoring, (X, y, weight) = type(search).__name__, search.scoring, data
+        if isinstance(search.cv, str):
+            raise ValueError(f"{name} cannot hold out one row of pieces after the other: set cv.")
+        if callable(scoring) or scoring not in ON_PRODUCTS:
+            raise ValueError(
+                f"{name} on rows in pieces does not take scoring={scoring!r}; only None, 'r2', "
+                "'neg_mean_squared_error' and 'neg_root_mean_squared_error', which products tell."
+            )
+        weighed = routed is None or scoring is None or "sample_weight" in routed.scorer.score
+        if weight is not None and not weighed:
+            raise ValueError("sample_weight of rows in pieces weighs fits and scores alike.")
+        self._pieces = opened_pieces(X, y, {**params, "sample_weight": weight})
+        self._search = search
+        check_columns(model, self._pieces, True)
+
+    @contextmanager
+    def held(self):
+        """Hold what the engine holds for a fit, and release it at the end."""
+        try:
+            yield
+        finally:
+            self._pieces.engine.release()
+
+    @cached_property
+    def _read(self):
+        """The `PieceFolds`."""
+        loss = part_of(GDRegressor(), "loss")
+        return PieceFolds(self._pieces, self._search.cv, loss, needs_weight=False)
+
+    @property
+    def whole(self):
+        """All rows as a fold, of which none are scored."""
+        return self._read.whole
+
+    def curves(self, models, alphas):
+        """Return the `Curves` of models."""
+        search, folds = self._search, self._read.folds
+        known = np.array([fold.test_products.total > 0.0 for fold in folds])
+        folds = [fold for fold, is_known in zip(folds, known) if is_known]
+        scoring = ON_PRODUCTS[search.scoring]
+        found = cross_validate(models, alphas, folds, scoring, search.standardize, None)
+        return found if known.all() else found.spread_over(known)
 
 
 def splitter_of(search):

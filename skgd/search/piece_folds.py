@@ -10,7 +10,15 @@ from skgd.estimators.rows import Rows
 from skgd.kernels.moments import are_constant
 from skgd.kernels.rows import even_weights
 from skgd.objective.piece_facts import PieceFacts
-from skgd.objective.row_sets import COUNTS, SQUARED_ERRORS, SUMMARIES, ChosenRows, RowSet, set_of
+from skgd.objective.row_sets import (
+    COUNTS,
+    SQUARED_ERRORS,
+    SUMMARIES,
+    ChangedRows,
+    RowSet,
+    chosen,
+    set_of,
+)
 from skgd.objective.summary import merged_summaries
 from skgd.search.products import MAX_COLUMNS, Products
 
@@ -23,7 +31,7 @@ class PieceSide:
 
     Parameters
     ----------
-    engine : ChosenRows
+    engine : ChangedRows
     test_products : Products
     """
 
@@ -48,11 +56,17 @@ class PieceFold:
     Parameters
     ----------
     pieces : Pieces
-    training, held_out : PieceSide
+    training : PieceSide
+    held_out : PieceSide or None
+        None where no rows are scored.
+    summary : Summary or None
+        Of the rows to train on; None where it is not known.
     """
 
-    def __init__(self, pieces, training, held_out):
-        self._pieces, self.training, self.held_out = pieces, training, held_out
+    def __init__(self, pieces, training, held_out=None, summary=None):
+        self._pieces, self._summary = pieces, summary
+        self.training, self.held_out, self.test = training, held_out, held_out
+        self.test_products = None if held_out is None else held_out.test_products
         self.products = training.test_products.cleared()
         self.form = self.products.levels.size, pieces.n_features, pieces.dtype
         self.entries = self.products.n * pieces.n_features
@@ -60,8 +74,10 @@ class PieceFold:
     @cached_property
     def train(self):
         """The rows to train on."""
-        known = self._pieces.n_features, self._pieces.dtype, True
-        return PieceRows(PieceFacts(self.training.engine, *known), self._pieces)
+        pieces, found = self._pieces, self._summary
+        known = self.training.engine, pieces.n_features, pieces.dtype
+        facts = PieceFacts.read(*known, True) if found is None else PieceFacts(*known, found)
+        return PieceRows(facts, pieces, pieces.n_targets is None)
 
     @cached_property
     def targets(self):
@@ -81,52 +97,67 @@ class PieceFolds:
     pieces : Pieces
     cv : int, splitter or iterable, or None
     loss : Loss
+    needs_weight : bool, default=True
+        Whether some of the rows of each split that are held out must have a weight.
+
+    Attributes
+    ----------
+    folds : list of PieceFold
+    whole : PieceFold
+        Of all rows, none of which are scored.
     """
 
-    def __init__(self, pieces, cv, loss):
+    def __init__(self, pieces, cv, loss, needs_weight=True):
         if pieces.n_features > MAX_COLUMNS:
             raise ValueError(
                 f"X has {pieces.n_features} columns. A search on rows in pieces keeps their "
                 f"products for each split, of at most {MAX_COLUMNS} columns."
             )
         self._pieces, self._loss, engine = pieces, loss, pieces.engine
+        self._needs_weight = needs_weight
         counts = np.array(engine.ask(COUNTS))
         self.n, self._starts = int(counts.sum()), np.append(0, np.cumsum(counts)[:-1])
         tests, trains, is_parted = _splits(cv, self.n, pieces.n_features)
-        whole, held_out = self._first_reading(tests, is_parted)
+        summary, held_out = self._first_reading(tests, is_parted)
+        whole = _products(summary, pieces.dtype)
         training = [
             whole.less(part, self.n - part.n) if _is_small(part, whole, rows) else None
             for part, rows in zip(held_out, trains)
         ]
         left = [k for k, products in enumerate(training) if products is None]
-        found = self._summaries([trains[k] for k in left]) if left else []
-        for k, summary in zip(left, found):
-            training[k] = _products(summary, pieces.dtype)
+        found = self._summaries([trains[k] for k in left], True) if left else []
+        found = dict(zip(left, found))
+        for k in left:
+            training[k] = _products(found[k], pieces.dtype)
         self.folds = [
-            PieceFold(pieces, self._side(trains[k], training[k]), self._side(tests[k], part))
+            PieceFold(pieces, *self._sides(trains[k], training[k], tests[k], part), found.get(k))
             for k, part in enumerate(held_out)
         ]
+        self.whole = PieceFold(pieces, PieceSide(engine, whole), summary=summary)
 
     def _first_reading(self, tests, is_parted):
-        """Return the `Products` of all rows, and those of each set of rows that are held out."""
+        """Return the `Summary` of all rows, and the `Products` of each set that is held out."""
         if is_parted:  # each row is in one of them
-            found = self._summaries(tests)
+            found = self._summaries(tests, self._needs_weight)
             whole = reduce(merged_summaries, found)
         else:
-            whole, *found = self._summaries([RowSet(0, self.n), *tests])
-        known = (_products(summary, self._pieces.dtype) for summary in (whole, *found))
-        whole, *held_out = known
-        return whole, held_out
+            whole, *found = self._summaries([RowSet(0, self.n), *tests], self._needs_weight)
+        check_summary(whole, self._loss)
+        return whole, [_products(summary, self._pieces.dtype) for summary in found]
 
-    def _summaries(self, sets):
+    def _summaries(self, sets, needs_weight):
         """Return the `Summary` of the rows of each set."""
         found = self._pieces.engine.ask(SUMMARIES, self._starts, sets)
         for summary in found:
-            check_summary(summary, self._loss)
+            check_summary(summary, self._loss, needs_weight)
         return found
 
-    def _side(self, rows, products):
-        return PieceSide(ChosenRows(self._pieces.engine, self._starts, rows), products)
+    def _sides(self, train, training, test, held_out):
+        """Return the rows to train on and those to score."""
+        engines = (
+            ChangedRows(self._pieces.engine, chosen, self._starts, rows) for rows in (train, test)
+        )
+        return map(PieceSide, engines, (training, held_out))
 
 
 def _is_small(part, whole, train):
@@ -136,11 +167,11 @@ def _is_small(part, whole, train):
 
 def _products(summary, dtype):
     """Return the `Products` of the rows of a `Summary`."""
-    total, same = summary.total, summary.lowest == summary.highest
+    total, same = summary.total or 1.0, summary.lowest == summary.highest
     variances = summary.squares / total
     return Products(
         summary.n,
-        total,
+        summary.total,
         summary.means,
         np.where(same, summary.lowest, summary.levels),
         summary.G / total,

@@ -48,15 +48,6 @@ def are_in_pieces(X):
     return isinstance(X, Pieces) or is_dask(X)
 
 
-def refuse_pieces(estimator, X):
-    """Refuse rows in pieces, for an estimator that would read all of them into memory."""
-    if are_in_pieces(X):
-        raise ValueError(
-            f"{type(estimator).__name__} takes no rows in pieces and no dask collections. Search "
-            "for the alpha of a GDRegressor by JointGridSearchCV, which does."
-        )
-
-
 def planned(search, steps, candidates):
     """Return the groups of candidates with the plan, if a search can be done on pieces.
 
@@ -121,7 +112,16 @@ def _is_told(model):
 
 def given_pieces(search, steps, X, y, params):
     """Return `Pieces` of what a search is given."""
-    weight = params.get("sample_weight")
+    pieces = opened_pieces(X, y, params)
+    if params.get("sample_weight") is not None and get_config()["enable_metadata_routing"]:
+        routed = steps.route(params)
+        if not all("sample_weight" in one for one in (routed.estimator.fit, routed.scorer.score)):
+            raise ValueError("sample_weight of rows in pieces weighs fits and scores alike.")
+    return pieces
+
+
+def opened_pieces(X, y, params):
+    """Return `Pieces` of rows, targets, and ``sample_weight``, the only parameter allowed."""
     others = sorted(name for name, value in params.items() if value is not None)
     if isinstance(X, Pieces):
         if y is not None or others:
@@ -129,11 +129,7 @@ def given_pieces(search, steps, X, y, params):
         return X
     if set(others) - {"sample_weight"}:
         raise ValueError(f"A search on rows in pieces takes no {others} but sample_weight.")
-    if weight is not None and get_config()["enable_metadata_routing"]:
-        routed = steps.route(params)
-        if not all("sample_weight" in one for one in (routed.estimator.fit, routed.scorer.score)):
-            raise ValueError("sample_weight of rows in pieces weighs fits and scores alike.")
-    return pieces_of_dask(X, y, weight)
+    return pieces_of_dask(X, y, params.get("sample_weight"))
 
 
 def cells_of(task, groups, pieces, cv):

@@ -6,16 +6,18 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import MultiOutputMixin, RegressorMixin, clone
+from sklearn.base import MultiOutputMixin, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skgd.estimators._sklearn import Interval, StrOptions, fit_context
-from skgd.estimators.data import prediction_rows, validated_rows
+from skgd.estimators.by_blocks import by_blocks
+from skgd.estimators.data import prediction_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.nested_parameters import NamedParts, part_of
 from skgd.estimators.regressor import GDRegressor
+from skgd.estimators.scores import RegressorOnPieces
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import MatrixLike, stored_as
 from skgd.kernels.sums import predictions
@@ -24,20 +26,20 @@ from skgd.search.alphas import alpha_path, certified
 from skgd.search.curves import choice_of
 from skgd.search.cv_inputs import (
     SHARED,
+    InMemory,
+    InPieces,
     alphas_of,
-    curves_of,
-    folds_asked_for,
     known_columns,
     models_of,
     routed_metadata,
     splitter_of,
 )
-from skgd.search.folds import ScaledFold, Whole
-from skgd.search.piece_search import refuse_pieces
+from skgd.search.folds import ScaledFold
+from skgd.search.piece_search import are_in_pieces
 
 
 @documented
-class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
+class GDRegressorCV(MultiOutputMixin, RegressorOnPieces, NamedParts):
     """`GDRegressor` with the alpha that cross-validation finds best.
 
     The squared error with any penalty of l1 and l2 parts, by direct solvers: along one path of
@@ -196,13 +198,19 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha by cross-validation, and fit to all rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or `skgd.pieces.Pieces` with targets and weights of their own, or a dask array or
+            dataframe: one reading tells the products of all folds.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Not negative; a weight of two equals a row given twice in the same fold. The mean over
@@ -219,25 +227,23 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
         ConvergenceWarning
             Once for all folds, and for the fit to all rows.
         """
-        refuse_pieces(self, X)
         routed, models = routed_metadata(self, sample_weight, params), models_of(self)
-        rows = validated_rows(models[0], X, y, sample_weight, name=type(self).__name__)
+        kind = InPieces if are_in_pieces(X) else InMemory
+        rows = kind(self, models[0], (X, y, sample_weight), params, routed)
         vars(self).pop("feature_names_in_", None)
         vars(self).update(known_columns(models[0]))
-        everything = Whole(rows, rows)
-        folds = folds_asked_for(self, everything, (X, y), routed)
-        undivided = everything.undivided()
-        whole = ScaledFold(undivided) if self.standardize else undivided
-        alphas = alphas_of(self, models, whole)
-        curves = curves_of(self, models, alphas, everything, folds, routed)
-        if curves.messages:
-            warn(
-                f"{len(curves.messages)} of the fits on the folds have not converged; the first: "
-                f"{curves.messages[0].sentence}"
-            )
-        each = self.alpha_per_target and rows.y.ndim == 2
-        self._set_curves(alphas, curves, each)
-        self._set_solution(models, alphas, curves, whole, each)
+        with rows.held():
+            whole = ScaledFold(rows.whole) if self.standardize else rows.whole
+            alphas = alphas_of(self, models, whole)
+            curves = rows.curves(models, alphas)
+            if curves.messages:
+                warn(
+                    f"{len(curves.messages)} of the fits on the folds have not converged; the "
+                    f"first: {curves.messages[0].sentence}"
+                )
+            each = self.alpha_per_target and not whole.train.is_single
+            self._set_curves(alphas, curves, each)
+            self._set_solution(models, alphas, curves, whole, each)
         return self
 
     def _set_curves(self, alphas, curves, each):
@@ -257,7 +263,7 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
         self.alpha_1se_ = form([alphas[c.path][c.within_error] for c in choices])
         self.alpha_ = self.alpha_min_ if self.selection == "min" else self.alpha_1se_
         self.l1_ratio_ = form([part_of(models[c.path], "penalty").elastic()[0] for c in choices])
-        scale = whole.scale if self.standardize else np.ones(rows.X.shape[1])
+        scale = whole.scale if self.standardize else np.ones(rows.shape[1])
         paths, fits = [], []
         for k, (choice, alpha) in enumerate(zip(choices, np.ravel(self.alpha_))):
             model, targets = models[choice.path], slice(k, k + 1) if each else slice(None)
@@ -267,18 +273,20 @@ class GDRegressorCV(MultiOutputMixin, RegressorMixin, NamedParts):
             model = clone(model).set_params(alpha=alpha)
             fits.append(certified(model, rows.target(k) if each else rows, path.coef[at, targets]))
         coefs = np.moveaxis(np.concatenate(paths, axis=1), 0, -1)
-        self.coef_path_ = coefs if rows.y.ndim == 2 else coefs[0]
+        self.coef_path_ = coefs[0] if rows.is_single else coefs
         for name in fits[0]:
             found = [fit[name] for fit in fits]
             setattr(self, name, np.array(found) if each else found[0])
-        self.coef_ = stored_as(rows.X.dtype, self.coef_.astype(float) / scale, scale.size)
+        self.coef_ = stored_as(rows.dtype, self.coef_.astype(float) / scale, scale.size)
 
+    @by_blocks
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict by the linear function at the chosen alpha.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            For a dask array or dataframe the predictions are a lazy dask array of the same blocks.
 
         Returns
         -------
