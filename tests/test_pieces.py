@@ -302,6 +302,14 @@ def test_pieces_that_do_not_fit_are_refused_by_name(given_rows, message):
         GDRegressor().fit(from_callables([lambda: (X[5:10], Y[5:10]), given_rows]))
 
 
+def test_targets_and_weights_beside_pieces_are_refused():
+    for given_too in ({"y": Y}, {"sample_weight": WEIGHT}):
+        with pytest.raises(ValueError, match="Pass them alone"):
+            GDRegressor().fit(in_pieces(X, Y), **given_too)
+        with pytest.raises(ValueError, match="Pass them alone"):
+            GDRegressor().fit(X, Y).score(in_pieces(X, Y), **given_too)
+
+
 def test_pieces_without_rows_or_weight_are_refused():
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         GDRegressor().fit(from_callables([lambda: (X[:0], Y[:0])]))

@@ -138,6 +138,8 @@ def validation_rows(estimator, X, y, sample_weight):
 
 def pieces_of(X, y, sample_weight):
     """Return collections of dask as `Pieces`, and all else as it is."""
+    if isinstance(X, Pieces) and not (y is None and sample_weight is None):
+        raise ValueError("Pieces hold targets and weights. Pass them alone: fit(pieces).")
     return pieces_of_dask(X, y, sample_weight) if is_dask(X) else X
 
 

@@ -7,17 +7,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skgd.estimators._sklearn import Interval, validate_params
-from skgd.estimators.data import validated_rows
+from skgd.estimators.data import pieces_of, validated_rows
 from skgd.estimators.docstrings import documented
 from skgd.estimators.minimizers import direct
 from skgd.estimators.nested_parameters import part_of, plain
+from skgd.estimators.piece_rows import rows_in_pieces
 from skgd.estimators.regressor import GDRegressor
 from skgd.estimators.user_warnings import warn
 from skgd.estimators.validation import MatrixLike, numbers
 from skgd.models import Linear
-from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
+from skgd.objective.piece_facts import MAX_COLUMNS
 from skgd.penalties import Penalty
+from skgd.pieces import Pieces
 from skgd.solvers.gram_path import minima_on_gram
 
 MOST = 100_000  # alphas of a path
@@ -49,8 +51,8 @@ class Path(NamedTuple):
 @documented
 @validate_params(
     {
-        "X": ["array-like", "sparse matrix"],
-        "y": ["array-like"],
+        "X": ["array-like", "sparse matrix", Pieces],
+        "y": ["array-like", None],
         "penalty": GDRegressor._parameter_constraints["penalty"],
         "l1_ratio": GDRegressor._parameter_constraints["l1_ratio"],
         "alphas": ["array-like", None],
@@ -65,7 +67,7 @@ class Path(NamedTuple):
 )
 def path(
     X: MatrixLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     penalty: str | Penalty = "l1",
     l1_ratio: float = 0.5,
@@ -84,6 +86,8 @@ def path(
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Or `skgd.pieces.Pieces` with targets and weights of their own, or a dask array or
+        dataframe: one reading tells the products of the columns, and these the whole path.
     y : array-like of shape (n_samples,)
     {penalty}
     {l1_ratio}
@@ -131,14 +135,38 @@ def path(
     model = GDRegressor(
         penalty=penalty, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol, max_iter=max_iter
     )
-    rows = validated_rows(model, X, y, sample_weight)
-    X, y = rows[:2]
-    if y.ndim != 1:
-        raise ValueError(f"path takes one target at a time; y has {y.ndim} dimensions.")
+    alphas = None if alphas is None else given_alphas(alphas)
+    rows = _rows_of_path(model, X, y, sample_weight)
+    with rows.held():
+        return _path_of(model, rows, alphas, n_alphas, eps)
+
+
+def _rows_of_path(model, X, y, sample_weight):
+    """Return the rows, in memory or in pieces, if a path is known of their kind."""
+    wrong = "path takes one target at a time; y has 2 dimensions."
+    X = pieces_of(X, y, sample_weight)
+    if not isinstance(X, Pieces):
+        rows = validated_rows(model, X, y, sample_weight)
+        if not rows.is_single:
+            raise ValueError(wrong)
+        return rows
+    if X.n_targets is not None:
+        raise ValueError(wrong)
+    if X.n_features > MAX_COLUMNS:
+        raise ValueError(
+            f"X has {X.n_features} columns. path on rows in pieces keeps their products, of at "
+            f"most {MAX_COLUMNS} columns."
+        )
+    return rows_in_pieces(model, X, True)
+
+
+def _path_of(model, rows, alphas, n_alphas, eps):
+    """Return the `Path` of a model of which alpha is of no account."""
+    tol, max_iter = model.tol, model.max_iter
     objective, level = _centred_objective(model, rows)
     solver = direct(objective, tol, for_path=True)
-    alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else given_alphas(alphas)
-    coefs, gaps, n_iters = np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), []
+    alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else alphas
+    coefs, gaps, n_iters = np.zeros((objective.p, len(alphas))), np.zeros(len(alphas)), []
     swept = minima_on_gram(solver, alphas)
     for k, alpha in enumerate(alphas):
         if swept.reached[k]:
@@ -156,23 +184,18 @@ def path(
                 f"over the data: the scaled residual is {solver.record.residual:.1e}, and tol is "
                 f"{tol:.1e}."
             )
-    centre = np.zeros(X.shape[1]) if objective.centre is None else objective.centre
+    centre = np.zeros(objective.p) if objective.centre is None else objective.centre
     intercepts = level - centre @ coefs
     return Path(np.array(alphas, dtype=float), coefs, intercepts, gaps, np.array(n_iters))
 
 
 def _centred_objective(model, rows):
     """Return the objective at alpha = 1, of rows and targets less their means, and that of y."""
-    (X, y, weight, *_), intercept = rows, bool(model.fit_intercept)
-    columns = rows.columns(intercept)
-    centre, level = (columns.mean, weight @ y / len(y)) if intercept else (None, 0.0)
-    loss, rest = part_of(model, "loss"), y - level
-    if intercept and np.ptp(y[weight > 0.0]) == 0.0:  # whose mean is off by rounding
-        level, rest = y[weight > 0.0][0], np.zeros(len(y))
-    known = {"centre": centre, "columns": columns}
-    known["null_objective"] = fit_constant(loss, y, weight, intercept).unit
-    parts = {"model": Linear(False), "loss": loss, "penalty": part_of(model, "penalty")}
-    return Objective.of_rows(X, rest, weight, alpha=1.0, **parts, **known), level
+    intercept, loss = bool(model.fit_intercept), part_of(model, "loss")
+    columns, (constant,) = rows.columns(intercept), rows.constants(loss, intercept)
+    centre, level = (columns.mean, rows.levels[0]) if intercept else (None, 0.0)
+    (term,) = rows.terms(Linear(False), loss, centre, columns, np.array([level]))
+    return Objective(term, part_of(model, "penalty"), 1.0, null_objective=constant.unit), level
 
 
 def given_alphas(alphas):

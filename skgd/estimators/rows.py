@@ -9,7 +9,7 @@ from scipy import sparse
 from skgd.estimators._sklearn import take_rows
 from skgd.estimators.validation import canonical
 from skgd.kernels.moments import columns_of, means_and_variances
-from skgd.kernels.rows import even_weights
+from skgd.kernels.rows import are_even, even_weights
 from skgd.kernels.sums import predictions
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.rowwise import RowwiseTerm
@@ -144,8 +144,11 @@ class Rows(NamedTuple):
 
     @property
     def levels(self):
-        """The mean of each target."""
-        return self.targets @ self.weight / len(self.weight)
+        """The mean of each target; that of equal ones is no different."""
+        targets, weighted = self.targets, self.weight > 0.0
+        levels = targets @ self.weight / len(self.weight)
+        same = np.ptp(targets if are_even(self.weight) else targets[:, weighted], axis=1) == 0.0
+        return np.where(same, targets[:, np.argmax(weighted)], levels)
 
     def held(self):
         """Hold nothing for a fit, as the rows are in memory."""

@@ -10,8 +10,9 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skgd.engines.tree import Verb, add
 from skgd.estimators.by_blocks import for_prediction
+from skgd.estimators.data import pieces_of
 from skgd.estimators.piece_rows import compare_columns
-from skgd.pieces import Pieces, is_dask, pieces_of_dask
+from skgd.pieces import Pieces, is_dask
 from skgd.pieces.dask_ import as_array
 
 
@@ -143,7 +144,7 @@ def class_numbers(classes, y):
 
 def _ask(estimator, X, y, sample_weight, verb, *arguments):
     """Return the answer of all pieces to a verb that predicts."""
-    pieces = X if isinstance(X, Pieces) else pieces_of_dask(X, y, sample_weight)
+    pieces = pieces_of(X, y, sample_weight)
     known = for_prediction(estimator)
     compare_columns(estimator, pieces.n_features, pieces.names)
     try:

@@ -169,7 +169,7 @@ def _on_rows(estimator, objective, alphas, left, coef):
     """
     solver, tol = None, plain(estimator.tol)
     for i in left:
-        is_alone = alphas[i] == 0.0 or not objective.term.at_hand
+        is_alone = alphas[i] == 0.0
         if is_alone:
             solver = direct(objective.with_alpha(alphas[i]), tol)
         elif solver is None:

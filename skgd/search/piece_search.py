@@ -7,9 +7,10 @@ import numpy as np
 from sklearn import get_config
 
 from skgd.estimators._sklearn import has_callbacks, named_scorers
+from skgd.estimators.data import pieces_of
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.regressor import GDRegressor
-from skgd.pieces import Pieces, is_dask, pieces_of_dask
+from skgd.pieces import Pieces, is_dask
 from skgd.search.cells import Cell, failed_scores
 from skgd.search.fitted import solutions_of
 from skgd.search.piece_folds import PieceFolds
@@ -123,13 +124,9 @@ def given_pieces(search, steps, X, y, params):
 def opened_pieces(X, y, params):
     """Return `Pieces` of rows, targets, and ``sample_weight``, the only parameter allowed."""
     others = sorted(name for name, value in params.items() if value is not None)
-    if isinstance(X, Pieces):
-        if y is not None or others:
-            raise ValueError("Pieces hold targets and weights. Pass them alone: fit(pieces).")
-        return X
     if set(others) - {"sample_weight"}:
         raise ValueError(f"A search on rows in pieces takes no {others} but sample_weight.")
-    return pieces_of_dask(X, y, params.get("sample_weight"))
+    return pieces_of(X, y, params.get("sample_weight"))
 
 
 def cells_of(task, groups, pieces, cv):

@@ -7,6 +7,7 @@ from scipy.linalg import lapack
 
 from skgd.descent.outcome import Outcome
 from skgd.objective.duality import Certificate, DualPoint, dual_value
+from skgd.solvers.auto import TUNING
 from skgd.solvers.coordinate_descent import coordinate_descent
 from skgd.solvers.direct import DirectSolver
 from skgd.solvers.gram import DenseGram
@@ -30,15 +31,31 @@ class ProductsSolver(DirectSolver):
     ----------
     objective, tol, fallback, start
         As in `DirectSolver`; the term of the objective has products.
+    for_path : bool
+        Whether other alphas follow, which is of no account.
     """
 
-    def __init__(self, objective, tol, fallback, start=None):
+    tuning = TUNING
+
+    def __init__(self, objective, tol, fallback, start=None, for_path=False):
         super().__init__(objective, tol, fallback, start)
         term = objective.term
         known = float(term.target_square), term.slopes_at_zero()
         self.problem, self.gram = Quadratic(objective, known), DenseGram(term.gram())
         self.gap_goal = GAP * max(tol, FINEST_TOL) * objective.null_objective
         self.certificate = Certificate(None, math.inf, 0.0)
+
+    def exact_gram(self):
+        """Return the Gram matrix of all columns."""
+        return self.gram
+
+    def set_alpha(self, alpha, start=None):
+        """Begin anew for another alpha, at the iterate or a start."""
+        self.iterate = self.iterate if start is None else start.copy()
+        self.objective = self.objective.with_alpha(alpha)
+        self.problem.set_penalty(self.objective)
+        self.certificate, self.slopes = Certificate(None, math.inf, 0.0), None
+        self.begin_record()
 
     def record_start(self):
         """Record the start, with the slopes that the products know there."""
