@@ -11,12 +11,13 @@ from skgd.estimators.data import check_validation, validation_rows, weighed_rows
 from skgd.estimators.minimizers import takes_streams
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import plain
-from skgd.estimators.piece_rows import rows_in_pieces
+from skgd.estimators.piece_rows import check_columns, rows_in_pieces
 from skgd.estimators.run_in_turn import RunInTurn
 from skgd.estimators.runs import LastCall, Runs
 from skgd.estimators.seeds import new_seed
-from skgd.estimators.targets import coded_validation, learn_classes, targets_of_classes
-from skgd.objective.piece_classes import CLASSES
+from skgd.estimators.targets import coded_validation, learn_classes
+from skgd.objective.piece_classes import CLASSES, coded
+from skgd.objective.row_sets import ChangedRows
 from skgd.pieces import Pieces
 
 
@@ -33,6 +34,16 @@ def visits_in_turn(estimator, X):
     """Whether a fit takes steps on one piece after the other, not on sums over all."""
     is_batched = estimator.batch_size is not None or estimator.steps_on_pieces
     return isinstance(X, Pieces) and is_batched
+
+
+def coded_pieces(classifier, pieces, begins):
+    """Return pieces with numbers for classes, which a classifier learns where it ``begins``."""
+    if pieces.n_targets not in (None, 1):
+        raise ValueError(f"y should be a 1d array, got one with {pieces.n_targets} columns.")
+    factors = learn_classes(classifier, *pieces.engine.ask(CLASSES), begins)
+    engine = ChangedRows(pieces.engine, coded, classifier.classes_, factors)
+    known = pieces.n_features, pieces.dtype, None, pieces.names, pieces.is_sparse
+    return Pieces(engine, *known)
 
 
 class EpochsInTurn:
@@ -62,14 +73,13 @@ class EpochsInTurn:
 
     def __init__(self, estimator, make_problem, pieces, validation, last, stream):
         _check(estimator, stream)
-        self.estimator, self.make_problem, self.pieces = estimator, make_problem, pieces
+        self.estimator, self.make_problem = estimator, make_problem
         self.last, self.stream, self.runs, self.moments = last, stream, [], {}
-        self.rows = rows_in_pieces(estimator, pieces, last is None, in_turn=True)
-        self.factors = None
+        check_columns(estimator, pieces, last is None)
         try:
             if is_classifier(estimator):
-                found = pieces.engine.ask(CLASSES)
-                self.factors = learn_classes(estimator, *found, last is None)
+                pieces = coded_pieces(estimator, pieces, last is None)
+            self.pieces, self.rows = pieces, rows_in_pieces(estimator, pieces, False, in_turn=True)
             held_out = validation_rows(estimator, *coded_validation(estimator, validation))
             check_validation(estimator, held_out)
         except BaseException:
@@ -114,8 +124,6 @@ class EpochsInTurn:
         """Return a piece as rows in memory."""
         y = np.ascontiguousarray(piece.y[:, 0]) if self.rows.is_single else piece.y
         weight = None if piece.weight.strides == (0,) else piece.weight
-        if is_classifier(self.estimator):
-            y, weight = targets_of_classes(self.estimator, piece.y[:, 0], weight, self.factors)
         rows = weighed_rows(piece.X, y, weight, moments=self.moments.get(number))
         self.moments[number] = rows.moments
         return rows

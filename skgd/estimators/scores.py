@@ -1,7 +1,6 @@
 """Scores of rows that lie in pieces, by sums over them."""
 
 import warnings
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ from skgd.estimators.by_blocks import for_prediction
 from skgd.estimators.data import pieces_of
 from skgd.estimators.piece_rows import compare_columns
 from skgd.pieces import Pieces, is_dask
-from skgd.pieces.dask_ import as_array
 
 
 class Squares(NamedTuple):
@@ -51,19 +49,15 @@ def merged_squares(one, other):
     return Squares(n, total, one.levels + share * away, spreads, one.left + other.left)
 
 
-def hits(piece, number, estimator, classes):
-    """Return the weights of the rows whose class is predicted, and of all.
-
-    Targets are the places of their classes where these are given, else the classes.
-    """
+def hits(piece, number, estimator):
+    """Return the weights of the rows whose class is predicted, and of all."""
     weight = piece.weight
     if not len(weight):
         return 0.0, 0.0
-    _check_finite(piece.y, weight, number)
-    predicted = estimator.predict(piece.X)
-    if classes is not None:
-        predicted = np.searchsorted(classes, predicted)
-    return float(weight @ (predicted == piece.y[:, 0])), float(weight.sum())
+    labels = piece.labels[:, 0]
+    _check_finite(labels if labels.dtype.kind == "f" else weight, weight, number)
+    hit = estimator.predict(piece.X) == labels
+    return float((weight * hit).sum()), float(weight.sum())
 
 
 def _check_finite(y, weight, number):
@@ -127,19 +121,8 @@ class ClassifierOnPieces(ClassifierMixin):
         """
         if not (is_dask(X) or isinstance(X, Pieces)):
             return ClassifierMixin.score(self, X, y, sample_weight)
-        classes = self.classes_ if is_dask(X) else None
-        if is_dask(y):
-            y = as_array(y, "y").map_blocks(partial(class_numbers, classes), dtype=float)
-        elif y is not None:
-            y = class_numbers(classes, np.asarray(y))
-        hit, total = _ask(self, X, y, sample_weight, HITS, classes)
+        hit, total = _ask(self, X, y, sample_weight, HITS)
         return hit / total if total else float("nan")
-
-
-def class_numbers(classes, y):
-    """Return the place of each entry among the classes; -1 for what is none of them."""
-    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    return np.where(classes[places] == y, places, -1).astype(float)
 
 
 def _ask(estimator, X, y, sample_weight, verb, *arguments):

@@ -2,7 +2,12 @@
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import assert_all_finite, column_or_1d, compute_sample_weight
+from sklearn.utils import (
+    assert_all_finite,
+    column_or_1d,
+    compute_class_weight,
+    compute_sample_weight,
+)
 from sklearn.utils.multiclass import check_classification_targets
 
 
@@ -39,40 +44,26 @@ def learn_classes(estimator, classes, counts, begins):
     ----------
     estimator : classifier
     classes, counts : ndarray of shape (n_classes,)
-        Of all rows, sorted; whole numbers become integers.
+        Of all rows, sorted.
     begins : bool
         As in `numeric_targets`.
 
     Returns
     -------
-    dict or None
-        Factors of the weights by class; None for one.
+    ndarray of shape (n_classes,) or None
+        Factors of the weights, for each of ``classes_``; None for one.
     """
+    check_classification_targets(classes)
     if begins:
-        whole = classes.astype(np.int64)
-        found = whole if np.array_equal(whole, classes) else classes
-        estimator.classes_ = vars(estimator).pop("_all_classes", found)
-    _refuse_one_class(estimator.classes_)
-    if estimator.class_weight != "balanced":
-        return estimator.class_weight
-    return dict(zip(classes.tolist(), counts.sum() / (classes.size * counts)))
-
-
-def targets_of_classes(estimator, y, sample_weight, factors):
-    """Return classes of some rows as numbers, and their weights.
-
-    Parameters
-    ----------
-    estimator : classifier
-        That knows its classes.
-    y, sample_weight : ndarray of shape (n,), or None for even weights
-    factors : dict or None
-        As `learn_classes` returns them.
-    """
-    if factors is not None:
-        factor = compute_sample_weight(factors, y)
-        sample_weight = factor if sample_weight is None else factor * sample_weight
-    return _codes(y, estimator.classes_), sample_weight
+        estimator.classes_ = vars(estimator).pop("_all_classes", classes)
+    known, factors = estimator.classes_, estimator.class_weight
+    _refuse_one_class(known)
+    if factors is None:
+        return None
+    if factors == "balanced":
+        factors = dict(zip(classes.tolist(), counts.sum() / (classes.size * counts)))
+    found = dict(zip(classes.tolist(), compute_class_weight(factors, classes=classes, y=classes)))
+    return np.array([found.get(one, 1.0) for one in known.tolist()])
 
 
 def coded_validation(estimator, validation):

@@ -5,6 +5,7 @@ its dots, have bits that depend on where arrays lie in memory.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,19 +51,25 @@ class Piece:
     ----------
     X : ndarray of shape (n, p), C-ordered, or canonical csr_matrix
         float64 or float32.
-    y : ndarray of shape (n, n_targets), float64
+    labels : ndarray of shape (n, n_targets)
+        Targets, or classes of any type.
     weight : ndarray of shape (n,), float64, or None
         As it was given; None for one.
     """
 
-    def __init__(self, X, y, weight=None):
-        self.X, self.y = X, y
-        self.weight = even_weights(len(y)) if weight is None else weight
+    def __init__(self, X, labels, weight=None):
+        self.X, self.labels = X, labels
+        self.weight = even_weights(len(labels)) if weight is None else weight
         self._term = self._key = self._sum = None
 
     def __reduce__(self):
         weight = self.weight if self.weight.strides != (0,) else None
-        return Piece, (self.X, self.y, weight)
+        return Piece, (self.X, self.labels, weight)
+
+    @cached_property
+    def y(self):
+        """The targets, of shape (n, n_targets), float64."""
+        return np.ascontiguousarray(self.labels, dtype=np.float64)
 
     def term(self, seen):
         """Return the `RowwiseTerm` of the rows; the last one is kept."""

@@ -62,9 +62,9 @@ def chosen(piece, number, starts, rows):
         The number of the first row of each piece.
     rows : RowSet
     """
-    where = rows.within(starts[number], len(piece.y))
+    where = rows.within(starts[number], piece.X.shape[0])
     weight = None if are_even(piece.weight) else piece.weight[where]
-    return Piece(piece.X[where], piece.y[where], weight)
+    return Piece(piece.X[where], piece.labels[where], weight)
 
 
 def scaled(piece, number, scale):
@@ -75,12 +75,12 @@ def scaled(piece, number, scale):
         X.data = X.data / scale[X.indices].astype(X.dtype)
     else:
         X = (X / scale).astype(X.dtype, copy=False)
-    return Piece(X, piece.y, None if are_even(piece.weight) else piece.weight)
+    return Piece(X, piece.labels, None if are_even(piece.weight) else piece.weight)
 
 
 def one_target(piece, number, target):
     """Return the piece with one of its targets."""
-    y = np.ascontiguousarray(piece.y[:, target : target + 1])
+    y = piece.labels[:, target : target + 1]
     return Piece(piece.X, y, None if are_even(piece.weight) else piece.weight)
 
 
@@ -120,12 +120,12 @@ def _ask(ask, known, piece, number, *arguments):
 
 def count(piece, number):
     """Return the number of rows of a piece, in a tuple."""
-    return (len(piece.y),)
+    return (piece.X.shape[0],)
 
 
 def summaries_of(piece, number, starts, sets):
     """Return the `Summary`, with products, of the rows of a piece that are in each set."""
-    found, n = [], len(piece.y)
+    found, n = [], piece.X.shape[0]
     for rows in sets:
         summary = summary_of(chosen(piece, number, starts, rows), number, True)
         if summary.invalid:

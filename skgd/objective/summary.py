@@ -53,7 +53,7 @@ class Summary(NamedTuple):
 
 def summary_of(piece, number, with_products):
     """Return the `Summary` of a piece."""
-    X, y, weight, n = piece.X, piece.y, piece.weight, len(piece.y)
+    X, y, weight, n = piece.X, _targets(piece, number), piece.weight, piece.X.shape[0]
     k, p = y.shape[1], X.shape[1]
     nothing = Summary(n, 0.0, 0, np.zeros(p), np.zeros(p), np.zeros(k), np.zeros(k), *_none(k))
     if with_products:
@@ -80,6 +80,14 @@ def summary_of(piece, number, with_products):
     G = total * gram(X, even, means, variances)[0]
     q = share * np.stack([compiled_rmatvec(X, u, means) for u in left.T])
     return Summary(n, total, n_weighted, *found, G=G, q=q)
+
+
+def _targets(piece, number):
+    """Return the targets of a piece, if they are numbers."""
+    try:
+        return piece.y
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y of piece {number} must be numbers: {error}") from error
 
 
 def _none(k):

@@ -3,6 +3,7 @@
 dask is imported only when one of its collections comes in.
 """
 
+import warnings
 from functools import partial
 from math import isnan
 from typing import Any
@@ -105,7 +106,9 @@ def as_array(values: Any, name: str) -> Any:
         raise ValueError(
             f"{name} must be a dask array, dataframe or series. It is a {type(values).__name__}."
         )
-    return values.to_dask_array()
+    with warnings.catch_warnings():  # that types of pandas become objects, which are read as well
+        warnings.filterwarnings("ignore", "Dask currently has limited support", UserWarning)
+        return values.to_dask_array()
 
 
 def column_names(X: Any) -> list[str] | None:

@@ -21,7 +21,7 @@ def loaded_piece(
     number : int
         Of the piece, for messages.
     given : tuple
-        X, y and, if there are, the weights.
+        X, y and, if there are, the weights; y may hold classes of any type.
     n_features, dtype : int and dtype, or None
         Those of the other pieces; None for this one's own.
 
@@ -36,7 +36,7 @@ def loaded_piece(
         raise ValueError(
             f"X of piece {number} has shape {X.shape}; expected {n_features or 'some'} columns."
         )
-    y = _numbers(y, f"y of piece {number}")
+    y = np.asarray(y)
     y = y[:, None] if y.ndim == 1 else y
     weight = None if weight is None else _numbers(weight, f"sample_weight of piece {number}")
     for name, rows in (("y", y), ("sample_weight", weight)):

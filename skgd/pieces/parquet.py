@@ -9,7 +9,7 @@ import numpy as np
 
 from skgd.engines.in_turn import InTurn
 from skgd.pieces.collection import Pieces
-from skgd.pieces.loading import loaded_piece
+from skgd.pieces.loading import FLOATS, loaded_piece
 
 AT_ONCE = 4096  # rows that are turned from columns to rows, in a room that caches hold
 
@@ -42,7 +42,8 @@ def from_parquet(
         Files with the same columns; a folder stands for the ``.parquet`` files in it, sorted by
         name.
     target : str or sequence of str
-        The column that is the target; names in a sequence for several targets.
+        The column that is the target, of numbers or classes; names in a sequence for several
+        targets, which are numbers.
     sample_weight : str, default=None
         The column of the weights.
     columns : sequence of str, default=None
@@ -88,7 +89,10 @@ def from_parquet(
     names = _others(schemas[0][1], targets + weights) if columns is None else list(columns)
     if not (names and targets):
         raise ValueError(f"There must be a column and a target. Got {names} and {targets}.")
-    kinds = [_numeric(one, schema, [*names, *targets, *weights]) for one, schema in schemas]
+    numbers = [*names, *weights, *([] if isinstance(target, str) else targets)]
+    kinds = [_numeric(one, schema, numbers) for one, schema in schemas]
+    for one, schema in schemas if isinstance(target, str) else ():
+        _check_kinds(one, schema, [target], "numbers or strings")
     is_single = all(kind == np.float32 for found in kinds for kind in found[: len(names)])
     dtype = np.dtype(np.float32 if is_single else np.float64)
     groups = [
@@ -103,7 +107,8 @@ def from_parquet(
         path, metadata, chosen = groups[number]
         with pq.ParquetFile(path, metadata=metadata) as file:
             table = file.read_row_groups(list(chosen), [*names, *targets, *weights])
-        y = _matrix(table, targets, np.dtype(np.float64))
+        single = isinstance(target, str)
+        y = table.column(target).to_numpy() if single else _matrix(table, targets, FLOATS[0])
         weight = (_matrix(table, weights, np.dtype(np.float64))[:, 0],) if weights else ()
         given = _matrix(table, names, dtype), y, *weight
         return loaded_piece(number, given, len(names), dtype)
@@ -141,9 +146,17 @@ def _others(schema: Any, taken: list[str]) -> list[str]:
 
 def _numeric(path: Path, schema: Any, names: list[str]) -> list[np.dtype]:
     """Return the types of columns, which must be there and be numbers."""
+    found = _check_kinds(path, schema, names, "numbers")
+    return [np.dtype(kind.to_pandas_dtype()) for kind in found]
+
+
+def _check_kinds(path: Path, schema: Any, names: list[str], expected: str) -> list[Any]:
+    """Return the types of columns of a file, which must be there and be what is expected."""
     from pyarrow import types
 
-    kinds = (types.is_integer, types.is_floating, types.is_boolean)
+    kinds = [types.is_integer, types.is_floating, types.is_boolean]
+    if "strings" in expected:
+        kinds += [types.is_string, types.is_large_string, types.is_dictionary]
     missing = [name for name in names if name not in schema.names]
     if missing:
         raise ValueError(f"{path} has no column {missing[0]!r}; it has {schema.names}.")
@@ -151,10 +164,10 @@ def _numeric(path: Path, schema: Any, names: list[str]) -> list[np.dtype]:
     for name, kind in found.items():
         if not any(is_kind(kind) for is_kind in kinds):
             raise ValueError(
-                f"Column {name!r} of {path} is {kind}; expected numbers. Choose those of X by "
+                f"Column {name!r} of {path} is {kind}; expected {expected}. Choose those of X by "
                 "columns=[...]."
             )
-    return [np.dtype(kind.to_pandas_dtype()) for kind in found.values()]
+    return [*found.values()]
 
 
 def _matrix(table: Any, names: list[str], dtype: np.dtype) -> np.ndarray:
