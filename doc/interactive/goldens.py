@@ -20,7 +20,7 @@ import numpy as np
 from skgd import GDGaborRegressor, GDRegressor
 from skgd.descent import step
 from skgd.displays.page import surfaces
-from skgd.displays.page.core import CONTROLLED, data, rules
+from skgd.displays.page.core import data, rules
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
@@ -67,18 +67,17 @@ def cases():
         for penalty in ("l1", "l2", "elasticnet"):
             yield case("penalized", rule, penalty=penalty, alpha=0.4, l1_ratio=0.7)
     for schedule, cls in SCHEDULES.items():
-        if schedule not in CONTROLLED:
-            fields = {"horizon": 120.0} if schedule == "cosine" else {}
-            fields |= {"every": 30.0} if schedule == "step" else {}
-            if schedule == "adaptive":  # its decisions are far from rounding where it overshoots
-                shared = {"schedule": schedule, "scheduleFields": {"wait": 3.0}}
-                yield {**case("quadratic", "gd", **shared), "rate": 0.25}
-            else:
-                yield case("line", "gd", schedule=schedule, scheduleFields=fields)
-            if "per" in cls._fields:
-                batches = {"batch": 3, "sampling": "shuffle", "seed": 3}
-                by_update = {**fields, "per": "update"}
-                yield case("gabor", "adam", schedule=schedule, scheduleFields=by_update, **batches)
+        fields = {"horizon": 120.0} if schedule == "cosine" else {}
+        fields |= {"every": 30.0} if schedule == "step" else {}
+        if schedule == "adaptive":  # its decisions are far from rounding where it overshoots
+            shared = {"schedule": schedule, "scheduleFields": {"wait": 3.0}}
+            yield {**case("quadratic", "gd", **shared), "rate": 0.25}
+        else:
+            yield case("line", "gd", schedule=schedule, scheduleFields=fields)
+        if "per" in cls._fields or schedule == "auto":
+            batches = {"batch": 3, "sampling": "shuffle", "seed": 3}
+            fields |= {"per": "update"} if "per" in cls._fields else {}
+            yield case("gabor", "adam", schedule=schedule, scheduleFields=fields, **batches)
     for rule in ("gd", "momentum", "nesterov", "adam"):
         for batches in STOCHASTIC:
             for surface in ("line", "gabor", "poisson", "network", "batchnorm"):

@@ -142,12 +142,51 @@ def hands(browser, address):
     browser.mouse(spot(browser, "fit", 0.5, 0.5), spot(browser, "fit", 0.5, 0.2))
     if browser.evaluate("JSON.stringify(descent.scene().surface.rows.y)") == before:
         yield "a point of the data cannot be dragged"
+    before = browser.evaluate("JSON.stringify(descent.scene().surface.rows.y)")
+    for key in ("n", "ArrowUp"):
+        browser.key(key)
+    if browser.evaluate("JSON.stringify(descent.scene().surface.rows.y)") == before:
+        yield "keys do not move a point of the data"
     browser.resize(390, 844)
     browser.open(f"{address}?lang=en#preset=sgd")
     before = run_of(browser, "start")
     browser.touch(spot(browser, "plane", 0.3, 0.3), spot(browser, "plane", 0.5, 0.5))
     if run_of(browser, "start") == before:
         yield "a finger does not move the start"
+
+
+def second_rule(browser, address):
+    """Yield what is wrong with the fields and the batch of the second rule."""
+    browser.resize(1280, 900)
+    browser.open(f"{address}?lang=en#preset=nesterov")
+    paths = "[descent.scene().run, descent.scene().ghost].map(run => JSON.stringify(run.path))"
+    own, other = browser.evaluate(paths)
+    browser.evaluate(
+        "(e => { e.value = 300; e.dispatchEvent(new Event('input')) })"
+        "(document.getElementById('ghostFieldsbeta'))"
+    )
+    changed_own, changed_other = browser.evaluate(paths)
+    if changed_own != own or changed_other == other:
+        yield "a field of the second rule does not change its path alone"
+    if "ghostFields" not in browser.evaluate("location.hash"):
+        yield "a field of the second rule is not in the address"
+    browser.open(f"{address}?lang=en#preset=sgd")
+    if browser.evaluate("document.getElementById('ghostBatch').value") != "0":
+        yield "the second rule does not see all rows"
+
+
+def link(browser, address):
+    """Yield whether the link of the page is copied, and said to be."""
+    browser.open(f"{address}?lang=en#preset=saddle&n=7")
+    browser.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', {value: {writeText: text => "
+        "{ globalThis.copied = text; return Promise.resolve(); }}}); 0"
+    )
+    click(browser, "share")
+    if browser.evaluate("copied") != browser.evaluate("location.href"):
+        yield "the button copies another link"
+    if browser.evaluate("document.getElementById('live').textContent") != "Copied":
+        yield "a copied link is not announced"
 
 
 def play(browser, address):
@@ -218,7 +257,7 @@ def address_bar(browser, address):
 
 def diverging(browser, address):
     """Yield whether a diverging path fills the picture."""
-    browser.open(f"{address}?lang=en#preset=large")
+    browser.open(f"{address}?lang=en#preset=large&n=5")
     if browser.evaluate("descent.frame().box[1] < 1000"):
         yield "a diverging path does not zoom out"
 
@@ -245,7 +284,7 @@ def page_faults(browser, address, root, goldens):
     browser.open(address)
     yield from browser.errors
     yield from descents(browser, goldens)
-    for check in (hands, play, address_bar, diverging, factors):
+    for check in (hands, second_rule, link, play, address_bar, diverging, factors):
         yield from check(browser, address)
         yield from browser.errors
     yield from stories(browser, address, root)

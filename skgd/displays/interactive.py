@@ -18,7 +18,7 @@ from skgd.displays.inspection import (
     transformed_rows,
 )
 from skgd.displays.page.assemble import page
-from skgd.displays.page.core import CONTROLLED, N_SEEDS, rules
+from skgd.displays.page.core import N_SEEDS, rules
 from skgd.displays.plane import plane_bounds
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.validation import MatrixLike
@@ -159,7 +159,7 @@ def _state(descent, objective, path):
     optimizer, schedule = part_of(descent, "optimizer"), part_of(descent, "schedule")
     rule = optimizer if isinstance(optimizer, str) else optimizer.resolved(full)
     known = [name for name, part in rules().items() if type(part) is type(rule)]
-    kept = [n for n, c in SCHEDULES.items() if c is type(schedule) and n not in CONTROLLED]
+    kept = [n for n, c in SCHEDULES.items() if c is type(schedule)]
     steps = min(MOST_STEPS, max(len(path) - 1, 10))
     seed = descent.random_state if isinstance(descent.random_state, int) else 0
     rate = float(descent.learning_rate_)

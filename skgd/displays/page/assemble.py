@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from skgd.displays.page.core import CONTROLLED, core, literal, rules
+from skgd.displays.page.core import core, literal, rules
 from skgd.kernels.problem import SAMPLINGS
 from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
@@ -68,7 +68,7 @@ def groups():
         "surface": [*looks, "given"],
         "k": [name for name, look in looks.items() if "k" in look],
         "penalty": [name or "none" for name in PENALTIES],
-        "schedule": [name for name in SCHEDULES if name not in CONTROLLED],
+        "schedule": SCHEDULES,
         "sampling": SAMPLINGS,
         "story": stories,
         "told": stories,

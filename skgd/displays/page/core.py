@@ -22,7 +22,6 @@ from skgd.schedules import SCHEDULES, Schedule
 N_SEEDS = 4
 INHERITED = "prepare", "extrapolate", "stability_limit"  # methods of Optimizer
 FLAGS = "n_memory", "n_scalars", "needs_norm", "decoupled", "extrapolates", "newton_fraction"
-CONTROLLED = {"auto"}  # schedules that follow the gap, which the page does not know
 
 
 def rules():
@@ -82,7 +81,7 @@ def model(instance):
 def parts(losses):
     """Return the tables of rules, schedules, penalties, losses and models."""
     own = ["value", "gradient", "prox"]
-    rates = {name: cls() for name, cls in SCHEDULES.items() if name not in CONTROLLED}
+    rates = {name: cls() for name, cls in SCHEDULES.items()}
     penalties = {name or "none": cls() for name, cls in PENALTIES.items()}
     models = {"linear": Linear(), "weights": Linear(intercept=False), "gabor": Gabor()}
     method, paces = ["step", *INHERITED], ["patience", "next_factor"]

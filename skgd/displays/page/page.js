@@ -28,7 +28,7 @@ function fresh(surface, rule) {
   return {
     preset: "", surface, k: look.k?.[2] ?? 0, rule, rate: usualRate(surface, rule), fields: {}, schedule: "constant", scheduleFields: {},
     batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: 0.5, l1_ratio: 0.5, data: null,
-    ghost: "", ghostRate: 0.1, ghostFields: {}, start: look.start.slice(0, look.d ?? 2), horizon: 60, n: 40, map: "rate",
+    ghost: "", ghostRate: 0.1, ghostFields: {}, ghostBatch: 0, start: look.start.slice(0, look.d ?? 2), horizon: 60, n: 40, map: "rate",
   };
 }
 
@@ -71,7 +71,7 @@ function build() {
     const surface = surfaceOf(st), minima = minimaOf(surface);
     scene = { key, surface, minima, least: minima.length ? surface.value(minima[0]) : 0 };
   }
-  const { surface } = scene, spec = specOf(st), second = { rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields, schedule: "constant" };
+  const { surface } = scene, spec = specOf(st), second = { rule: st.ghost, rate: st.ghostRate, fields: st.ghostFields, batch: st.ghostBatch, schedule: "constant" };
   scene.run = descend(surface, spec).to(st.horizon);
   return scene.ghost = st.ghost ? descend(surface, { ...spec, ...second }).to(st.horizon) : scene.run;
 }
@@ -114,7 +114,7 @@ function chartSoon() {
   $("mapKind").replaceChildren(...kinds.map(([kind, text]) => new Option(filled(text, { n: min(st.horizon, 200) }), kind, false, kind === st.map)));
   const found = factor === null || !scene.minima.length ? null : simulatedFactor(scene, specOf(st)), memory = memoryOf(st.rule);
   const hint = filled(st.map === "basins" ? word("hintBasins") : word("hintMap"), { beta: memory ? `, ${memory} ↑` : "" });
-  $("mapHint").textContent = hint + (factor === null ? "" : " " + filled(word("factor"), { factor: show(factor), found: found === null ? "–" : show(found) }));
+  $("mapHint").textContent = hint + (st.map === "basins" || !stableRate(run, scene.L) ? "" : " " + word("hintStable")) + (factor === null ? "" : " " + filled(word("factor"), { factor: show(factor), found: found === null ? "–" : show(found) }));
   const mine = ++job, next = chartOf(scene, { ...st }), all = next.w * next.h;
   const work = () => {
     if (mine !== job) return;
@@ -171,24 +171,25 @@ function choice(id, label, options, value, set) {
 }
 
 // One control for each field of a part.
-function fieldControls({ fields = {}, ranges = {} }, key) {
+function fieldControls({ fields = {}, ranges = {} } = {}, key, prefix = "") {
   return Object.keys(fields).map(name => {
-    const value = st[key][name] ?? fields[name], range = ranges[name], set = v => change({ [key]: { ...st[key], [name]: v } }), id = key + name;
-    if (Array.isArray(range)) return choice(id, name, range.map(v => [v, v]), value, set);
+    const value = st[key][name] ?? fields[name], range = ranges[name], set = v => change({ [key]: { ...st[key], [name]: v } }), id = key + name, label = prefix + name;
+    if (Array.isArray(range)) return choice(id, label, range.map(v => [v, v]), value, set);
     if (typeof value === "boolean") {
       const input = node("input", { type: "checkbox", id, checked: value });
       input.onchange = () => set(input.checked);
-      return node("label", {}, input, name);
+      return node("label", {}, input, label);
     }
     const reach = RANGES[range] ?? RANGES[name];
-    return reach ? slider(id, name, value ?? st.horizon, reach, set) : "";
+    return reach ? slider(id, label, value ?? st.horizon, reach, set) : "";
   });
 }
 
 function control() {
-  const look = SURFACES[st.surface], { n } = scene.surface, focused = document.activeElement.id, named = (first, table) => Object.keys(table).map((name, k) => [name, word(first + k)]);
+  const look = SURFACES[st.surface], { n } = scene.surface, batched = n && (st.batch || (st.ghost && st.ghostBatch)), focused = document.activeElement.id, named = (first, table) => Object.keys(table).map((name, k) => [name, word(first + k)]);
   const pick = (key, text, options, set = v => change({ [key]: v }, true)) => choice(key, text, options, st[key], set);
   const move = (key, text, range) => slider(key, text, st[key], range, v => change({ [key]: v })), rates = [1e-4, 100, true];
+  const batch = (key, text) => n ? pick(key, text, [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ [key]: +v }, true)) : "";
   const surfaces = named(wordsOf("surface"), SURFACES), rules = named(wordsOf("rule"), RULES);
   $("controls").replaceChildren(
     pick("surface", word("surface"), surfaces, v => choose({ ...fresh(v, st.rule), ghost: st.ghost, ghostRate: st.ghost ? usualRate(v, st.ghost) : 0.1 })),
@@ -201,19 +202,19 @@ function control() {
     ...fieldControls(RULES[st.rule], "fields"),
     pick("schedule", word("schedule"), named(wordsOf("schedule"), SCHEDULES), v => change({ schedule: v, scheduleFields: {} }, true)),
     ...fieldControls(SCHEDULES[st.schedule], "scheduleFields"),
-    n ? pick("batch", word("batch"), [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ batch: +v }, true)) : "",
-    n && st.batch ? pick("sampling", word("sampling"), named(wordsOf("sampling"), SAMPLINGS)) : "",
-    n && st.batch ? choice("seed", "random_state", SEEDS.map((_, k) => [String(k), String(k)]), st.seed, v => change({ seed: +v })) : "",
-    pick("ghost", word("ghost"), [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
-    st.ghost ? move("ghostRate", word("ghostRate"), rates) : "",
+    batch("batch", word("batch")),
+    batched ? pick("sampling", word("sampling"), named(wordsOf("sampling"), SAMPLINGS)) : "",
+    batched ? choice("seed", "random_state", SEEDS.map((_, k) => [String(k), String(k)]), st.seed, v => change({ seed: +v })) : "",
+    pick("ghost", word("ghost"), [["", word("none")], ...rules], v => choose({ ghost: v, ghostFields: {}, ghostBatch: st.batch, ghostRate: v ? usualRate(st.surface, v) : 0.1 })),
+    ...st.ghost ? [move("ghostRate", word("ghostRate"), rates), ...fieldControls(RULES[st.ghost], "ghostFields", word("its") + " "), batch("ghostBatch", word("ghostBatch"))] : [],
     slider("horizon", word("horizon"), st.horizon, [10, 1000, true], v => change({ horizon: round(v), n: min(st.n, round(v)) })),
   );
   if (focused) $(focused)?.focus();
-  const key = (name, text, dash) => [node("i", { className: dash, style: `border-color:var(--${name})` }), text];
-  const titled = (rule, fields) => [wordIn(wordsOf("rule"), RULES, rule), ...Object.keys(fields).map(name => `${name}=${fields[name]}`)].join(", ");
+  const key = (name, text, dash) => node("span", {}, node("i", { className: dash, style: `border-color:var(--${name})` }), text);
+  const titled = (rule, fields, batch) => [wordIn(wordsOf("rule"), RULES, rule), ...Object.keys(fields).map(name => `${name}=${fields[name]}`), ...batch ? [`${word("batch")} ${batch}`] : []].join(", ");
   $("cap").textContent = wordIn(wordsOf("surface"), SURFACES, st.surface);
-  $("paths").replaceChildren(...key("b", titled(st.rule, st.fields), ""), ...(st.ghost ? key("c", titled(st.ghost, st.ghostFields), "dashed") : []));
-  $("fitKey").replaceChildren(...key("a", word("start"), "dashed"), ...key("soft", word("before"), "dashed"), ...key("b", word("now"), ""));
+  $("paths").replaceChildren(key("b", titled(st.rule, st.fields, scene.run.size), ""), ...(st.ghost ? [key("c", titled(st.ghost, st.ghostFields, scene.ghost.size), "dashed")] : []));
+  $("fitKey").replaceChildren(key("a", word("start"), "dashed"), key("soft", word("before"), "dashed"), key("b", word("now"), ""));
   $("fitHint").textContent = look.draggable ? word("hintFit") : "";
   $("fit").tabIndex = look.draggable ? 0 : -1;
   $("fit").setAttribute("role", look.draggable ? "application" : "img");
@@ -359,6 +360,7 @@ function listen() {
 
 if (GIVEN) Object.assign(SURFACES, { given: GIVEN.surface }) && Object.assign(DATA, { given: GIVEN.data });
 for (const id of ["story", "home"]) $(id).hidden = GIVEN;
+$("share").hidden = location.protocol === "about:";
 language = new URLSearchParams(location.search).get("lang") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
 readAddress();
 listen();

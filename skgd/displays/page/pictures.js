@@ -181,7 +181,6 @@ function drawPlane(scene, n) {
   if (d > 1) for (const [text, u, v] of scene.ground.places) write(f, text, u, v, "ink", "center");
   f.inside(() => {
     trace(f, curve, "soft", 2);
-    for (const t of scene.minima) dot(f, place(t), 4, "paper", "ink");
     trace(f, given.map(place), "c", 6);
     for (const r of runs) {
       const points = r.path.slice(0, n + 1).map(place), name = r === run ? "b" : "c";
@@ -191,6 +190,11 @@ function drawPlane(scene, n) {
       dot(f, points.at(-1), 6, name);
     }
     dot(f, place(run.path[0]), 9, "a");
+    for (const t of scene.minima) {
+      const [u, v] = f.at(place(t));
+      dot(f, place(t), 4, "paper", "ink");
+      write(f, show(+surface.value(t).toFixed(9), 2), u + 9, v + 4, "ink", "left");
+    }
   });
   return f;
 }
@@ -199,24 +203,22 @@ function drawLoss({ run, ghost }, n, horizon) {
   const runs = [ghost, run], seen = runs.flatMap(r => r.losses.slice(0, n + 1)).filter(v => v > 1e-16 && v < 1e300).map(log10);
   const low = min(...seen), high = max(...seen), pad = max(0.1, 0.05 * (high - low));
   const box = seen.length ? [0, horizon, low - pad, high + pad] : [0, horizon, -1, 1];
-  const f = framed("loss", 0.5, box, ticks(0, horizon, 5), logTicks(box[2], box[3], 5));
+  const f = framed("loss", 0.5, box, ticks(0, horizon, 5), logTicks(box[2], box[3], 8));
   f.axes();
   f.inside(() => {
     for (const r of runs) trace(f, r.losses.slice(0, n + 1).map((v, k) => [k, v > 0 ? min(box[3], max(box[2], log10(v))) : box[2]]), r === run ? "b" : "c", 2.2, r === run ? [] : [7, 5]);
   });
 }
 
-// The data, and the curves of the start, of the step before, and of now.
+// The data, and the curves of the start, of the step before, and of now; made wider for a curve that is far away.
 function drawFit({ surface, run }, n, chosen) {
-  const { X, y } = surface.rows, xs = X.map(row => row[0]), k = min(n, run.t), lift = 0.2 * (max(...y) - min(...y));
-  const [x0, x1, y0, y1] = [min(...xs) - 0.2, max(...xs) + 0.2, min(...y) - lift, max(...y) + lift];
-  const f = framed("fit", 0.5, [x0, x1, y0, y1], ticks(x0, x1, 5), ticks(y0, y1, 4), ["x", "y"]);
+  const { X, y } = surface.rows, xs = X.map(row => row[0]), k = min(n, run.t), [x0, x1] = [min(...xs) - 0.2, max(...xs) + 0.2], mid = (min(...y) + max(...y)) / 2;
+  const curve = t => Array.from({ length: 241 }, (_, i) => x0 + i / 240 * (x1 - x0)).map(x => [x, surface.predict(x, run.path[t])]);
+  const half = 1.4 * (max(...y) - mid), reach = max(...curve(k).map(([, v]) => abs(v - mid) / half)), wide = reach > 3 && reach < 1e9 ? 2 ** ceil(Math.log2(reach)) * half : half;
+  const [y0, y1] = [mid - wide, mid + wide], f = framed("fit", 0.5, [x0, x1, y0, y1], ticks(x0, x1, 5), ticks(y0, y1, 4), ["x", "y"]);
   f.axes();
   f.inside(() => {
-    for (const [t, name, dash] of [[0, "a", [2, 4]], [max(0, k - 1), "soft", [6, 4]], [k, "b", []]]) {
-      const curve = Array.from({ length: 241 }, (_, i) => x0 + i / 240 * (x1 - x0)).map(x => [x, surface.predict(x, run.path[t])]);
-      trace(f, curve, name, 2.2, dash);
-    }
+    for (const [t, name, dash] of [[0, "a", [2, 4]], [max(0, k - 1), "soft", [6, 4]], [k, "b", []]]) trace(f, curve(t), name, 2.2, dash);
     xs.forEach((x, i) => dot(f, [x, y[i]], surface.draggable ? 6 : 3.5, surface.draggable && i === chosen ? "a" : "ink"));
   });
   return f;
@@ -266,10 +268,10 @@ function drawChart(scene, chart, st) {
   return f;
 }
 
-// The factor of the last steps towards the minimum, between peaks, which oscillate less.
+// The factor of the last steps towards the minimum, between peaks, which oscillate less; or of all steps away from it.
 function simulatedFactor({ surface, minima }, spec) {
   const run = descend(surface, spec).to(600), far = run.path.map(t => hypot(...t.map((v, j) => v - minima[0][j])));
-  const late = far.findIndex(v => v < 1e-7 * far[0]), n = (late < 0 ? 600 : late) - 12, m = floor(n / 3);
-  const peak = k => max(...far.slice(k, k + 12));
-  return run.diverged || m < 2 ? null : (peak(n) / peak(m)) ** (1 / (n - m));
+  const late = far.findIndex(v => v < 1e-7 * far[0]), width = run.diverged ? 1 : 12, n = (late < 0 ? far.length : late) - width, m = floor(n / 3);
+  const peak = k => max(...far.slice(k, k + width));
+  return m < 1 ? null : (peak(n) / peak(m)) ** (1 / (n - m));
 }
