@@ -36,7 +36,13 @@ CLUSTER = {"dashboard_address": "127.0.0.1:0", "memory_limit": "1GiB"}
 LOOPBACK = {**CLUSTER, "host": "127.0.0.1"}
 LASSO = {"penalty": "l1", "alpha": 0.1}
 DESCENT = {**LASSO, "optimizer": "nesterov", "tol": None, "max_iter": 15}
-BITS = {**DESCENT, "loss": "huber"}  # which takes no product of BLAS, whose bits are not promised
+BITS = {**DESCENT, "loss": "huber"}
+KINDS = {  # of fits, whose bits do not depend on workers
+    "descent": BITS,
+    "batches": {**BITS, "batch_size": 32, "max_iter": 2, "random_state": 0},
+    "one reading": LASSO,
+    "Newton steps": {"loss": "huber"},
+}
 
 
 def lazy(rows, blocks=BLOCKS):
@@ -226,9 +232,9 @@ def test_what_is_not_finite_is_reported_with_its_block_and_row(here):
 
 @LIMIT
 @pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
-@pytest.mark.parametrize("optimizer", ["nesterov", "adam"])
-def test_bits_do_not_depend_on_the_scheduler_or_the_workers(optimizer, client):
-    options = {**BITS, "optimizer": optimizer}
+@pytest.mark.parametrize("kind", KINDS)
+def test_bits_do_not_depend_on_the_scheduler_or_the_workers(kind, client):
+    options = KINDS[kind]
     once = bits(GDRegressor(**options).fit(lazy(X), lazy(Y), lazy(WEIGHT)))
     assert no_futures(client)
     for scheduler in ("sync", "threads"):
@@ -243,9 +249,10 @@ def test_bits_do_not_depend_on_the_scheduler_or_the_workers(optimizer, client):
 
 
 @LIMIT
-def test_bits_do_not_depend_on_where_blocks_lie(client):
+@pytest.mark.parametrize("kind", ["descent", "one reading"])
+def test_bits_do_not_depend_on_where_blocks_lie(kind, client):
     rows, targets = lazy(X, (70, 120, 3, 140, 167)), lazy(Y, (70, 120, 3, 140, 167))
-    once = bits(GDRegressor(**BITS).fit(rows, targets))
+    once = bits(GDRegressor(**KINDS[kind]).fit(rows, targets))
     addresses = sorted(client.nthreads())
     for places in ((0, 1, 0, 1, 0), (1, 1, 1, 1, 1), (1, 1, 0, 0, 1)):
         parts = [
@@ -253,7 +260,7 @@ def test_bits_do_not_depend_on_where_blocks_lie(client):
             for k, place in enumerate(places)
         ]
         spread = da.concatenate(parts)
-        assert bits(GDRegressor(**BITS).fit(spread, targets)) == once
+        assert bits(GDRegressor(**KINDS[kind]).fit(spread, targets)) == once
         del parts, spread
     assert no_futures(client)
 

@@ -29,6 +29,7 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.elementary": {"math"},
     **{part: {"math", "numpy", "typing", "skgd.part", "skgd.elementary"} for part in PARTS},
     "skgd.kernels": {"numpy", "scipy"},
+    "skgd.kernels.column_products": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.sums": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.moments": {"numpy", "scipy", "skgd.kernels", "skgd.engines"},
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},

@@ -1,6 +1,9 @@
 """Sums over pieces of rows in threads: their bits, their limits, and what goes wrong in them."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from conftest import make_regression
 from joblib import Parallel, cpu_count, delayed
 from scipy import sparse
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skgd import GDRegressor
 from skgd.engines import threads
@@ -145,6 +148,46 @@ def test_the_number_of_threads_respects_the_limits_of_threadpoolctl_and_of_worke
         assert threads.n_threads() >= 1
     counts = Parallel(n_jobs=2, backend="loky")(delayed(threads.n_threads)() for _ in range(2))
     assert max(counts) <= max(1, cpu_count() // 2)
+
+
+def blas_threads():
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return [library.num_threads for library in libraries]
+
+
+BLAS_LIMITS = """
+import sys
+import threading
+from threadpoolctl import ThreadpoolController
+from skgd.engines import threads
+
+libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+
+def numbers():
+    return [library.num_threads for library in libraries]
+
+before, inside, leave = numbers(), threading.Event(), threading.Event()
+
+def overlap():
+    with threads.one_blas_thread:
+        inside.set()
+        leave.wait(30)
+
+other = threading.Thread(target=overlap)
+with threads.one_blas_thread, threads.one_blas_thread:
+    other.start()
+    inside.wait(30)
+assert set(numbers()) == {1}, numbers()
+leave.set()
+other.join(30)
+assert numbers() == before, (before, numbers())
+"""
+
+
+@pytest.mark.skipif(not blas_threads(), reason="BLAS has no limit")
+def test_users_of_one_thread_of_blas_who_overlap_leave_what_was():
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", BLAS_LIMITS], check=True, env=environment)
 
 
 @pytest.mark.parametrize("failing", range(4))

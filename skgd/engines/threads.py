@@ -11,6 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache, partial
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 from joblib import cpu_count
@@ -50,6 +51,38 @@ def _openmp():
 @cache
 def _blas():
     return ThreadpoolController().select(user_api="blas")
+
+
+class SharedLimit:
+    """Limits libraries of linear algebra to one thread, until the last user leaves.
+
+    One thread sets and restores their numbers, as threadpoolctl lets only that which has set one
+    restore it. A limit that is set by someone else outside stays as it is.
+    """
+
+    def __init__(self):
+        self._lock, self._users, self._limit = Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            many = any(library.num_threads > 1 for library in _blas().lib_controllers)
+            if many and self._limit is None:
+                self._limit = _setter(os.getpid()).submit(_limited).result()
+            self._users += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._limit is not None:
+                _setter(os.getpid()).submit(self._limit.__exit__, *error).result()
+                self._limit = None
+
+
+def _limited():
+    return _blas().limit(limits=1).__enter__()
+
+
+one_blas_thread = SharedLimit()
 
 
 def row_pieces(n, entries, d):
@@ -139,7 +172,7 @@ def products_in_pieces(products, n, p):
     def fill(k):
         found[k] = products(*pieces[k])
 
-    with _blas().limit(limits=1):
+    with one_blas_thread:
         run_all([partial(fill, k) for k in range(len(pieces))], n_threads())
     while len(found) > 1:
         half = (len(found) + 1) // 2
@@ -172,6 +205,12 @@ def run_all(tasks, threads):
         wait(started)
     for future in started:
         future.result()
+
+
+@cache
+def _setter(process):
+    """Return the thread of a process that sets limits."""
+    return ThreadPoolExecutor(1, thread_name_prefix="skgd-limits")
 
 
 @cache

@@ -214,6 +214,20 @@ def rows_of(X):
     return kind(_locked(X.data), _locked(index_words(X.indices)), _locked(indptr))
 
 
+def aligned_rows(X):
+    """Return X, with copies of arrays that are not aligned, as what came over a network may be.
+
+    Compiled code would be compiled anew for these.
+    """
+    if not sparse.issparse(X):
+        return np.require(X, requirements="A")
+    parts = tuple(np.require(part, requirements="A") for part in (X.data, X.indices, X.indptr))
+    if not all(one is other for one, other in zip(parts, (X.data, X.indices, X.indptr))):
+        X = X.__class__(parts, X.shape)
+        X.has_canonical_format = True
+    return X
+
+
 def index_words(indices):
     """Return indices of four or eight bytes, at least 0, as a column or two of unsigned words.
 

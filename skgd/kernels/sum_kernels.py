@@ -103,6 +103,18 @@ def dense_row_squares(X, shift, squares):
         squares[i] = total
 
 
+def dense_copy(X, Y, root, stride, centre, block):
+    """Copy ``root_i ([x_i, y_i] - centre)`` and ``root_i``; row i has ``root[i * stride]``."""
+    (n, p), k = X.shape, Y.shape[1]
+    for i in range(n):
+        a = root[i * stride]
+        for j in range(p):
+            block[i, j] = a * (X[i, j] - centre[j])
+        for j in range(k):
+            block[i, p + j] = a * (Y[i, j] - centre[p + j])
+        block[i, p + k] = a
+
+
 def fortran_matvec(T, v, shift, z):
     """Set ``z_i = (x_i - shift) . v``."""
     p, n = T.shape
@@ -205,6 +217,7 @@ KERNELS = {
         "rmatvec": dense_rmatvec,
         "moments": dense_moments,
         "row_squares": dense_row_squares,
+        "copy": dense_copy,
     },
     FortranColumns: {
         "matvec": fortran_matvec,

@@ -119,7 +119,7 @@ def gram(X, weight, centre, squares):
     """
     (n, p), rounding = X.shape, 32.0 * np.finfo(float).eps
     shift = np.zeros(p) if centre is None else centre
-    off = _off(shift, squares)
+    off = farthest(shift, squares)
     if sparse.issparse(X):
         G, full = np.zeros((p, p)), full_columns(X, weight)
         room = [np.zeros(n)] if X.format == "csc" else []
@@ -128,7 +128,7 @@ def gram(X, weight, centre, squares):
         G += G.T
         G[range(p), range(p)] = diagonal
         shift = np.where(full, 0.0, shift)
-        off = _off(shift, squares)
+        off = farthest(shift, squares)
     elif X.dtype == np.float64 and _are_equal(weight) and off < OFF:
         G = products_in_pieces(lambda start, stop: X[start:stop].T @ X[start:stop], n, p)
     else:
@@ -137,7 +137,7 @@ def gram(X, weight, centre, squares):
         def products(start, stop):
             return _blocks_gram(X, weight, shift, start, stop)
 
-        return _symmetric(products_in_pieces(products, n, p)) / n, rounding
+        return symmetric(products_in_pieces(products, n, p)) / n, rounding
     G /= n
     if centre is not None:
         G = blas.dger(-1.0, shift, shift, a=G.T, overwrite_a=1).T
@@ -155,7 +155,7 @@ def has_single_gram(X, weight, centre, squares):
     centre = np.zeros(p) if centre is None else centre
     sums = n * (squares + centre**2)
     inside = (sums == 0.0) | ((sums > single.tiny / single.eps) & (sums < 0.5 * single.max))
-    return bool(inside.all()) and _off(centre, squares) < NEAR
+    return bool(inside.all()) and farthest(centre, squares) < NEAR
 
 
 def single_gram(X, centre):
@@ -166,7 +166,7 @@ def single_gram(X, centre):
     return G if centre is None else G - np.outer(centre, centre)
 
 
-def _off(centre, squares):
+def farthest(centre, squares):
     """Return the largest ratio of a squared centre to the variance of its column."""
     return float((centre**2 / np.where(squares > 0.0, squares, np.inf)).max(initial=0.0))
 
@@ -190,7 +190,7 @@ def row_gram(X, centre, far):
         for start in range(0, p, step):
             part = np.subtract(X[:, start : start + step], centre[start : start + step], order="F")
             K = blas.dsyrk(1.0, part, beta=1.0, c=K, overwrite_c=1, lower=1)
-        return _symmetric(K)
+        return symmetric(K)
     u = X @ centre
     K -= u
     K -= (u - centre @ centre)[:, None]
@@ -263,7 +263,7 @@ def _are_equal(weight):
     return are_even(weight) or weight.min() == weight.max()
 
 
-def _symmetric(G):
+def symmetric(G):
     """Complete an F-ordered matrix from its lower triangle; return it C-ordered."""
     for start in range(0, len(G), FEWEST):
         here = slice(start, start + FEWEST)

@@ -1,7 +1,7 @@
 """A piece of rows, and what is asked of it: verbs, whose answers are added over all pieces.
 
-Sums are those of compiled loops and of products of matrices. Products with vectors by BLAS, and
-its dots, have bits that depend on where arrays lie in memory.
+Sums are those of compiled loops and of `column_products`: the bits of BLAS alone depend on where
+arrays lie in memory.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgd.engines.tree import Verb, add
+from skgd.kernels.column_products import column_products
 from skgd.kernels.compiling import compiled_code
 from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.kernels.row_kernels import conjugates, loss_terms
-from skgd.kernels.rows import even_weights
+from skgd.kernels.rows import aligned_rows, even_weights
 from skgd.kernels.sums import compiled_matvec, compiled_rmatvec
 from skgd.objective import second_order
 from skgd.objective.line_pieces import LinePieces
@@ -58,8 +59,9 @@ class Piece:
     """
 
     def __init__(self, X, labels, weight=None):
-        self.X, self.labels = X, labels
-        self.weight = even_weights(len(labels)) if weight is None else weight
+        self.X, self.labels = aligned_rows(X), np.require(labels, requirements="A")
+        weight = even_weights(len(labels)) if weight is None else weight
+        self.weight = np.require(weight, requirements="A")
         self._term = self._key = self._sum = None
 
     def __reduce__(self):
@@ -166,10 +168,21 @@ def second_order_terms(piece, number, seen, theta, smoothing):
         value, slope, second = LinePieces(term.loss, term.y).smoothed(f, smoothing)
     losses, smoothed = (float(_weighted(weight, v).sum()) for v in (terms[0], value))
     (g, total), H = _sums(piece, seen, slope), np.empty((d, d))
-    H[:p, :p] = second_order.row_products(term, weight * second, np.zeros((n, 0)))[0]
+    H[:p, :p] = _products(term, weight * second)
     mixed, curved = _sums(piece, seen, second)
     H[:p, p:], H[p:, :p], H[p:, p:] = mixed[:, None], mixed, curved
     return losses, smoothed, np.append(g, [total] * (d - p)), H
+
+
+def _products(term, u):
+    """Return the sum of ``u_i (x_i - centre) (x_i - centre)^T``."""
+    if term.sparse:
+        return second_order.row_products(term, u, np.zeros((u.size, 0)))[0]
+    none, centre = np.zeros((u.size, 0)), np.zeros(term.p) if term.centre is None else term.centre
+    H = column_products(term.X, none, np.maximum(u, 0.0), centre)
+    if u.min() < 0.0:
+        H -= column_products(term.X, none, np.maximum(-u, 0.0), centre)
+    return H[:-1, :-1]
 
 
 def _weighted(weight, values):

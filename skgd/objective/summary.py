@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skgd.engines.tree import Verb
+from skgd.kernels.column_products import centred_products
 from skgd.kernels.moments import means_and_variances
 from skgd.kernels.rows import even_weights
 from skgd.kernels.sums import compiled_rmatvec, gram
@@ -64,22 +65,38 @@ def summary_of(piece, number, with_products):
     total, n_weighted, smallest = float(weight.sum()), int(np.count_nonzero(weight)), weight.min()
     sound = 0.0 < total < np.inf and smallest >= 0.0 and np.isfinite([lowest, highest]).all()
     even = even_weights(n) if not sound or smallest == weight.max() else weight / (total / n)
-    means, variances = means_and_variances(X, even)
+    moments = _moments_and_products if with_products else _moments
+    means, levels, *sums = moments(X, y, even)
     if not (sound and np.isfinite(means).all()):
         invalid = _invalid(piece, number)
         if invalid or not total:
             return nothing._replace(lowest=lowest, highest=highest, invalid=invalid)
+    squares, target_squares, *products = (total / n * found for found in sums)
+    known = means, squares, levels, target_squares, lowest, highest, ()
+    return Summary(n, total, n_weighted, *known, *products)
+
+
+def _moments(X, y, weight):
+    """Return the means of the columns and of y, and the sums of squares about them."""
+    means, variances = means_and_variances(X, weight)
     first = y[np.argmax(weight > 0.0)]
-    levels = first + (even[:, None] * (y - first)).sum(axis=0) / n
-    left = (y - levels) * even[:, None]
-    share = total / n
-    squares = share * (left * (y - levels)).sum(axis=0)
-    found = (means, total * variances, levels, squares, lowest, highest)
-    if not with_products:
-        return Summary(n, total, n_weighted, *found)
-    G = total * gram(X, even, means, variances)[0]
-    q = share * np.stack([compiled_rmatvec(X, u, means) for u in left.T])
-    return Summary(n, total, n_weighted, *found, G=G, q=q)
+    levels = first + (weight[:, None] * (y - first)).sum(axis=0) / len(y)
+    target_squares = (weight[:, None] * (y - levels) ** 2).sum(axis=0)
+    return means, levels, len(y) * variances, target_squares
+
+
+def _moments_and_products(X, y, weight):
+    """Return the same, and the products of the columns with each other and with y."""
+    p = X.shape[1]
+    if sparse.issparse(X):
+        means, levels, squares, target_squares = _moments(X, y, weight)
+        left = (y - levels) * weight[:, None]
+        q = np.stack([compiled_rmatvec(X, u, means) for u in left.T])
+        G = len(y) * gram(X, weight, means, squares / len(y))[0]
+        return means, levels, squares, target_squares, G, q
+    means, G = centred_products(X, y, weight)
+    squares = np.maximum(G.diagonal(), 0.0)
+    return means[:p], means[p:], squares[:p], squares[p:], G[:p, :p], G[p:, :p]
 
 
 def _targets(piece, number):
