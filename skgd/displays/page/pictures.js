@@ -178,7 +178,8 @@ function drawPlane(scene, n) {
   if (d > 1 && scene.groundKey !== key) Object.assign(scene, { groundKey: key, ground: paintGround(f, surface, groundOf(surface, box)) });
   if (d > 1) f.ctx.drawImage(scene.ground.canvas, f.left, f.top, f.wide, f.high);
   f.axes();
-  if (d > 1) for (const [text, u, v] of scene.ground.places) write(f, text, u, v, "ink", "center");
+  const marks = scene.minima.map(t => f.at(place(t))), free = ([, u, v]) => marks.every(([x, y]) => abs(u - x - 20) > 36 || abs(v - y - 4) > 12);
+  if (d > 1) for (const [text, u, v] of scene.ground.places.filter(free)) write(f, text, u, v, "ink", "center");
   f.inside(() => {
     trace(f, curve, "soft", 2);
     trace(f, given.map(place), "c", 6);
@@ -190,11 +191,10 @@ function drawPlane(scene, n) {
       dot(f, points.at(-1), 6, name);
     }
     dot(f, place(run.path[0]), 9, "a");
-    for (const t of scene.minima) {
-      const [u, v] = f.at(place(t));
+    scene.minima.forEach((t, k) => {
       dot(f, place(t), 4, "paper", "ink");
-      write(f, show(+surface.value(t).toFixed(9), 2), u + 9, v + 4, "ink", "left");
-    }
+      write(f, show(+surface.value(t).toFixed(9), 2), marks[k][0] + 9, marks[k][1] + 4, "ink", "left");
+    });
   });
   return f;
 }
@@ -268,10 +268,10 @@ function drawChart(scene, chart, st) {
   return f;
 }
 
-// The factor of the last steps towards the minimum, between peaks, which oscillate less; or of all steps away from it.
+// The factor of a step towards the minimum or away from it, by the mean logarithms of early and of late distances.
 function simulatedFactor({ surface, minima }, spec) {
   const run = descend(surface, spec).to(600), far = run.path.map(t => hypot(...t.map((v, j) => v - minima[0][j])));
-  const late = far.findIndex(v => v < 1e-7 * far[0]), width = run.diverged ? 1 : 12, n = (late < 0 ? far.length : late) - width, m = floor(n / 3);
-  const peak = k => max(...far.slice(k, k + width));
-  return m < 1 ? null : (peak(n) / peak(m)) ** (1 / (n - m));
+  const late = far.findIndex(v => v < 1e-7 * far[0]), n = late < 0 ? far.length : late, half = floor(n / (run.diverged ? 3 : 2));
+  const mean = from => far.slice(from, from + half).reduce((sum, v) => sum + Math.log(v), 0) / half;
+  return half < 1 ? null : Math.exp((mean(n - half) - mean(n - 2 * half)) / half);
 }
