@@ -43,38 +43,16 @@ BATCHES = [
 
 BY_WEIGHTS = {f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")}
 OTHER_BATCHES = "A row given twice is drawn twice as often as a row of weight two."
-BOUNCING = (
-    "Steps that are divided by the last gradients bounce about the minimum, and amplify the "
-    "rounding by which sums over repeated rows differ, if not on every machine."
-)
-FLAT = (
-    "Of many parameters some directions are flat. Second-order steps divide by the "
-    "curvature there, so the rounding of sums moves where they end, if not on every machine."
-)
-
-
-def expected_failures(estimator):
-    """Return the names of the checks that fail, and why they must at these settings."""
-    if estimator in BATCHES:
-        return dict.fromkeys(BY_WEIGHTS, OTHER_BATCHES)
-    if estimator.optimizer in ("rmsprop", "adadelta", "nadam", "adamw"):
-        return dict.fromkeys(BY_WEIGHTS, BOUNCING)
-    if not isinstance(estimator, GDRegressor) and estimator.optimizer in SECOND_ORDER:
-        return dict.fromkeys(BY_WEIGHTS, FLAT)
-    return {}
 
 
 def cases():
-    """Yield every estimator with every check; expected failures must fail, but for rounding."""
+    """Yield every estimator with every check; of batches, the two by weights must fail."""
+    fails = pytest.mark.xfail(raises=AssertionError, reason=OTHER_BATCHES, strict=True)
     for estimator in [*WHOLE, *PACKETS, *NETWORKS, *BATCHES]:
-        failures = expected_failures(estimator)
         for model, check in estimator_checks_generator(estimator, mark=None):
-            reason, marks = failures.get(check.func.__name__), ()
-            if reason:
-                marks = pytest.mark.xfail(
-                    raises=AssertionError, reason=reason, strict=reason is OTHER_BATCHES
-                )
-            yield pytest.param(model, check, marks=marks, id=f"{model}-{check.func.__name__}")
+            name = check.func.__name__
+            marks = fails if estimator in BATCHES and name in BY_WEIGHTS else ()
+            yield pytest.param(model, check, marks=marks, id=f"{model}-{name}")
 
 
 @pytest.mark.slow

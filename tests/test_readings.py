@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from skgd import GDRegressor
-from skgd.estimators import data
+from skgd.estimators import data, rows
 from skgd.objective import curvature, least_squares, rowwise
 
 READERS = [  # what reads X once whenever it is called, and the module that calls it
-    (data, "means_and_variances"),
+    (rows, "means_and_variances"),
     (data, "assert_all_finite"),
     (rowwise, "matvec"),
     (rowwise, "rmatvec"),

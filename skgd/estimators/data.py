@@ -8,15 +8,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skgd.estimators._sklearn import check_sample_weight
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.piece_rows import rows_in_pieces
 from skgd.estimators.plain_arrays import are_plain, check_range, learn_columns
-from skgd.estimators.rows import Rows
-from skgd.estimators.seeds import new_seed
+from skgd.estimators.rows import weighed_rows
+from skgd.estimators.seeds import draws_rows, new_seed
 from skgd.estimators.validation import canonical, checked_matrix, refuse_masked
-from skgd.kernels.moments import means_and_variances
-from skgd.kernels.rows import even_weights
 from skgd.pieces import Pieces, is_dask, pieces_of_dask
 
 DTYPES = [np.float64, np.float32]
@@ -57,28 +54,6 @@ def validated_rows(estimator, X, y, sample_weight, reset=True, name=None):
     if not np.isfinite(rows.moments[0]).all():
         assert_all_finite(X, estimator_name=name, input_name="X")
     return rows
-
-
-def weighed_rows(X, y, sample_weight, frame=None, moments=None):
-    """Return rows with weights of mean one, and the moments of their columns if not yet known."""
-    weight, total = even_weights(len(y)), float(len(y))
-    if sample_weight is not None:
-        weight, total = _mean_one(sample_weight, X)
-        weight = even_weights(len(y)) if weight.min() == weight.max() else weight
-    moments = moments or means_and_variances(X, weight)
-    return Rows(X, y, weight, total, sample_weight is not None, frame, moments)
-
-
-def _mean_one(sample_weight, X):
-    """Return weights with mean one, and the sum of those given."""
-    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    largest = weight.max()
-    weight = weight / largest
-    total = float(largest) * float(weight.sum())
-    weight /= weight.mean()
-    return weight, total
 
 
 def _converted(estimator, X, y, reset, name):
@@ -171,6 +146,16 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
         seed = new_seed(estimator.random_state)
         return hold_out(rows, estimator.validation_fraction, seed, is_classifier(estimator))
     return rows, held_out
+
+
+def rows_in_use(estimator, rows):
+    """Return rows; distinct ones where a named method takes steps on all of them.
+
+    A direct solver does not amplify rounding, and may take no longer than to sort the rows.
+    """
+    is_named = not isinstance(estimator.optimizer, str) or estimator.optimizer != "auto"
+    is_full = estimator.batch_size is None or estimator.batch_size >= rows.shape[0]
+    return rows.distinct() if is_named and is_full and not draws_rows(estimator, rows) else rows
 
 
 def check_validation(estimator, held_out):

@@ -7,11 +7,12 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from skgd.descent.outcome import Outcome
-from skgd.estimators.data import check_validation, validation_rows, weighed_rows
+from skgd.estimators.data import check_validation, rows_in_use, validation_rows
 from skgd.estimators.minimizers import takes_streams
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import plain
 from skgd.estimators.piece_rows import check_columns, rows_in_pieces
+from skgd.estimators.rows import weighed_rows
 from skgd.estimators.run_in_turn import RunInTurn
 from skgd.estimators.runs import LastCall, Runs
 from skgd.estimators.seeds import new_seed
@@ -131,7 +132,8 @@ class EpochsInTurn:
     def _call(self, rows, epoch):
         """Let the descents of all targets go on, or begin, on the rows of a piece."""
         estimator, last = self.estimator, self.last
-        problem = self.problem = self.monitoring.problem = self.make_problem(rows, last, True)
+        problem = self.make_problem(rows_in_use(estimator, rows), last, True)
+        self.problem = self.monitoring.problem = problem
         calls = Runs(estimator, problem, Unwatched(), stream=True)
         resumes = last is not None and calls.can_resume(last.runs)
         if resumes:

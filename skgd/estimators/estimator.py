@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
-from skgd.estimators.data import pieces_of, rows_of_fit
+from skgd.estimators.data import pieces_of, rows_in_use, rows_of_fit
 from skgd.estimators.epochs_in_turn import EpochsInTurn, visits_in_turn
 from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.minimizers import SECOND_ORDER, check_second_order, takes_streams
@@ -98,7 +98,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         y : array-like of shape (n_samples,) or, for a linear model, (n_samples, n_targets)
             Each target has a descent of its own, in the same order of rows.
         sample_weight : array-like of shape (n_samples,) or float, default=None
-            Not negative; a weight of two equals a row given twice.
+            Not negative; a weight of two equals a row given twice (:ref:`as-a-set`).
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             Rows that the descent does not see, on which every epoch is scored. The parameters of
             the epoch with the best score come back, with ``early_stopping`` or without; they are
@@ -172,7 +172,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
 
     def _fit_to(self, rows, held_out, last, stream):
         """Fit to validated rows."""
-        problem = self._problem(rows, last, stream)
+        problem = self._problem(rows_in_use(self, rows), last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)
         monitoring.begin()
         runs = Runs(self, problem, monitoring, stream)

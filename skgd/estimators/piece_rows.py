@@ -49,6 +49,10 @@ class PieceRows:
         """Return the rows with columns that are divided by a scale."""
         return PieceRows(self.facts.scaled(scale), self.given, self.is_single)
 
+    def distinct(self):
+        """Return the same, as rows in pieces are not compared."""
+        return self
+
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
         return self.facts.columns(intercept)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skgd.estimators._sklearn import take_rows
+from skgd.estimators._sklearn import check_sample_weight, take_rows
+from skgd.estimators.distinct_rows import distinct_rows
 from skgd.estimators.validation import canonical
-from skgd.kernels.moments import columns_of, means_and_variances
+from skgd.kernels.moments import SMALL, columns_of, means_and_variances
 from skgd.kernels.rows import are_even, even_weights
 from skgd.kernels.sums import predictions
 from skgd.objective.best_constant import fit_constant
@@ -34,6 +35,8 @@ class Rows(NamedTuple):
         X as it was given, if its columns have names.
     moments : tuple of two ndarray of shape (p,), or ()
         The means and variances of the columns, where they are known.
+    given_weight : ndarray of shape (n,), or None
+        The weights of small data as they were given; None where none were.
     """
 
     X: object
@@ -43,6 +46,7 @@ class Rows(NamedTuple):
     weighted: bool = False
     frame: object = None
     moments: tuple = ()
+    given_weight: np.ndarray | None = None
 
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
@@ -91,7 +95,18 @@ class Rows(NamedTuple):
             self.total * kept.sum() / self.weight.sum(),
             self.weighted,
             None if self.frame is None else take_rows(self.frame, index),
+            given_weight=None if self.given_weight is None else self.given_weight[index],
         )
+
+    def distinct(self):
+        """Return the distinct rows of small data, by `distinct_rows`; all if they are one."""
+        if self.X.shape[0] * self.X.shape[1] > SMALL:
+            return self
+        given = self.weight if self.given_weight is None else self.given_weight
+        with np.errstate(over="ignore"):
+            X, y, weight = distinct_rows(self.X, self.y, given)
+            one = len(y) == 1 or not weight.sum() < np.inf
+        return self if one else weighed_rows(X, y, weight)
 
     def squared_errors(self, coef, intercept):
         """Return the mean squared errors of many coefficients, some at a time.
@@ -165,3 +180,27 @@ class Rows(NamedTuple):
             targets = targets - offsets[:, None]
         known = self.weight, model, loss, centre, columns
         return [RowwiseTerm(self.X, target, *known) for target in targets]
+
+
+def weighed_rows(X, y, sample_weight, frame=None, moments=None):
+    """Return rows with weights of mean one, and the moments of their columns if not yet known."""
+    weight, total, given = even_weights(len(y)), float(len(y)), None
+    if sample_weight is not None:
+        known = {"dtype": np.float64, "ensure_non_negative": True}
+        given = check_sample_weight(sample_weight, X, **known)
+        weight, total = _mean_one(given)
+        weight = even_weights(len(y)) if weight.min() == weight.max() else weight
+    moments, is_small = moments or means_and_variances(X, weight), X.shape[0] * X.shape[1] <= SMALL
+    known = frame, moments, given if is_small else None
+    return Rows(X, y, weight, total, sample_weight is not None, *known)
+
+
+def _mean_one(given):
+    """Return weights with mean one, and the sum of those given."""
+    if not given.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    largest = given.max()
+    weight = given / largest
+    total = float(largest) * float(weight.sum())
+    weight /= weight.mean()
+    return weight, total

@@ -21,4 +21,4 @@ def draws_rows(estimator, rows):
     size, sampling = estimator.batch_size, estimator.sampling
     if size is None:
         return False
-    return sampling == "replacement" or (size < len(rows.y) and sampling == "shuffle")
+    return sampling == "replacement" or (size < rows.shape[0] and sampling == "shuffle")
