@@ -20,7 +20,13 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgd import GDRegressor, JointGridSearchCV, JointRandomizedSearchCV
+from skgd import (
+    GDGaborRegressor,
+    GDMLPClassifier,
+    GDRegressor,
+    JointGridSearchCV,
+    JointRandomizedSearchCV,
+)
 from skgd.pieces import Pieces, from_callables
 
 RNG = np.random.default_rng(3)
@@ -162,6 +168,9 @@ class Counted:
         self.asked += 1
         return self.engine.ask(verb, *arguments)
 
+    def pieces(self, numbers):
+        return self.engine.pieces(numbers)
+
     def release(self):
         self.released += 1
         self.engine.release()
@@ -190,9 +199,7 @@ def test_a_random_search_on_pieces_has_the_cells_of_one_in_memory():
     [
         ((make_pipeline(StandardScaler(), GDRegressor()), {}), {}, "Pipeline"),
         ((LinearRegression(), {}), {}, "LinearRegression"),
-        ((GDRegressor(batch_size=8), {"learning_rate": [0.1]}), {}, "batch_size=None"),
-        ((GDRegressor(optimizer="adam"), {}), {}, "tol=None"),
-        ((GDRegressor(loss="huber"), {}), {}, "products tell of"),
+        ((GDMLPClassifier(), {}), {"scoring": "r2"}, "accuracy"),
         ((GDRegressor(), {"early_stopping": [False, True]}), {}, "holds rows out"),
         ((GDRegressor(), {"alpha": [-1.0]}), {}, "not valid"),
         (RIDGE, {"scoring": "neg_mean_absolute_error"}, "neg_mean_squared_error"),
@@ -201,11 +208,100 @@ def test_a_random_search_on_pieces_has_the_cells_of_one_in_memory():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_products_do_not_tell_is_refused_before_any_reading(candidates, options, words):
+def test_what_sums_do_not_tell_is_refused_before_any_reading(candidates, options, words):
     pieces = counted()
     with pytest.raises(ValueError, match=words):
         JointGridSearchCV(*candidates, **options).fit(pieces)
     assert pieces.engine.asked == 0
+
+
+@LIMIT
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "nesterov"},
+        {"optimizer": "adam", "learning_rate": 0.1, "max_iter": 50},
+        {"optimizer": "gd", "center": False, "max_iter": 100},
+        {"optimizer": "momentum", "average": True, "max_iter": 30, "positive": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rows", ["all vary", "one is constant in a split"])
+def test_descents_to_a_tolerance_have_the_cells_of_the_whole(options, rows):
+    grid = {"alpha": [0.01, 0.5], "penalty": ["l1", "l2"]}
+    own = np.column_stack([X, np.where(np.arange(500) < 120, X[::-1, 0], 3.0)])
+    data = X if rows == "all vary" else own
+    search = JointGridSearchCV(GDRegressor(**options), grid, cv=4, **ALL)
+    found = search.fit(in_pieces(data, SEVERAL))
+    assert found.plan_.n_joined == 4
+    whole = JointGridSearchCV(GDRegressor(**options), grid, cv=4, **ALL).fit(data, SEVERAL)
+    assert_equal_searches(found, whole)
+
+
+@LIMIT
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["even", "weighted"])
+@pytest.mark.parametrize(
+    ("options", "grid"),
+    [
+        ({"loss": "huber", "tol": 1e-8}, {"alpha": [0.01, 0.5]}),
+        ({"loss": "poisson", "record_path": True, "max_iter": 5}, {"alpha": [0.01, 0.5]}),
+        ({"record_path": True, "max_iter": 5}, {"penalty": ["l1", "l2"]}),
+    ],
+    ids=["huber", "poisson", "path"],
+)
+def test_what_is_not_trained_together_is_fitted_alone(options, grid, weight):
+    y = np.abs(Y)
+    search = JointGridSearchCV(GDRegressor(**options), grid, cv=3, **ALL)
+    search.fit(in_pieces(X, y, weight))
+    assert search.plan_.n_joined == 0
+    scores = search.cv_results_
+    for split, (train, test) in enumerate(KFold(3).split(X)):
+        some = [None if weight is None else weight[rows] for rows in (train, test)]
+        for k, params in enumerate(scores["params"]):
+            fit = GDRegressor(**options).set_params(**params).fit(X[train], y[train], some[0])
+            expected = r2_score(y[test], fit.predict(X[test]), sample_weight=some[1])
+            np.testing.assert_allclose(scores[f"split{split}_test_r2"][k], expected, rtol=1e-6)
+
+
+@LIMIT
+def test_batches_networks_and_curves_are_searched_one_by_one():
+    batches = GDRegressor(batch_size=16, max_iter=3, random_state=0)
+    search = JointGridSearchCV(batches, {"alpha": [0.1, 1.0]}, cv=3).fit(in_pieces(X, Y))
+    test = np.arange(167)
+    kept = [np.setdiff1d(np.arange(a, b), test) for a, b in itertools.pairwise(CUTS)]
+    lone = GDRegressor(batch_size=16, max_iter=3, random_state=0, alpha=0.1)
+    lone.fit(from_callables([lambda rows=rows: (X[rows], Y[rows]) for rows in kept]))
+    expected = lone.score(X[test], Y[test])
+    np.testing.assert_allclose(search.cv_results_["split0_test_score"][0], expected, rtol=1e-12)
+    network = GDMLPClassifier((4,), max_iter=2, tol=None, random_state=0)
+    kinds = in_pieces(X, np.where(Y.mean() < Y, "high", "low"))
+    found = JointGridSearchCV(network, {"alpha": [0.1, 1.0]}, scoring="accuracy").fit(kinds)
+    assert found.best_estimator_.classes_.tolist() == ["high", "low"]
+    assert 0.0 < found.best_score_ <= 1.0
+    pieces, curve = counted(), GDGaborRegressor(init=np.zeros(9), max_iter=5)
+    JointGridSearchCV(curve, {"penalty": [None, "l2"]}, cv=3).fit(pieces)
+    assert pieces.engine.released == 2  # after the search, and after the fit of the best
+
+
+def test_more_columns_than_products_are_kept_for_are_fitted_one_by_one():
+    wide = np.random.default_rng(0).standard_normal((30, 2001))
+    estimator = GDRegressor(penalty="l1", alpha=1.0)
+    search = JointGridSearchCV(estimator, {"alpha": [1.0]}, cv=3, refit=False)
+    search.fit(in_pieces(wide, Y[:30], cuts=[0, 10, 30]))
+    assert search.plan_.n_joined == 0
+    whole = JointGridSearchCV(estimator, {"alpha": [1.0]}, cv=3, refit=False).fit(wide, Y[:30])
+    found, expected = (one.cv_results_["mean_test_score"] for one in (search, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_fit_that_fails_alone_has_the_error_score():
+    estimator = GDRegressor(loss="huber", optimizer="gd", tol=None, max_iter=200)
+    grid = {"learning_rate": [1e-3, 1e200]}
+    with pytest.warns(match="fits failed"):
+        search = JointGridSearchCV(estimator, grid, error_score=-7.0).fit(in_pieces(X, Y))
+    assert search.cv_results_["mean_test_score"][1] == -7.0
+    with pytest.raises(ValueError, match="learning"):
+        JointGridSearchCV(estimator, grid, error_score="raise").fit(in_pieces(X, Y))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,23 @@ class Squares(NamedTuple):
     spreads: np.ndarray  # squares of y about these
     left: np.ndarray  # squares of what the predictions leave
 
+    def errors(self):
+        """Return the mean squared error of each target."""
+        return self.left / self.total if self.total else np.full(self.left.shape, np.nan)
+
+    def determination(self):
+        """Return R^2, the mean over targets; NaN, with a warning, for a single row."""
+        if self.n < 2:
+            warnings.warn(
+                "R^2 score is not well-defined with less than two samples.",
+                UndefinedMetricWarning,
+                stacklevel=3,
+            )
+            return float("nan")
+        varies = self.spreads > 0.0
+        share = self.left / np.where(varies, self.spreads, 1.0)
+        return float(np.mean(np.where(varies, 1.0 - share, self.left == 0.0)))
+
 
 def squares_of(piece, number, estimator):
     """Return the `Squares` of a piece."""
@@ -88,17 +105,7 @@ class RegressorOnPieces(RegressorMixin):
         """
         if not (is_dask(X) or isinstance(X, Pieces)):
             return RegressorMixin.score(self, X, y, sample_weight)
-        sums = _ask(self, X, y, sample_weight, SQUARES)
-        if sums.n < 2:
-            warnings.warn(
-                "R^2 score is not well-defined with less than two samples.",
-                UndefinedMetricWarning,
-                stacklevel=2,
-            )
-            return float("nan")
-        varies = sums.spreads > 0.0
-        share = sums.left / np.where(varies, sums.spreads, 1.0)
-        return float(np.mean(np.where(varies, 1.0 - share, sums.left == 0.0)))
+        return sums_of_squares(self, pieces_of(X, y, sample_weight)).determination()
 
 
 class ClassifierOnPieces(ClassifierMixin):
@@ -121,16 +128,25 @@ class ClassifierOnPieces(ClassifierMixin):
         """
         if not (is_dask(X) or isinstance(X, Pieces)):
             return ClassifierMixin.score(self, X, y, sample_weight)
-        hit, total = _ask(self, X, y, sample_weight, HITS)
-        return hit / total if total else float("nan")
+        return share_of_hits(self, pieces_of(X, y, sample_weight))
 
 
-def _ask(estimator, X, y, sample_weight, verb, *arguments):
+def sums_of_squares(regressor, pieces):
+    """Return the `Squares` of what a fitted regressor leaves of the targets of pieces."""
+    return _ask(regressor, pieces, SQUARES)
+
+
+def share_of_hits(classifier, pieces):
+    """Return the share of the rows of pieces whose class is predicted."""
+    hit, total = _ask(classifier, pieces, HITS)
+    return hit / total if total else float("nan")
+
+
+def _ask(estimator, pieces, verb):
     """Return the answer of all pieces to a verb that predicts."""
-    pieces = pieces_of(X, y, sample_weight)
     known = for_prediction(estimator)
     compare_columns(estimator, pieces.n_features, pieces.names)
     try:
-        return pieces.engine.ask(verb, known, *arguments)
+        return pieces.engine.ask(verb, known)
     finally:
         pieces.engine.release()

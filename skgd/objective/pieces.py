@@ -146,8 +146,11 @@ class PiecesTerm(ProjectionTerm):
     def square_product(self, v, scale, level):
         return self.facts.mean(SQUARE_PRODUCT, self.seen, v, scale, level)
 
-    def square_slope_at_zero(self):
-        return self.facts.constant_terms(self.loss, self.target, 0.0)[3]
+    def loss_terms_at_zero(self):
+        if self.quadratic:
+            level, square = self.facts.levels[self.target] - self.offset, self.target_square
+            return np.array([0.5 * square, -level, 1.0, square])
+        return self.facts.constant_terms(self.loss, self.target, self.offset)
 
     def column_products(self):
         """Return what the first reading of the pieces has found; None for too many columns."""

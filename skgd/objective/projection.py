@@ -77,8 +77,12 @@ class ProjectionTerm(DataTerm):
         """Return the second derivatives of the mean loss, of shape (d, d)."""
 
     @abc.abstractmethod
+    def loss_terms_at_zero(self):
+        """Return what `mean_loss_terms` returns, where all is predicted as zero."""
+
     def square_slope_at_zero(self):
         """Return the mean square of the slopes of the losses, where all is predicted as zero."""
+        return self.loss_terms_at_zero()[3]
 
     @abc.abstractmethod
     def jacobian_factor(self, theta, by_curvature=False):

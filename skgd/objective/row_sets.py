@@ -113,6 +113,29 @@ class ChangedRows:
         self.engine.release()
 
 
+class Borrowed:
+    """The engine of another, which it does not release.
+
+    Parameters
+    ----------
+    engine : engine
+    """
+
+    def __init__(self, engine):
+        self.engine, self.n_pieces = engine, engine.n_pieces
+
+    def ask(self, verb, *arguments):
+        """Return the answer of all pieces to a `Verb`."""
+        return self.engine.ask(verb, *arguments)
+
+    def pieces(self, numbers):
+        """Generate pieces in this order, with their numbers."""
+        return self.engine.pieces(numbers)
+
+    def release(self):
+        """Forget nothing, as whoever has made the engine goes on with it."""
+
+
 def _ask(ask, known, piece, number, *arguments):
     change, *rest = known
     return ask(change(piece, number, *rest), number, *arguments)

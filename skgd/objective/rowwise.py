@@ -160,8 +160,8 @@ class RowwiseTerm(ProjectionTerm):
         rows = np.flatnonzero(self.weight)[numbers]
         return self.X[rows], self.y[rows], self.weight[rows]
 
-    def square_slope_at_zero(self):
-        return mean_loss_terms(self.loss, 0.0, self.y, self.weight)[3]
+    def loss_terms_at_zero(self):
+        return mean_loss_terms(self.loss, 0.0, self.y, self.weight)
 
     def square_product(self, v, scale, level):
         z = self.matvec(v)

@@ -28,6 +28,7 @@ from skgd.search.curves import (
 from skgd.search.folds import Whole
 from skgd.search.piece_folds import PieceFolds
 from skgd.search.piece_search import opened_pieces
+from skgd.search.piece_splits import PieceSplits
 
 SHARED = "penalty", "fit_intercept", "positive", "penalty_weights", "max_iter", "tol"
 
@@ -99,7 +100,7 @@ class InPieces:
     def _read(self):
         """The `PieceFolds`."""
         loss = part_of(GDRegressor(), "loss")
-        return PieceFolds(self._pieces, self._search.cv, loss, needs_weight=False)
+        return PieceFolds(PieceSplits(self._pieces, self._search.cv), loss, needs_weight=False)
 
     @property
     def whole(self):

@@ -13,7 +13,6 @@ from skgd.estimators.certificates import certifier_of
 from skgd.estimators.linear_problem import LinearProblem
 from skgd.estimators.nested_parameters import part_of, plain
 from skgd.estimators.seeds import draws_rows, new_seed
-from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.objective.objective import Objective
 from skgd.objective.residual import gradient_unit, scale_from
 from skgd.objective.stacked import StackedTerm
@@ -244,7 +243,7 @@ class JointProblem:
         term, loss, share = self.objectives[0].term, self.objectives[0].loss, 0.2 * self.ceilings
         if loss.curvature is None:
             return np.full(share.size, -np.inf)
-        terms = [mean_loss_terms(loss, 0.0, o.y, o.weight) for o in self.objectives]
+        terms = [objective.term.loss_terms_at_zero() for objective in self.objectives]
         value, _, _, slope = np.array(terms)[self.target].T
         square = float(np.sum(term.diagonal_curvature())) / loss.curvature
         factor = self.factor.max(initial=0.0)

@@ -56,7 +56,8 @@ class JointSearch(abc.ABC):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Or `skgd.pieces.Pieces` with targets and weights of their own, or a dask array or
-            dataframe, for candidates that the products of the columns tell of.
+            dataframe. Candidates that the products of the columns tell of are trained on these;
+            others are fitted one by one to the pieces of each split.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         **params : dict
             Metadata of the estimator's ``fit``, the scorers and the splitter, as scikit-learn's
@@ -111,9 +112,9 @@ class JointSearch(abc.ABC):
     def _fit_pieces(self, X, y, params):
         """Train and score on the products of the columns of rows in pieces."""
         steps, candidates = SearchSteps(self), [*self._candidates()]
-        groups, self.plan_, task = planned(self, steps, candidates)
         pieces = given_pieces(self, steps, X, y, params)
-        cells, self.n_splits_ = cells_of(task, groups, pieces, self.cv)
+        *groups, self.plan_, task = planned(self, steps, candidates, pieces.n_features)
+        cells, self.n_splits_ = cells_of(task, *groups, pieces, self.cv)
         self._report(cells, candidates)
         cells.sort(key=lambda cell: (cell.candidate, cell.split))
         out = [cell.result for cell in cells]

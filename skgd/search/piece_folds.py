@@ -3,26 +3,16 @@
 from functools import cached_property, reduce
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
 from skgd.estimators.piece_rows import PieceRows, check_summary
 from skgd.estimators.rows import Rows
 from skgd.kernels.moments import are_constant
 from skgd.kernels.rows import even_weights
 from skgd.objective.piece_facts import PieceFacts
-from skgd.objective.row_sets import (
-    COUNTS,
-    SQUARED_ERRORS,
-    SUMMARIES,
-    ChangedRows,
-    RowSet,
-    chosen,
-    set_of,
-)
+from skgd.objective.row_sets import SQUARED_ERRORS, SUMMARIES, RowSet
 from skgd.objective.summary import merged_summaries
 from skgd.search.products import MAX_COLUMNS, Products
 
-MOST_FOLDS = 1000
 MOST_PRODUCTS = 2**27  # numbers, of the products of all folds: 1 GiB
 
 
@@ -94,8 +84,7 @@ class PieceFolds:
 
     Parameters
     ----------
-    pieces : Pieces
-    cv : int, splitter or iterable, or None
+    splits : PieceSplits
     loss : Loss
     needs_weight : bool, default=True
         Whether some of the rows of each split that are held out must have a weight.
@@ -107,21 +96,19 @@ class PieceFolds:
         Of all rows, none of which are scored.
     """
 
-    def __init__(self, pieces, cv, loss, needs_weight=True):
-        if pieces.n_features > MAX_COLUMNS:
+    def __init__(self, splits, loss, needs_weight=True):
+        self._splits, self._loss, self._needs_weight = splits, loss, needs_weight
+        pieces, trains, tests = splits.pieces, splits.trains, splits.tests
+        p = pieces.n_features
+        if p > MAX_COLUMNS or len(tests) * (p + 1) ** 2 > MOST_PRODUCTS:
             raise ValueError(
-                f"X has {pieces.n_features} columns. A search on rows in pieces keeps their "
-                f"products for each split, of at most {MAX_COLUMNS} columns."
+                f"X has {p} columns. A search on rows in pieces keeps their products for each of "
+                f"{len(tests)} splits, of at most {MAX_COLUMNS} columns and 1 GiB."
             )
-        self._pieces, self._loss, engine = pieces, loss, pieces.engine
-        self._needs_weight = needs_weight
-        counts = np.array(engine.ask(COUNTS))
-        self.n, self._starts = int(counts.sum()), np.append(0, np.cumsum(counts)[:-1])
-        tests, trains, is_parted = _splits(cv, self.n, pieces.n_features)
-        summary, held_out = self._first_reading(tests, is_parted)
+        summary, held_out = self._first_reading(tests)
         whole = _products(summary, pieces.dtype)
         training = [
-            whole.less(part, self.n - part.n) if _is_small(part, whole, rows) else None
+            whole.less(part, splits.n - part.n) if _is_small(part, whole, rows) else None
             for part, rows in zip(held_out, trains)
         ]
         left = [k for k, products in enumerate(training) if products is None]
@@ -129,35 +116,30 @@ class PieceFolds:
         found = dict(zip(left, found))
         for k in left:
             training[k] = _products(found[k], pieces.dtype)
-        self.folds = [
-            PieceFold(pieces, *self._sides(trains[k], training[k], tests[k], part), found.get(k))
-            for k, part in enumerate(held_out)
-        ]
-        self.whole = PieceFold(pieces, PieceSide(engine, whole), summary=summary)
+        self.folds = []
+        for k, products in enumerate(zip(training, held_out)):
+            sides = map(PieceSide, splits.engines(k), products)
+            self.folds.append(PieceFold(pieces, *sides, found.get(k)))
+        self.whole = PieceFold(pieces, PieceSide(pieces.engine, whole), summary=summary)
 
-    def _first_reading(self, tests, is_parted):
+    def _first_reading(self, tests):
         """Return the `Summary` of all rows, and the `Products` of each set that is held out."""
-        if is_parted:  # each row is in one of them
+        if self._splits.is_parted:  # each row is in one of them
             found = self._summaries(tests, self._needs_weight)
             whole = reduce(merged_summaries, found)
         else:
-            whole, *found = self._summaries([RowSet(0, self.n), *tests], self._needs_weight)
+            whole, *found = self._summaries(
+                [RowSet(0, self._splits.n), *tests], self._needs_weight
+            )
         check_summary(whole, self._loss)
-        return whole, [_products(summary, self._pieces.dtype) for summary in found]
+        return whole, [_products(summary, self._splits.pieces.dtype) for summary in found]
 
     def _summaries(self, sets, needs_weight):
         """Return the `Summary` of the rows of each set."""
-        found = self._pieces.engine.ask(SUMMARIES, self._starts, sets)
+        found = self._splits.pieces.engine.ask(SUMMARIES, self._splits.starts, sets)
         for summary in found:
             check_summary(summary, self._loss, needs_weight)
         return found
-
-    def _sides(self, train, training, test, held_out):
-        """Return the rows to train on and those to score."""
-        engines = (
-            ChangedRows(self._pieces.engine, chosen, self._starts, rows) for rows in (train, test)
-        )
-        return map(PieceSide, engines, (training, held_out))
 
 
 def _is_small(part, whole, train):
@@ -179,49 +161,3 @@ def _products(summary, dtype):
         np.where(same, 0.0, summary.target_squares / total),
         are_constant(summary.means, variances, dtype),
     )
-
-
-def _splits(cv, n, p):
-    """Return the rows to test on and those to train on, as `RowSet`.
-
-    Returns
-    -------
-    tests, trains : list of RowSet
-    is_parted : bool
-        Whether each row is tested on once.
-
-    Raises
-    ------
-    ValueError
-        For splitters that need more than the number of rows.
-    """
-    tests, trains, n_tested, covered = [], [], 0, np.zeros(n, dtype=bool)
-    try:
-        for split in check_cv(cv).split(np.empty((n, 0)), None, None):
-            train, test = (_mask(index, n) for index in split)
-            tests.append(set_of(test))
-            others = (train ^ test).all()
-            trains.append(tests[-1]._replace(inverted=True) if others else set_of(train))
-            covered |= test
-            n_tested += np.count_nonzero(test)
-            if len(tests) > MOST_FOLDS or len(tests) * (p + 1) ** 2 > MOST_PRODUCTS:
-                raise ValueError("there are too many splits to keep the products of each")
-        if not tests:
-            raise ValueError("there are no splits")
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"cv={cv!r} cannot split {n} rows in pieces, of which only the number is known: "
-            f"{error}. Take an integer, KFold, ShuffleSplit, PredefinedSplit, or another splitter "
-            "that needs neither y nor groups."
-        ) from error
-    return tests, trains, bool(covered.all()) and n_tested == n
-
-
-def _mask(index, n):
-    """Return a mask of the rows of an index or a mask, of which each counts once."""
-    index, mask = np.asarray(index), np.zeros(n, dtype=bool)
-    mask[index] = True
-    size = np.count_nonzero(index) if index.dtype == bool else index.size
-    if not size or np.count_nonzero(mask) != size:
-        raise ValueError("a split has a row twice, or no rows")
-    return mask

@@ -1,28 +1,30 @@
-"""Searches over rows that lie in pieces, whose candidates the products of the columns tell of."""
+"""Searches over rows that lie in pieces: on products of the columns, or by fits one by one."""
 
 import time
 from typing import NamedTuple
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import clone, is_classifier
 
-from skgd.estimators._sklearn import has_callbacks, named_scorers
+from skgd.estimators._sklearn import are_valid, has_callbacks, named_scorers
 from skgd.estimators.data import pieces_of
+from skgd.estimators.estimator import DescentEstimator
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.regressor import GDRegressor
+from skgd.objective.row_sets import Borrowed
 from skgd.pieces import Pieces, is_dask
 from skgd.search.cells import Cell, failed_scores
 from skgd.search.fitted import solutions_of
+from skgd.search.piece_fits import KNOWN, are_known, lone_cell
 from skgd.search.piece_folds import PieceFolds
-from skgd.search.plan import plan_search
-from skgd.search.product_problem import products_tell
-from skgd.search.scores import BY_PRODUCTS, distinct, metrics_of
+from skgd.search.piece_splits import PieceSplits
+from skgd.search.plan import ASKED, Group, Member, SearchPlan, plan_search
+from skgd.search.products import MAX_COLUMNS
+from skgd.search.scores import distinct, metrics_of
 from skgd.search.trained import train_once
 
-ADVICE = (
-    "Rows in pieces are searched by the products of their columns. Fit candidates one by one with "
-    "GDRegressor().fit(pieces), or search on rows that fit in memory."
-)
+ADVICE = "Fit candidates one by one to the pieces, or search on rows that fit in memory."
 
 
 class PieceTask(NamedTuple):
@@ -49,7 +51,7 @@ def are_in_pieces(X):
     return isinstance(X, Pieces) or is_dask(X)
 
 
-def planned(search, steps, candidates):
+def planned(search, steps, candidates, n_features):
     """Return the groups of candidates with the plan, if a search can be done on pieces.
 
     Parameters
@@ -57,10 +59,14 @@ def planned(search, steps, candidates):
     search : JointSearch
     steps : SearchSteps
     candidates : list of dict
+    n_features : int
 
     Returns
     -------
-    groups : list of (callable, list of Member)
+    joined : list of (callable, list of Member)
+        What trains candidates on products of the columns, and these.
+    alone : list of Member
+        Candidates that are fitted one by one.
     plan : SearchPlan
     task : PieceTask
 
@@ -69,46 +75,60 @@ def planned(search, steps, candidates):
     ValueError
         That says what cannot be done, before any row is read.
     """
-    if type(search.estimator) is not GDRegressor:
-        name = type(search.estimator).__name__
-        _refuse(search, f"candidates of {name}; only those of GDRegressor itself")
-    if search.halving is not None or has_callbacks(search) or has_callbacks(search.estimator):
+    estimator, joined = search.estimator, []
+    if not isinstance(estimator, DescentEstimator):
+        _refuse(search, f"candidates of {type(estimator).__name__}; only those that fit to pieces")
+    if search.halving is not None or has_callbacks(search) or has_callbacks(estimator):
         _refuse(search, "halving or callbacks")
-    metrics = metrics_of(steps.scorers, {}, False) or {}
-    known = [metric.function in BY_PRODUCTS and not metric.options for metric in metrics.values()]
-    if not known or not all(known):
-        _refuse(
-            search,
-            f"scoring={search.scoring!r}; only None, 'r2', 'neg_mean_squared_error' and "
-            "'neg_root_mean_squared_error', which products tell",
-        )
+    by_class = is_classifier(estimator)
+    if not are_known(steps.scorers, by_class):
+        _refuse(search, f"scoring={search.scoring!r}; only {KNOWN[by_class]}, which sums tell")
     if not candidates:
         raise ValueError("No fits were performed. Were there no candidates?")
-    heads, plan = plan_search(search.estimator, candidates, joins_few=True)
-    groups = [group for head in heads for group in head.groups]
-    alone = [(group.candidates[0], f": {group.reason}") for group in plan if group.trainer is None]
-    members = [member for _, some in groups for member in some]
-    untold = [(member.index, "") for member in members if not _is_told(member.model)]
-    for index, reason in (*alone, *untold):
-        _refuse(
-            search,
-            f"candidate {index}, {candidates[index]}{reason}; products tell of optimizer='auto' "
-            "with tol and batch_size=None, and of descents with tol=None, batch_size=None and a "
-            "number as learning_rate, of the squared error without average",
-        )
-    known = steps.scorers, metrics, search.error_score, search.return_train_score
-    return groups, plan, PieceTask(candidates, *known)
+    groups = [Group(np.arange(len(candidates)), None, "another kind of estimator")]
+    if type(estimator) is GDRegressor:
+        heads, groups = plan_search(estimator, candidates, joins_few=True)
+        joined = [group for head in heads for group in head.groups]
+        few = n_features <= MAX_COLUMNS
+        joined = [(train, some) for train, some in joined if few and _are_told(some[0].model)]
+    indices = {member.index for _, some in joined for member in some}
+    groups = [
+        group if not group.trainer or group.candidates[0] in indices else _by_fits(group)
+        for group in groups
+    ]
+    left = [index for index in range(len(candidates)) if index not in indices]
+    alone = [Member(index, _lone_model(search, index, candidates[index])) for index in left]
+    known = steps.scorers, metrics_of(steps.scorers, {}, False), search.error_score
+    task = PieceTask(candidates, *known, search.return_train_score)
+    return joined, alone, SearchPlan(groups), task
 
 
 def _refuse(search, what):
     raise ValueError(f"{type(search).__name__} on rows in pieces does not take {what}. {ADVICE}")
 
 
-def _is_told(model):
-    """Whether products of the columns tell of the fits of a regressor."""
-    schedule = part_of(model, "schedule")
-    descends = model.optimizer != "auto" or model.tol is None or model.learning_rate != "auto"
-    return not descends or (model.batch_size is None and products_tell(model, schedule))
+def _by_fits(group):
+    """Return a group whose candidates are fitted one by one."""
+    return group._replace(trainer=None, reason="products of the columns do not tell of it")
+
+
+def _lone_model(search, index, params):
+    """Return a candidate that is fitted alone, if it can be."""
+    try:
+        model = clone(search.estimator).set_params(**clone(params, safe=False))
+        reason = "" if are_valid(model) else "parameters that are not valid"
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    if not reason and model.early_stopping:
+        reason = ASKED["early_stopping"]
+    if reason:
+        _refuse(search, f"candidate {index}, {params}: {reason}")
+    return model
+
+
+def _are_told(model):
+    """Whether products of the columns tell of the fits of regressors with the same key."""
+    return model.batch_size is None and part_of(model, "loss").quadratic
 
 
 def given_pieces(search, steps, X, y, params):
@@ -129,35 +149,40 @@ def opened_pieces(X, y, params):
     return pieces_of(X, y, params.get("sample_weight"))
 
 
-def cells_of(task, groups, pieces, cv):
+def cells_of(task, joined, alone, pieces, cv):
     """Return the cells of all candidates and splits, and the number of splits.
 
     Parameters
     ----------
-    task : PieceTask
-    groups : list of (callable, list of Member)
+    task, joined, alone
+        As `planned` returns them.
     pieces : Pieces
     cv : int, splitter or iterable, or None
     """
-    begin, cells = time.time(), []
+    begin, cells, engine = time.time(), [], pieces.engine
+    known = pieces.n_features, pieces.dtype, pieces.n_targets, pieces.names, pieces.is_sparse
     try:
-        folds = PieceFolds(pieces, cv, part_of(groups[0][1][0].model, "loss")).folds
-        reading = (time.time() - begin) / (len(folds) * len(task.candidates))
+        splits, folds = PieceSplits(Pieces(Borrowed(engine), *known), cv), []
+        if joined:
+            folds = PieceFolds(splits, part_of(joined[0][1][0].model, "loss")).folds
+        n_splits = len(splits.tests)
+        reading = (time.time() - begin) / (n_splits * len(task.candidates))
         for number, fold in enumerate(folds):
-            for train, members in groups:
+            for train, members in joined:
                 cells += _trained_cells(task, number, fold, (train, members), reading)
+        for number in range(n_splits if alone else 0):
+            sides, n_held_out = splits.sides(number), splits.n_held_out[number]
+            known = sides, number
+            cells += [lone_cell(task, *known, one, (n_held_out, reading)) for one in alone]
     finally:
-        pieces.engine.release()
-    return cells, len(folds)
+        engine.release()
+    return cells, n_splits
 
 
 def _trained_cells(task, number, fold, group, reading):
     """Return the cells of a group of candidates on a split."""
     (train, members), begin = group, time.time()
     models = [member.model for member in members]
-    if fold.products.constant.any() and any(map(_descends, models)):
-        at = int(np.argmax(fold.products.constant))
-        raise ValueError(f"Column {at} is constant in split {number}, where descents need rows.")
     trained = train_once(train, models, fold)
     solutions = solutions_of(trained, fold.form[2])
     alive = [k for k, failure in enumerate(solutions.failures) if failure is None]
@@ -179,10 +204,6 @@ def _trained_cells(task, number, fold, group, reading):
             raise ValueError(said[0])
         cells.append(Cell(member.index, number, result, *said))
     return cells
-
-
-def _descends(model):
-    return model.optimizer != "auto" or model.tol is None
 
 
 def _scores(task, side, solutions):

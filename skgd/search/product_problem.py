@@ -5,6 +5,7 @@ import numpy as np
 from skgd.estimators.linear_problem import linear_starts
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.problem import Starts, penalty_factor
+from skgd.kernels.loss_kernels import mean_loss_terms
 from skgd.objective.best_constant import fit_constant
 from skgd.objective.objective import Objective
 
@@ -28,6 +29,10 @@ class ColumnTerm:
         self.penalized = np.arange(self.n_parameters) < p
         self.constant = np.zeros(p, dtype=bool)
         self._squares = products.G.diagonal() + products.means**2
+
+    def loss_terms_at_zero(self):
+        """Return what `mean_loss_terms` returns, where all is predicted as zero."""
+        return mean_loss_terms(self.loss, 0.0, self.y, self.weight)
 
     def diagonal_curvature(self):
         """Return the second derivatives on the diagonal."""

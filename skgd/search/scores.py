@@ -23,11 +23,6 @@ MEANS_OVER_TARGETS = {
     metrics.root_mean_squared_log_error,
     metrics.mean_pinball_loss,
 }
-BY_PRODUCTS = {  # which products of the columns tell
-    metrics.r2_score,
-    metrics.mean_squared_error,
-    metrics.root_mean_squared_error,
-}
 AT_ONCE = 2**22  # predictions
 
 
