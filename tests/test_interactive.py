@@ -276,6 +276,8 @@ def test_the_page_of_an_estimator_takes_its_path(browser, tmp_path, name):
     expected = in_objective_order(model, model.path_)
     np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-9, atol=1e-12)
     assert len(found) == len(expected)
+    batch = browser.evaluate("document.getElementById('batch').value")
+    assert batch == str(model.batch_size or 0)
 
 
 NOTEBOOK = """
@@ -306,6 +308,7 @@ def test_an_executed_notebook_shows_the_page_of_an_estimator(browser, tmp_path):
     browser.open((tmp_path / "play.html").as_uri())
     inside = "document.querySelector('iframe').contentDocument.getElementById"
     assert browser.wait(f"{inside}('say').textContent.includes('40')")
+    assert browser.evaluate(f"{inside}('share').hidden")  # a frame has no address to copy
     before = browser.evaluate(f"{inside}('say').textContent")
     browser.evaluate(f"{inside}('back').click()")
     assert browser.evaluate(f"{inside}('say').textContent") != before

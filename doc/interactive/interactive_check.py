@@ -255,8 +255,11 @@ def address_bar(browser, address):
         yield "the story is not in Korean"
 
 
-def diverging(browser, address):
-    """Yield whether a diverging path fills the picture."""
+def extremes(browser, address):
+    """Yield whether a diverging path fills the picture, and an exact zero is not said."""
+    browser.open(f"{address}?lang=en#surface=penalized&rule=gd")
+    if "exactly zero" not in browser.evaluate("document.getElementById('say').textContent"):
+        yield "lasso has no weight of zero"
     browser.open(f"{address}?lang=en#preset=large&n=5")
     if browser.evaluate("descent.frame().box[1] < 1000"):
         yield "a diverging path does not zoom out"
@@ -285,7 +288,7 @@ def page_faults(browser, address, root, goldens):
     browser.open(address)
     yield from browser.errors
     yield from descents(browser, goldens)
-    for check in (hands, second_rule, link, play, address_bar, diverging, factors):
+    for check in (hands, second_rule, link, play, address_bar, extremes, factors):
         yield from check(browser, address)
         yield from browser.errors
     yield from stories(browser, address, root)

@@ -27,7 +27,7 @@ function fresh(surface, rule) {
   const look = SURFACES[surface];
   return {
     preset: "", surface, k: look.k?.[2] ?? 0, rule, rate: usualRate(surface, rule), fields: {}, schedule: "constant", scheduleFields: {},
-    batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: 0.5, l1_ratio: 0.5, data: null,
+    batch: 0, sampling: "shuffle", seed: 0, penalty: look.penalty ?? "none", alpha: 0.8, l1_ratio: 0.5, data: null,
     ghost: "", ghostRate: 0.1, ghostFields: {}, ghostBatch: 0, start: look.start.slice(0, look.d ?? 2), horizon: 60, n: 40, map: "rate",
   };
 }
@@ -189,7 +189,7 @@ function control() {
   const look = SURFACES[st.surface], { n } = scene.surface, batched = n && (st.batch || (st.ghost && st.ghostBatch)), focused = document.activeElement.id, named = (first, table) => Object.keys(table).map((name, k) => [name, word(first + k)]);
   const pick = (key, text, options, set = v => change({ [key]: v }, true)) => choice(key, text, options, st[key], set);
   const move = (key, text, range) => slider(key, text, st[key], range, v => change({ [key]: v })), rates = [1e-4, 100, true];
-  const batch = (key, text) => n ? pick(key, text, [0, 1, 2, 3, 5, 8, 10, 16].filter(v => v < n).map(v => [String(v), v ? String(v) : word("all")]), v => change({ [key]: +v }, true)) : "";
+  const batch = (key, text) => n ? pick(key, text, [...new Set([0, 1, 2, 3, 5, 8, 10, 16, st[key]])].filter(v => v < n).sort((a, b) => a - b).map(v => [String(v), v ? String(v) : word("all")]), v => change({ [key]: +v }, true)) : "";
   const surfaces = named(wordsOf("surface"), SURFACES), rules = named(wordsOf("rule"), RULES);
   $("controls").replaceChildren(
     pick("surface", word("surface"), surfaces, v => choose({ ...fresh(v, st.rule), ghost: st.ghost, ghostRate: st.ghost ? usualRate(v, st.ghost) : 0.1 })),

@@ -192,8 +192,9 @@ function drawPlane(scene, n) {
     }
     dot(f, place(run.path[0]), 9, "a");
     scene.minima.forEach((t, k) => {
+      const [u, v] = marks[k], left = u > f.wide;
       dot(f, place(t), 4, "paper", "ink");
-      write(f, show(+surface.value(t).toFixed(9), 2), marks[k][0] + 9, marks[k][1] + 4, "ink", "left");
+      write(f, show(+surface.value(t).toFixed(9), 2), left ? u - 9 : u + 9, v + 4, "ink", left ? "right" : "left");
     });
   });
   return f;
