@@ -1,6 +1,7 @@
 """Rows in pieces: fits equal those of the whole, and sums do not depend on who adds them."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -172,6 +173,47 @@ def test_columns_far_from_zero_are_fitted_on_pieces_as_on_the_whole():
         far = GDRegressor(loss=loss, tol=1e-6).fit(in_pieces(X + 2.0**17, np.abs(Y)))
         assert far.converged_
         np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-3, atol=1e-3)
+
+
+def solved(A, r):
+    """Return the solution of linear equations in fractions, by Gauss and Jordan."""
+    rows = [[*row, right] for row, right in zip(A, r)]
+    for k, pivot in enumerate(rows):
+        rows[k] = [value / pivot[k] for value in pivot]
+        for i in [i for i in range(len(rows)) if i != k]:
+            rows[i] = [v - rows[i][k] * u for v, u in zip(rows[i], rows[k])]
+    return [row[-1] for row in rows]
+
+
+@pytest.mark.parametrize("far", [2.0**14, 2.0**20, 2.0**23])
+@pytest.mark.parametrize("penalty", [None, "l2", "l1"])
+def test_columns_far_from_zero_are_solved_without_an_intercept(far, penalty):
+    rows, alpha = X[:60, :4] + far * np.array([1.0, -2.0, 0.5, 3.0]), 0.1 if penalty else 0.0
+    model = GDRegressor(penalty=penalty, alpha=alpha, fit_intercept=False)
+    model.fit(in_pieces(rows, Y[:60], cuts=[0, 20, 20, 45, 60]))
+    x, y = [[*map(Fraction, row)] for row in rows.tolist()], [*map(Fraction, Y[:60].tolist())]
+    G = [[sum(row[i] * row[j] for row in x) / 60 for j in range(4)] for i in range(4)]
+    q = [sum(row[i] * t for row, t in zip(x, y)) / 60 for i in range(4)]
+    w, a = [*map(Fraction, model.coef_.tolist())], Fraction(alpha)
+    l1, l2 = (a, 0) if penalty == "l1" else (0, a)
+
+    def value(w):
+        left = [sum(u * v for u, v in zip(row, w)) - t for row, t in zip(x, y)]
+        square = sum(v * v for v in left) / 120
+        return square + l1 * sum(map(abs, w)) + Fraction(l2) / 2 * sum(v * v for v in w)
+
+    S = [i for i in range(4) if w[i]]
+    H = [[G[i][j] + (l2 if i == j else 0) for j in S] for i in S]
+    least = [Fraction(0)] * 4
+    for i, v in zip(S, solved(H, [q[i] - l1 * (1 if w[i] > 0 else -1) for i in S])):
+        least[i] = v
+    for i in set(range(4)) - {*S}:  # the conditions of a minimum, exactly
+        assert abs(q[i] - sum(G[i][j] * least[j] for j in S)) <= l1
+    assert all(least[i] * w[i] > 0 for i in S)
+    unit = 0.5 * np.mean(Y[:60] ** 2)
+    assert model.converged_
+    assert model.dual_gap_ <= 1e-6 * unit
+    assert float(value(w) - value(least)) <= model.dual_gap_ + 1e-9 * unit
 
 
 def test_the_gap_of_a_fit_that_was_cut_short_bounds_what_is_left():

@@ -18,6 +18,7 @@ FINEST_TOL = 1e-8  # below which the gap is left to rounding
 EXACT = 1e-10  # of the scaled residual: what the products know of slopes beside those of the rows
 INNER = 0.003  # of the goal, to which the problem of the products is solved
 MIN_PIVOT = 1e-6  # of a matrix with a diagonal of ones, whose square is near rounding
+FAR = 1e6  # squared mean of a column over its variance, from which it is seen from its mean
 ROUNDS = 10  # of a minimum on the products, and the slopes of the rows there
 
 
@@ -63,16 +64,20 @@ class ProductsSolver(DirectSolver):
         self._record(self.iterate, self.slopes)
 
     def solve(self):
-        w, q = self.iterate.copy(), self.problem.q
+        w, q, slopes = self.iterate.copy(), self.problem.q, self.slopes
+        is_far = self._is_far()
         for k in range(ROUNDS):
             if not self.running:
                 break
-            w = self._minimum(w, q)
+            if is_far and k % 2:
+                w = self._moved(w, slopes)
+            else:
+                w = self._minimum(w, q)
+                w = self._seen_from_means(w) if is_far else w
             slopes = q - self.gram.product(w)
-            if k or self.tol < EXACT:
-                loss, g = self.objective.term.value_and_gradient(w)
-                slopes = np.where(self.objective.constant, 0.0, -g)
-                self._record(w, slopes, 2.0 * loss)
+            if k or is_far or self.tol < EXACT:
+                slopes, point = self._point_of_rows(w, is_far)
+                self._record(w, slopes, point)
                 q = slopes + self.gram.product(w)
             else:
                 self._record(w, slopes)
@@ -87,13 +92,83 @@ class ProductsSolver(DirectSolver):
             return w
         return _least(self.gram.G, problem.l2_strength, q)
 
-    def _record(self, w, slopes, square=None):
-        """Record a point and its slopes; ``square`` is that of the rows' residual."""
+    def _is_far(self):
+        """Whether products seen from zero know little of the spread of the columns."""
+        term = self.objective.term
+        means = term.column_means**2 if term.centre is None else np.zeros(term.p)
+        return bool((means > FAR * np.diagonal(term.facts.G)).any())
+
+    def _seen_from_means(self, w):
+        """Return the minimum with the signs of w, by products that are seen from the means.
+
+        Weights whose signs would change are left out.
+        """
+        term, facts = self.objective.term, self.objective.term.facts
+        level = facts.levels[term.target] - term.offset
+        for _ in range(w.size + 1):
+            z = self._with_signs(w, facts.q[term.target], level)
+            if z is None:
+                return w
+            kept = self._in_bounds(z, w)
+            if np.array_equal(kept, z):
+                return z
+            w = np.where(kept == z, w, 0.0)
+        return w
+
+    def _moved(self, w, slopes):
+        """Return the minimum with the signs of w, by the slopes of the rows there."""
+        move = self._with_signs(w, slopes - self.problem.l2_strength * w, 0.0)
+        return w if move is None else self._in_bounds(w + move, w)
+
+    def _in_bounds(self, z, w):
+        """Return z with zeros for bounded weights that have not the signs of w."""
+        bounded = np.ones(w.size, dtype=bool)
+        bounded[self._free(np.zeros(w.size))] = False
+        return np.where(bounded & (z * w <= 0.0), 0.0, z)
+
+    def _with_signs(self, w, r, level):
+        """Return the solution of ``(C + m m^T + B) z = r + level m - a sign(w)``, or None.
+
+        C are the products seen from the means m. Weights that an l1 part or a bound keeps at zero
+        stay there.
+        """
+        term, (a, b), free = self.objective.term, self.objective.elastic_strengths, self._free(w)
+        m, r = term.column_means[free], (r - a * np.sign(w))[free]
+        found = _solutions(term.facts.G[np.ix_(free, free)], b[free], np.stack([r, m]))
+        if found is None:
+            return None
+        z = np.zeros(w.size)
+        z[free] = found[0] - found[1] * ((m @ found[0] - level) / (1.0 + m @ found[1]))
+        return z
+
+    def _point_of_rows(self, w, is_far):
+        """Return the slopes of the rows, and what their residual tells of the dual.
+
+        Far from zero the constant is taken off the residual by which rounding moves all slopes
+        along the means.
+        """
+        term, b = self.objective.term, self.problem.l2_strength
+        loss, g = term.value_and_gradient(w)
+        slopes, square = np.where(self.objective.constant, 0.0, -g), 2.0 * loss
+        if not is_far:
+            return slopes, DualPoint(square + slopes @ w, square, slopes)
+        a, m, free = self.objective.elastic_strengths[0], term.column_means, self._free(w)
+        rest = (slopes - b * w - a * np.sign(w))[free]
+        c = float(m[free] @ rest) / (float(m[free] @ m[free]) or 1.0)
+        mean = term.facts.levels[term.target] - term.offset - m @ w
+        slopes, square = slopes - c * m, square - 2.0 * c * mean + c * c
+        return slopes, DualPoint(square + slopes @ w + c * (mean - c), square, slopes)
+
+    def _free(self, w):
+        """Return the weights that no l1 part and no bound keeps at zero."""
+        bounded = (self.objective.elastic_strengths[0] > 0.0) | self.objective.positive
+        return np.flatnonzero((w != 0.0) | ~bounded)
+
+    def _record(self, w, slopes, point=None):
+        """Record a point and its slopes, with what the rows tell of the dual."""
         problem = self.problem
         violations, penalty = problem.scaled_residual(w, slopes), problem.penalty(w)
-        point = problem.dual_point(w, slopes)
-        if square is not None:
-            point = DualPoint(square + slopes @ w, square, slopes)
+        point = point or problem.dual_point(w, slopes)
         gradient, step = slopes - problem.l2_strength * w, w - self.iterate
         value, worst = 0.5 * point.square + penalty, max(0.0, float(violations.max(initial=0.0)))
         bound = dual_value(self.objective, point, problem.slack_at(w, value))
@@ -110,6 +185,18 @@ class ProductsSolver(DirectSolver):
     def drop_data(self):
         """Drop the data, so that what remains is small and can be stored."""
         self.objective = self.slopes = self.problem = self.gram = self._monitor = None
+
+
+def _solutions(G, b, right):
+    """Return the solutions of ``(G + B) w = r`` for some r; None where it is near singular."""
+    root = np.sqrt(G.diagonal() + b)
+    root[root == 0.0] = 1.0
+    H = G / root / root[:, None]
+    H[range(b.size), range(b.size)] += b / root**2
+    factor, failed = lapack.dpotrf(H, lower=1)
+    if failed or factor.diagonal().min(initial=1.0) < MIN_PIVOT:
+        return None
+    return (lapack.dpotrs(factor, (right / root).T, lower=1)[0].T) / root
 
 
 def _least(G, b, q):
