@@ -85,7 +85,7 @@ EXAMPLES = {
         "network_surface.py",
         "network_overfitting.py",
     ],
-    "pieces": ["workers.py"],
+    "pieces": ["workers.py", "stream.py"],
 }
 
 sphinx_gallery_conf = {
