@@ -2,8 +2,8 @@
 
 Where the package has the model, its estimators descend; elsewhere its step does, in plain Python,
 on the surfaces of the page. Each trajectory is compared for `SURE` of the steps in which it moves
-by less than `AMPLIFIED` when the start changes by `NUDGE` and the rows are added in reverse:
-beyond that the rule itself amplifies rounding.
+by less than `AMPLIFIED` when start and targets change by `NUDGE` and the rows are added in
+reverse: beyond that the rule itself amplifies rounding.
 """
 
 import json
@@ -25,7 +25,7 @@ from skgd.penalties import PENALTIES
 from skgd.schedules import SCHEDULES
 
 N_STEPS = 200
-NUDGE = 4e-16  # relative change of the start
+NUDGE = 4e-16  # relative change of the start and of the targets
 AMPLIFIED = 1e-13  # relative, or absolute below one
 SURE = 0.8  # of the steps until then are compared: other rounding is amplified sooner
 SHOWN = sorted({*range(1, 11), *range(10, N_STEPS + 1, 10)})
@@ -89,10 +89,16 @@ def cases():
 
 
 def rows_of(spec, backwards):
-    """Return the rows of a surface, in reverse if that changes no batch; none if it has none."""
-    rows = data().get(SURFACES[spec["surface"]].get("data"), {})
+    """Return the rows of a surface; none if it has none.
+
+    Backwards they are in reverse, if that changes no batch, and their targets a little changed.
+    """
+    found = data().get(SURFACES[spec["surface"]].get("data"), {})
+    rows = {name: np.array(values, dtype=float) for name, values in found.items()}
+    if rows and backwards:
+        rows["y"] *= 1.0 + NUDGE * (-1.0) ** np.arange(len(rows["y"]))
     order = -1 if backwards and not spec.get("batch") else 1
-    return {name: np.array(values, dtype=float)[::order] for name, values in rows.items()}
+    return {name: values[::order] for name, values in rows.items()}
 
 
 def fitted_path(spec, start, backwards):

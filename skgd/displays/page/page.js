@@ -108,7 +108,7 @@ function tell(n) {
 
 // Compute the map in short pieces, so that hands are not held up.
 function chartSoon() {
-  const { surface, run } = scene, factor = surface.quadratic && st.schedule === "constant" ? factorOf(run, st.rate, run.rule.beta, scene.curvature) : null;
+  const { surface, run } = scene, factor = surface.quadratic && !SCHEDULES[st.schedule].fields ? factorOf(run, st.rate, run.rule.beta, scene.curvature) : null;
   const kinds = [["rate", word("map.rate")], ...(factor === null ? [] : [["closed", word("map.closed")]]), ["basins", word("map.basins")]];
   if (!kinds.some(([kind]) => kind === st.map)) st.map = "rate";
   $("mapKind").replaceChildren(...kinds.map(([kind, text]) => new Option(filled(text, { n: min(st.horizon, 200) }), kind, false, kind === st.map)));
@@ -262,8 +262,9 @@ function play() {
   const last = max(scene.run.t, scene.ghost?.t ?? 0), wait = 1000 / $("speed").value;
   if (st.n >= last) st.n = 0;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return stepTo(last);
+  const first = st.n, begin = performance.now();  // a slow picture leaves steps out
   const go = () => {
-    st.n += 1;
+    st.n = max(st.n + 1, first + round((performance.now() - begin) / wait));
     if (st.n >= last) return stepTo(last);
     timer = setTimeout(go, wait);
     draw();
