@@ -6,10 +6,12 @@ import random
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import curve_fit
 
 from skgd import GDGaborRegressor
 from skgd.engines.tree import Tree, ask_all
 from skgd.objective.piece_curves import triangle
+from skgd.objective.piece_facts import PieceFacts
 from skgd.pieces import Pieces, from_callables, loaded_piece
 
 RNG = np.random.default_rng(5)
@@ -48,8 +50,11 @@ def test_a_descent_from_init_is_that_on_the_whole(options, weight):
 @pytest.mark.parametrize("options", [{}, {"loss": "absolute_error", "max_iter": 30}], ids=str)
 @LIMIT
 def test_starts_and_minima_are_those_of_the_whole(options, weight):
-    whole = GDGaborRegressor(**SOUGHT, **options).fit(X, Y, weight)
-    pieces = GDGaborRegressor(**SOUGHT, **options, n_jobs=2).fit(in_pieces(X, Y, weight))
+    some = slice(0, 250)  # of which all are screened on, in whatever order
+    rows = X[some], Y[some], None if weight is None else weight[some]
+    whole = GDGaborRegressor(**SOUGHT, **options).fit(*rows)
+    cuts = [0, 70, 70, 190, 191, 250]
+    pieces = GDGaborRegressor(**SOUGHT, **options, n_jobs=2).fit(in_pieces(*rows, cuts=cuts))
     np.testing.assert_allclose(pieces.starts_, whole.starts_, rtol=1e-10)
     assert [m.kind for m in pieces.minima_] == [m.kind for m in whole.minima_]
     assert [m.n_starts for m in pieces.minima_] == [m.n_starts for m in whole.minima_]
@@ -69,6 +74,33 @@ def test_other_storages_are_read_from_pieces(kind):
     close = {"rtol": 1e-5 if kind == "float32" else 1e-9}
     np.testing.assert_allclose(pieces.theta_, whole.theta_, **close)
     np.testing.assert_allclose(pieces.covariance_, whole.covariance_, **close)
+
+
+def test_some_of_many_rows_are_those_that_have_a_weight_as_they_are_counted():
+    pieces = in_pieces(sparse.csr_matrix(X), Y, WEIGHT)
+    facts = PieceFacts.read(pieces.engine, 1, X.dtype, False)
+    numbers, rows = np.array([0, 3, 100, 101, 319]), np.flatnonzero(WEIGHT)
+    for found, expected in zip(facts.rows(numbers, 0), (X, Y, WEIGHT)):
+        np.testing.assert_array_equal(found, expected[rows[numbers]])
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT[:60]], ids=["even", "weighted"])
+def test_rows_given_twice_count_twice_in_the_covariance_as_in_scipy(weight):
+    rows, y = np.repeat(X[:60], 2, axis=0), np.repeat(Y[:60], 2)
+    weight = None if weight is None else np.repeat(weight, 2)
+    used = np.full(120, True) if weight is None else weight > 0.0
+    sigma = None if weight is None else weight[used] ** -0.5
+
+    def packet(x, offset, frequency):
+        u = offset + 0.06 * frequency * x
+        return np.sin(u) * np.exp(-(u**2) / 32.0)
+
+    _, expected = curve_fit(packet, rows[used, 0], y[used], [0.4, 11.0], sigma)
+    known = {"init": [0.4, 11.0], "polish": True}
+    whole = GDGaborRegressor(**known).fit(rows, y, weight)
+    pieces = GDGaborRegressor(**known).fit(in_pieces(rows, y, weight, cuts=[0, 50, 120]))
+    for fit in (whole, pieces):
+        np.testing.assert_allclose(fit.covariance_, expected, rtol=1e-4)
 
 
 class Grouped:

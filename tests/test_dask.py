@@ -15,7 +15,14 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 
 import skgd
-from skgd import GDGaborRegressor, GDMLPClassifier, GDMLPRegressor, GDRegressor
+from skgd import (
+    GDGaborRegressor,
+    GDMLPClassifier,
+    GDMLPRegressor,
+    GDRegressor,
+    GDRegressorCV,
+    JointGridSearchCV,
+)
 from skgd.engines.dask_ import Workers
 from skgd.optimizers import OPTIMIZERS
 
@@ -228,6 +235,32 @@ def test_what_is_not_finite_is_reported_with_its_block_and_row(here):
     rows[195, 3] = np.nan
     with pytest.raises(ValueError, match=r"Input X contains NaN.*row 2 of piece 4"):
         GDRegressor().fit(lazy(rows), lazy(Y))
+
+
+@LIMIT
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
+def test_curves_have_the_bits_of_one_process_on_workers(client):
+    curve = GDGaborRegressor(random_state=0, n_init=2, n_screen=50, max_iter=10, fit_width=True)
+    rows = lazy(X[:, :2].copy()), lazy(Y), lazy(WEIGHT)
+    found = [curve.fit(*rows)]
+    with dask.config.set(scheduler="sync"):
+        found += [GDGaborRegressor(**curve.get_params(deep=False)).fit(*rows)]
+    for name in ("theta_", "starts_", "covariance_", "hessian_eigenvalues_", "loss_curve_"):
+        one, other = (vars(fit)[name].tobytes() for fit in found)
+        assert one == other, name
+    assert no_futures(client)
+
+
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
+def test_searches_on_workers_are_those_in_memory_and_hold_no_futures(client):
+    lazily = GDRegressorCV(penalty="l1").fit(lazy(X), lazy(Y), lazy(WEIGHT))
+    assert no_futures(client)
+    whole = GDRegressorCV(penalty="l1").fit(X, Y, WEIGHT)
+    np.testing.assert_allclose(lazily.mse_path_, whole.mse_path_, rtol=1e-8)
+    grid = JointGridSearchCV(GDRegressor(loss="huber", tol=1e-8), {"alpha": [0.1, 1.0]}, cv=2)
+    found = grid.fit(lazy(X), lazy(Y)).cv_results_["mean_test_score"]
+    assert no_futures(client)
+    np.testing.assert_allclose(grid.fit(X, Y).cv_results_["mean_test_score"], found, rtol=1e-5)
 
 
 @LIMIT

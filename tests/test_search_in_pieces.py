@@ -283,6 +283,24 @@ def test_batches_networks_and_curves_are_searched_one_by_one():
     assert pieces.engine.released == 2  # after the search, and after the fit of the best
 
 
+@pytest.mark.parametrize("scoring", [None, *METRICS])
+def test_the_best_scores_pieces_as_it_scores_the_whole(scoring):
+    search = JointGridSearchCV(*RIDGE, scoring=scoring).fit(in_pieces(X, Y))
+    found = search.score(in_pieces(X, Y, WEIGHT))
+    np.testing.assert_allclose(search.score(in_pieces(X, Y)), search.score(X, Y), rtol=1e-10)
+    fit = search.best_estimator_.predict(X)
+    known = {None: r2_score, "r2": r2_score}.get(scoring, mean_squared_error)
+    expected = known(Y, fit, sample_weight=WEIGHT) * (-1.0 if known is mean_squared_error else 1.0)
+    expected = -np.sqrt(-expected) if scoring == METRICS[2] else expected
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_scores_that_sums_do_not_tell_are_refused_on_pieces():
+    search = JointGridSearchCV(*RIDGE, scoring="neg_mean_absolute_error").fit(X, Y)
+    with pytest.raises(ValueError, match="none that sums over pieces tell"):
+        search.score(in_pieces(X, Y))
+
+
 def test_more_columns_than_products_are_kept_for_are_fitted_one_by_one():
     wide = np.random.default_rng(0).standard_normal((30, 2001))
     estimator = GDRegressor(penalty="l1", alpha=1.0)

@@ -35,7 +35,7 @@ class GaborProblem(Problem):
         self.estimator, self.last, self.dtype = estimator, last, rows.dtype
         self.loss, level = part_of(estimator, "loss"), bool(estimator.fit_baseline)
         found = statistics_of(rows, NO_COLUMNS, self.loss, level, last if stream else None)
-        self.means = found.means
+        self.means, self.n_weighted = found.means, rows.n_weighted
         self.objective = gabor_objective(estimator, rows, found.units[0])
         self.objectives = [self.objective]
         self.n_jobs = estimator.n_jobs if self.objective.term.at_hand else 1
@@ -133,7 +133,7 @@ class GaborProblem(Problem):
             for theta, n_starts, run in answer.ends
         ]
         best = points[0]
-        errors = covariance(objective, best.theta)[np.ix_(order, order)]
+        errors = covariance(objective, best.theta, self.n_weighted)[np.ix_(order, order)]
         attributes = {
             **named_parameters(self.estimator, stored_as(self.dtype, best.theta[order])),
             "minima_": Minima(point._replace(theta=point.theta[order]) for point in points),

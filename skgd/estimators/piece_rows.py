@@ -88,7 +88,7 @@ def rows_in_pieces(estimator, pieces, reset, in_turn=False):
     loss = part_of(estimator, "loss")
     check_columns(estimator, pieces, reset)
     try:
-        with_products = loss.quadratic and not in_turn
+        with_products = loss.quadratic and not (in_turn or estimator.has_many_minima)
         facts = PieceFacts.read(pieces.engine, pieces.n_features, pieces.dtype, with_products)
         check_summary(facts.summary, None if is_classifier(estimator) else loss)
     except BaseException:

@@ -37,6 +37,8 @@ class Rows(NamedTuple):
         The means and variances of the columns, where they are known.
     given_weight : ndarray of shape (n,), or None
         The weights of small data as they were given; None where none were.
+    merged : int
+        The rows that had a weight before equal ones became one; zero where none did.
     """
 
     X: object
@@ -47,6 +49,7 @@ class Rows(NamedTuple):
     frame: object = None
     moments: tuple = ()
     given_weight: np.ndarray | None = None
+    merged: int = 0
 
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
@@ -106,7 +109,7 @@ class Rows(NamedTuple):
         with np.errstate(over="ignore"):
             X, y, weight = distinct_rows(self.X, self.y, given)
             one = len(y) == 1 or not weight.sum() < np.inf
-        return self if one else weighed_rows(X, y, weight)
+        return self if one else weighed_rows(X, y, weight)._replace(merged=self.n_weighted)
 
     def squared_errors(self, coef, intercept):
         """Return the mean squared errors of many coefficients, some at a time.
@@ -154,8 +157,8 @@ class Rows(NamedTuple):
 
     @property
     def n_weighted(self):
-        """How many rows have a weight."""
-        return np.count_nonzero(self.weight)
+        """How many rows have a weight, as they were given."""
+        return self.merged or np.count_nonzero(self.weight)
 
     @property
     def levels(self):

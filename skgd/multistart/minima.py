@@ -133,25 +133,32 @@ def distinct(objective, ends):
     return [*kept.values()]
 
 
-def covariance(objective, theta):
+def covariance(objective, theta, n=None):
     """Return the covariance of the parameters, for the squared error the one of `curve_fit`.
 
-    ``phi (J^T S J)^-1``. S are the sample weights times the second derivatives of the loss. The
-    dispersion phi is the weighted sum of the squared first derivatives, divided by that of the
-    second derivatives, times ``n / (n - d)`` for n rows of nonzero weight. This is the residual
-    variance for the squared error, the dispersion of a Poisson regression, and Huber's estimate.
-    The covariance is infinite if J is rank deficient, if there are no more rows than parameters,
-    or if the loss has no second derivative. It ignores the penalty.
+    ``phi (J^T S J)^-1``. S are the sample weights, with mean one, times the second derivatives of
+    the loss. The dispersion phi is the weighted sum of the squared first derivatives, divided by
+    that of the second derivatives, times ``n / (n - d)`` for n rows of nonzero weight. This is the
+    residual variance for the squared error, the dispersion of a Poisson regression, and Huber's
+    estimate. The covariance is infinite if J is rank deficient, if there are no more rows than
+    parameters, or if the loss has no second derivative. It ignores the penalty.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (d,)
+    n : int or None
+        Rows of nonzero weight, for some of which a row of the objective may stand; None for its
+        own.
 
     References
     ----------
     McCullagh and Nelder, "Generalized linear models" (1989), section 9.2; Huber, "Robust
     regression" (1973).
     """
-    n, d = objective.term.n_weighted, objective.d
+    n, d = objective.term.n_weighted if n is None else n, objective.d
     J, square, precision = objective.term.jacobian_factor(theta, by_curvature=True)
     _, s, V = linalg.svd(J, full_matrices=False)
     if n <= d or s[-1] <= np.finfo(float).eps * objective.n * s[0]:
         return np.full((d, d), np.inf)
-    dispersion = square / precision * n / (n - d)
-    return (V.T / s**2) @ V * (dispersion / objective.n)
+    return (V.T / s**2) @ V * (square / precision / (n - d))

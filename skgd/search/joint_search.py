@@ -30,7 +30,7 @@ from skgd.estimators.user_warnings import warn
 from skgd.search.cells import JointSplit, Task
 from skgd.search.events import Events, progress_of
 from skgd.search.halving import Halved, Race, divided
-from skgd.search.piece_search import are_in_pieces, cells_of, given_pieces, planned
+from skgd.search.piece_search import ScoresPieces, are_in_pieces, cells_of, given_pieces, planned
 from skgd.search.plan import Group, SearchPlan, can_join, plan_search
 from skgd.search.reports import failure_report, print_cell, warning_report
 from skgd.search.shared_rows import SharedRows
@@ -41,7 +41,7 @@ CONSTRAINTS = {  # of the parameters that scikit-learn's searches do not have
 }
 
 
-class JointSearch(abc.ABC):
+class JointSearch(ScoresPieces, abc.ABC):
     """An abstract search whose candidates are trained together where that is possible."""
 
     @abc.abstractmethod

@@ -71,11 +71,26 @@ def lone_cell(task, sides, number, member, reading):
 
 def _scores(task, model, pieces):
     """Return the score of a fitted candidate, or those by their names."""
-    if is_classifier(model):
-        share, names = share_of_hits(model, pieces), named_scorers(task.scorer)
-        return dict.fromkeys(names, share) if names else share
-    sums, found = sums_of_squares(model, pieces), {}
-    for name, one in (named_scorers(task.scorer) or {"score": task.scorer}).items():
-        function, sign, _ = metric_of(one)
-        found[name] = sign * BY_SQUARES[function](sums)
-    return found if named_scorers(task.scorer) else found["score"]
+    names = named_scorers(task.scorer)
+    found = _sums(model, pieces)
+    if names is None:
+        return _score(task.scorer, found)
+    return {name: _score(scorer, found) for name, scorer in names.items()}
+
+
+def score_on_pieces(scorer, model, pieces):
+    """Return the score of a fitted estimator on pieces, by a scorer that `are_known` knows."""
+    return _score(scorer, _sums(model, pieces))
+
+
+def _sums(model, pieces):
+    """Return the share of rows whose class is predicted, or sums of squares."""
+    return (share_of_hits if is_classifier(model) else sums_of_squares)(model, pieces)
+
+
+def _score(scorer, found):
+    """Return the score that a share of hits is, or sums of squares tell."""
+    if isinstance(found, float):
+        return found
+    function, sign, _ = metric_of(scorer)
+    return sign * BY_SQUARES[function](found)

@@ -1,11 +1,13 @@
 """Searches over rows that lie in pieces: on products of the columns, or by fits one by one."""
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from skgd.estimators._sklearn import are_valid, has_callbacks, named_scorers
 from skgd.estimators.data import pieces_of
@@ -16,7 +18,7 @@ from skgd.objective.row_sets import Borrowed
 from skgd.pieces import Pieces, is_dask
 from skgd.search.cells import Cell, failed_scores
 from skgd.search.fitted import solutions_of
-from skgd.search.piece_fits import KNOWN, are_known, lone_cell
+from skgd.search.piece_fits import KNOWN, are_known, lone_cell, score_on_pieces
 from skgd.search.piece_folds import PieceFolds
 from skgd.search.piece_splits import PieceSplits
 from skgd.search.plan import ASKED, Group, Member, SearchPlan, plan_search
@@ -44,6 +46,33 @@ class PieceTask(NamedTuple):
     metrics: dict
     error_score: object
     return_train_score: bool
+
+
+class ScoresPieces:
+    """A search whose best candidate can also score rows in pieces."""
+
+    def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
+        """Return the score of the best candidate, by the metric that it was chosen by.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or `skgd.pieces.Pieces`, or a dask array or dataframe, for scores that sums tell.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        **params : dict
+            What the scorer takes beside: ``sample_weight``.
+
+        Returns
+        -------
+        float
+        """
+        if not are_in_pieces(X):
+            return super().score(X, y, **params)
+        check_is_fitted(self)
+        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
+        if not are_known(scorer, is_classifier(self)):
+            raise ValueError(f"scoring={self.scoring!r} is none that sums over pieces tell.")
+        return score_on_pieces(scorer, self.best_estimator_, opened_pieces(X, y, params))
 
 
 def are_in_pieces(X):
