@@ -68,14 +68,17 @@ def test_four_accelerated_iterations_take_at_most_nine_readings(readings, option
     assert len(readings) + at_start_and_epochs <= 9, readings
 
 
-def test_whether_the_data_is_finite_is_told_by_the_reading_of_its_moments(readings):
+@pytest.mark.parametrize(("optimizer", "n_moments"), [("nesterov", 1), ("auto", 0)])
+def test_whether_the_data_is_finite_is_told_by_the_first_reading_that_is_needed_anyway(
+    readings, optimizer, n_moments
+):
     X, y = make_rows()
-    GDRegressor(max_iter=2000).fit(X, y)
+    model = GDRegressor(optimizer=optimizer, max_iter=2000).fit(X, y)
     assert "assert_all_finite" not in readings
-    assert readings.count("means_and_variances") == 1
+    assert readings.count("means_and_variances") == n_moments
     X[17, 3] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
-        GDRegressor().fit(X, y)
+        model.fit(X, y)
     assert readings[-1] == "assert_all_finite"
 
 

@@ -42,17 +42,40 @@ def validated_rows(estimator, X, y, sample_weight, reset=True, name=None):
     ValueError
         For what is not finite, does not fit together, or has no meaning under the loss.
     """
-    frame = X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
     name = name or type(estimator).__name__
+    return read_moments(converted_rows(estimator, X, y, sample_weight, reset, name), name)
+
+
+def converted_rows(estimator, X, y, sample_weight, reset, name):
+    """Return the same rows before X is read: nobody knows yet whether it is finite.
+
+    Parameters
+    ----------
+    estimator, X, y, sample_weight, reset, name
+        As in `validated_rows`.
+    """
+    frame = X if type(X).__module__.partition(".")[0] in ("pandas", "polars") else None
     refuse_masked(sample_weight, "sample_weight")
     if reset and are_plain(X, y):
         learn_columns(estimator, X.shape[1])
     else:
         X, y = _converted(estimator, X, y, reset, name)
     y = _checked_targets(y, part_of(estimator, "loss"))
-    rows = weighed_rows(X, y, sample_weight, frame)
+    return weighed_rows(X, y, sample_weight, frame)
+
+
+def read_moments(rows, name):
+    """Return rows with the moments of their columns, if X is finite.
+
+    Parameters
+    ----------
+    rows : Rows
+    name : str
+        That messages give to the estimator.
+    """
+    rows = rows.with_moments()
     if not np.isfinite(rows.moments[0]).all():
-        assert_all_finite(X, estimator_name=name, input_name="X")
+        assert_all_finite(rows.X, estimator_name=name, input_name="X")
     return rows
 
 

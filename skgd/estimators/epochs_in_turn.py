@@ -125,7 +125,8 @@ class EpochsInTurn:
         """Return a piece as rows in memory."""
         y = np.ascontiguousarray(piece.y[:, 0]) if self.rows.is_single else piece.y
         weight = None if piece.weight.strides == (0,) else piece.weight
-        rows = weighed_rows(piece.X, y, weight, moments=self.moments.get(number))
+        rows = weighed_rows(piece.X, y, weight, moments=self.moments.get(number, ()))
+        rows = rows.with_moments()
         self.moments[number] = rows.moments
         return rows
 

@@ -11,16 +11,24 @@ from numpy.typing import ArrayLike
 
 from skgd.descent.outcome import Outcome
 from skgd.estimators._sklearn import CallbackSupport, Interval, StrOptions, fit_context, method_if
-from skgd.estimators.data import pieces_of, rows_in_use, rows_of_fit
+from skgd.estimators.data import (
+    converted_rows,
+    pieces_of,
+    read_moments,
+    rows_in_use,
+    rows_of_fit,
+)
 from skgd.estimators.epochs_in_turn import EpochsInTurn, visits_in_turn
 from skgd.estimators.messages import Message, messages_of
 from skgd.estimators.minimizers import SECOND_ORDER, check_second_order, takes_streams
 from skgd.estimators.monitoring import Monitoring
 from skgd.estimators.nested_parameters import NamedParts, part_of
-from skgd.estimators.running_means import check_link, link_name
-from skgd.estimators.runs import LastCall, Runs
+from skgd.estimators.run_record import set_record
+from skgd.estimators.running_means import link_name
+from skgd.estimators.runs import Runs, last_call_of
 from skgd.estimators.seeds import draws_rows, new_seed
-from skgd.estimators.serialization import TRAINING, PlainState
+from skgd.estimators.serialization import PlainState
+from skgd.estimators.small_fit import asks_for_the_minimum, solved_small
 from skgd.estimators.targets import numeric_targets
 from skgd.estimators.validation import MatrixLike
 from skgd.losses import LOSSES, Loss
@@ -36,6 +44,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     """
 
     has_many_minima = False  # as a list of which a fit sets ``minima_``
+    has_small_solver = False  # of small data, where nothing but the minimum is asked for
     steps_on_pieces = False  # one after the other, also where all rows make a step
     _doc_link_module = "skgd"
     _doc_link_template = "https://skgd.readthedocs.io/en/latest/api/skgd.{estimator_name}.html"
@@ -153,7 +162,9 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, resumes, stream=False):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
-        last = self._last_call() if resumes and self.__sklearn_is_fitted__() else None
+        last = last_call_of(self) if resumes and self.__sklearn_is_fitted__() else None
+        if last is None and not stream and asks_for_the_minimum(self, X, validation):
+            return self._fit_small(X, y, sample_weight)
         X = pieces_of(X, y, sample_weight)
         if visits_in_turn(self, X):
             epochs = EpochsInTurn(self, self._problem, X, validation, last, stream)
@@ -168,6 +179,21 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         rows, held_out = rows_of_fit(self, X, y, sample_weight, validation, last, stream)
         with rows.held():
             self._fit_to(rows, held_out, last, stream)
+        return self
+
+    def _fit_small(self, X, y, sample_weight):
+        """Fit to data whose minimum may be found without the moments of the columns."""
+        name = type(self).__name__
+        rows = converted_rows(self, X, y, sample_weight, True, name)
+        problem = solved_small(self, rows)
+        if problem is None:
+            self._fit_to(read_moments(rows, name), None, None, False)
+            return self
+        monitoring = Monitoring(self, problem, rows, None, None, False)
+        monitoring.begin()
+        problem.run.show(monitoring.monitor(problem.run, 0))
+        self._conclude(problem, [problem.run], None)
+        monitoring.end()
         return self
 
     def _fit_to(self, rows, held_out, last, stream):
@@ -192,7 +218,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         ``kept`` are the runs and the means to go on from; None for those that have ended.
         """
         answer = problem.answer(ended)
-        self._set_record(problem, answer.runs, last)
+        set_record(self, problem, answer.runs, last)
         is_finite = all(run.outcome is not Outcome.NONFINITE for run in answer.runs)
         solution = problem.solution(answer) if is_finite else {}
         vars(self).update(solution)
@@ -202,28 +228,6 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
             self._store(*(kept or (answer.runs, problem.means)))
         for message in messages:
             message.tell()
-
-    def _last_call(self):
-        """Return what a resumed fit knows of the last call."""
-        runs, means, link = (vars(self).get(name) for name in ("_descents", "_means", "_link"))
-        check_link(link, part_of(self, "loss"))
-        return LastCall(runs, means, np.ravel(self.t_))
-
-    def _set_record(self, problem, runs, last):
-        """Set what is known of each target's run, however it has ended, and nothing else."""
-        for name in {self.fitted_attributes[0], *TRAINING} & vars(self).keys():
-            delattr(self, name)
-        each, before = problem.each, 0 if last is None else last.n_updates
-        self.loss_curve_ = each([np.array(run.record.curve) for run in runs])
-        self.history_ = each([run.history() for run in runs])
-        self.stop_reason_ = each([run.outcome.name.lower() for run in runs])
-        self.converged_ = each(np.array([run.outcome.settled for run in runs]))
-        self.n_iter_ = each(np.array([run.record.n_epochs for run in runs]))
-        self.t_ = each(before + np.array([run.n_updates for run in runs]))
-        self.learning_rate_ = each(np.array([run.learning_rate for run in runs]))
-        if self.record_path:
-            paths = [problem.in_order_of_init(k, run.record.path) for k, run in enumerate(runs)]
-            self.path_ = each(paths)
 
     def _messages(self, runs, remarks):
         """Return what is to be said of runs that have not converged, and of the solution."""

@@ -154,6 +154,7 @@ class GDRegressor(MultiOutputMixin, RegressorOnPieces, DescentEstimator):
 
     fitted_attributes = "coef_", "intercept_", "n_features_in_", "t_"
     feature_attribute = "coef_"
+    has_small_solver = True
     _parameter_constraints = {
         **DescentEstimator._parameter_constraints,
         "fit_intercept": ["boolean"],

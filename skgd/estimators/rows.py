@@ -51,10 +51,15 @@ class Rows(NamedTuple):
     given_weight: np.ndarray | None = None
     merged: int = 0
 
+    def with_moments(self):
+        """Return the rows with the moments of their columns, which take one reading of X."""
+        if self.moments:
+            return self
+        return self._replace(moments=means_and_variances(self.X, self.weight))
+
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
-        moments = self.moments or means_and_variances(self.X, self.weight)
-        return columns_of(self.X, *moments, intercept)
+        return columns_of(self.X, *self.with_moments().moments, intercept)
 
     @property
     def targets(self):
@@ -185,15 +190,15 @@ class Rows(NamedTuple):
         return [RowwiseTerm(self.X, target, *known) for target in targets]
 
 
-def weighed_rows(X, y, sample_weight, frame=None, moments=None):
-    """Return rows with weights of mean one, and the moments of their columns if not yet known."""
+def weighed_rows(X, y, sample_weight, frame=None, moments=()):
+    """Return rows with weights of mean one."""
     weight, total, given = even_weights(len(y)), float(len(y)), None
     if sample_weight is not None:
         known = {"dtype": np.float64, "ensure_non_negative": True}
         given = check_sample_weight(sample_weight, X, **known)
         weight, total = _mean_one(given)
         weight = even_weights(len(y)) if weight.min() == weight.max() else weight
-    moments, is_small = moments or means_and_variances(X, weight), X.shape[0] * X.shape[1] <= SMALL
+    is_small = X.shape[0] * X.shape[1] <= SMALL
     known = frame, moments, given if is_small else None
     return Rows(X, y, weight, total, sample_weight is not None, *known)
 

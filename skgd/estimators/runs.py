@@ -12,7 +12,7 @@ from skgd.descent.options import Options, Setup
 from skgd.estimators.certificates import certifier_of
 from skgd.estimators.minimizers import asked_of_a_descent, direct, second_order_method
 from skgd.estimators.nested_parameters import part_of, plain
-from skgd.estimators.running_means import RunningMeans
+from skgd.estimators.running_means import RunningMeans, check_link
 from skgd.optimizers import Nesterov
 from skgd.schedules import Auto
 from skgd.solvers.auto import reason_against
@@ -35,6 +35,19 @@ class LastCall(NamedTuple):
     def n_epochs(self):
         """The epochs that the descents have done in all calls."""
         return self.runs[0].earlier + self.runs[0].record.n_epochs if self.runs else 0
+
+
+def last_call_of(estimator):
+    """Return what a resumed fit of an estimator knows of the last call.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    """
+    known = vars(estimator)
+    runs, means, link = (known.get(name) for name in ("_descents", "_means", "_link"))
+    check_link(link, part_of(estimator, "loss"))
+    return LastCall(runs, means, np.ravel(estimator.t_))
 
 
 class Runs:

@@ -29,7 +29,7 @@ class Tuning(NamedTuple):
     float32_speedup: float = 2.0  # how many times faster float32 is, dense
     vector_speed: float = 1e9  # entries of vectors a second, in all that a pass does beside
     pass_overhead: float = 4e-5  # seconds of a pass over hardly any data
-    cheap_seconds: float = 1e-3  # of a Cholesky factor that is computed at once
+    cheap_seconds: float = 2e-3  # of a Cholesky factor that is computed at once
     cheap_passes: float = 10.0  # passes that such a factor may cost instead, at usual_gain
     usual_gain: float = 6.9  # logarithm of the gain in accuracy that a default fit asks for
     max_unknowns: int = 10_000  # beyond which there is no factor, for its memory
