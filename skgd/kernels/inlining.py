@@ -6,7 +6,7 @@ is inlined as it was written, the calls in it afterwards, and the passes see all
 """
 
 from numba.core import ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.typed_passes import IRLegalization, NopythonRewrites
 from numba.core.untyped_passes import (
@@ -93,8 +93,25 @@ def translation(state, last=MarkTemporary):
     return manager
 
 
+class QuickFlags(Flags):
+    """Options of a compilation, which numba compares whenever it looks a function up."""
+
+    __slots__ = ()
+    digest = hash(tuple(sorted(Flags.options)))  # of numba's own, which are the names
+
+    def __hash__(self):
+        return self.digest
+
+    def __eq__(self, other):
+        return self is other or self._values == other._values or super().__eq__(other)
+
+
 class FlatCompiler(CompilerBase):
     """numba's compiler with `FlatInlining`, after the translation and before other passes."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.state.flags = QuickFlags(self.state.flags)
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
