@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -325,6 +327,37 @@ def test_a_failed_fit_holds_nothing_either(client):
     assert no_futures(client)
 
 
+def alive():
+    """Return the threads and the child processes of this process, but for those that last."""
+    names = [thread.name for thread in threading.enumerate()]
+    lasting = "skgd", "ThreadPoolExecutor", "Profile", "IO loop", "AsyncProcess"
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    processes = children.read_text(encoding="ascii").split() if children.exists() else []
+    return sorted(name for name in names if not name.startswith(lasting)), processes
+
+
+def n_tasks(dask_scheduler):
+    return len(dask_scheduler.tasks)
+
+
+@LIMIT
+def test_a_fit_leaves_no_task_thread_or_process_behind(client):
+    fits = [{}, DESCENT, {**BITS, "batch_size": 32, "max_iter": 1}, {"loss": "huber"}]
+    GDRegressor(**DESCENT).fit(lazy(X), lazy(Y))
+    before, on_workers = alive(), client.run(alive)
+    for options in fits:
+        GDRegressor(**options).fit(lazy(X), lazy(Y))
+        with pytest.raises(ValueError, match="contains NaN"):
+            GDRegressor(**options).fit(lazy(np.where(X > 3.0, np.nan, X)), lazy(Y))
+    assert no_futures(client)
+    assert alive() == before
+    assert client.run(alive) == on_workers
+    until = time.monotonic() + 5.0
+    while client.run_on_scheduler(n_tasks) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert client.run_on_scheduler(n_tasks) == 0
+
+
 def test_workers_with_another_version_are_refused(client, monkeypatch):
     monkeypatch.setattr(skgd, "__version__", "0.0.0.other")
     with pytest.raises(ImportError, match=r"All workers need skgd 0\.0\.0\.other"):
@@ -453,9 +486,14 @@ def test_dask_is_imported_only_where_it_comes_in():
         """
         import sys
         import numpy as np
-        from skgd import GDRegressor
+        from skgd import GDMLPClassifier, GDRegressor
+        from skgd.pieces import from_callables
 
-        GDRegressor().fit(np.eye(3), np.ones(3)).predict(np.eye(3))
+        X, y = np.eye(4), np.arange(4.0)
+        GDRegressor().fit(X, y).score(X, y)
+        GDRegressor().partial_fit(X, y).predict(X)
+        GDRegressor().fit(from_callables([lambda: (X, y)])).predict(X)
+        GDMLPClassifier(hidden_layer_sizes=(2,), max_iter=1, tol=None).fit(X, y > 1.0)
         assert not {"dask", "distributed"} & sys.modules.keys()
         """
     )

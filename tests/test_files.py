@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -303,3 +304,28 @@ def test_no_more_than_a_few_pieces_are_in_memory_at_once(saved):
 
     GDRegressor().fit(from_callables([loader(begin) for begin in range(0, 1000, 10)]))
     assert max(most) <= 4
+
+
+def pool_of(thread):
+    return thread.name.rpartition("_")[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"optimizer": "nesterov"}, {"batch_size": 50}], ids=str)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_no_thread_is_left_behind_by_a_fit_or_a_failed_one(saved, options):
+    lasting = {"skgd", "skgd-limits"}  # pools of the process
+    before = set(threading.enumerate())
+    GDRegressor(**options, random_state=0).fit(from_npy(*saved(X=X, y=Y), rows_per_piece=100))
+    rows = X.copy()
+    rows[333, 2] = np.nan
+    with pytest.raises(ValueError, match="row 33 of piece 3"):
+        GDRegressor(**options).fit(from_npy(*saved(X=rows, y=Y), rows_per_piece=100))
+
+    def fails():
+        raise OSError("the disk is gone")
+
+    loaders = [lambda: (X[:50], Y[:50])] * 3 + [fails, lambda: (X[50:], Y[50:])]
+    with pytest.raises(OSError, match="the disk is gone"):
+        GDRegressor(**options).fit(from_callables(loaders, ahead=2))
+    new = set(threading.enumerate()) - before
+    assert [thread.name for thread in new if pool_of(thread) not in lasting] == []
