@@ -58,6 +58,40 @@ else:
     model.fit(np.load(X, mmap_mode="r"), np.load(y))
 print(resident("RssAnon") - before, resident("VmHWM"))
 """
+LARGE = 10_000_000, 50  # float64: 4 GB
+LIMITED = """
+import resource
+import sys
+import time
+import numpy as np
+from skgd import GDRegressor
+from skgd.pieces import from_npy
+
+limit = 2**30
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(limit // 8)
+except MemoryError:
+    pass
+else:
+    raise SystemExit("the limit does not hold")
+X, y = sys.argv[1:]
+contestants = {
+    "from_npy, one reading": ({"penalty": "l1", "alpha": 0.1}, lambda: (from_npy(X, y),)),
+    "from_npy, descent": ({"loss": "huber", "max_iter": 3, "tol": None, "optimizer": "gd"},
+        lambda: (from_npy(X, y),)),
+    "memmap, descent": ({"loss": "huber", "max_iter": 3, "tol": None, "optimizer": "gd"},
+        lambda: (np.load(X, mmap_mode="r"), np.load(y, mmap_mode="r"))),
+}
+for name, (options, rows) in contestants.items():
+    begin = time.process_time()
+    model = GDRegressor(**options).fit(*rows())
+    seconds = time.process_time() - begin
+    with open("/proc/self/status") as lines:
+        status = dict(line.split(":", 1) for line in lines)
+    data, own = (int(status[key].split()[0]) // 1024 for key in ("VmData", "RssAnon"))
+    print(f"{name}: {seconds:.1f} processor seconds, own memory {own} MiB, data {data} MiB")
+"""
 
 
 def has(*names):
@@ -142,6 +176,21 @@ def in_files(X, y, folder):
         parquet(X, y, folder)
 
 
+def limited(folder):
+    """Print what fits to four gigabytes take, in a process that may have one of its own."""
+    (n, p), block = LARGE, 100_000
+    paths = folder / "X.npy", folder / "y.npy"
+    X = np.lib.format.open_memmap(paths[0], "w+", shape=(n, p))
+    y = np.lib.format.open_memmap(paths[1], "w+", shape=(n,))
+    rng = np.random.default_rng(0)
+    for begin in range(0, n, block):
+        rows = rng.standard_normal((block, p))
+        X[begin : begin + block] = rows
+        y[begin : begin + block] = rows[:, :5].sum(axis=1) + rng.standard_normal(block)
+    del X, y
+    subprocess.run([sys.executable, "-c", LIMITED, *map(str, paths)], check=True)
+
+
 def parquet(X, y, folder):
     """Print what a fit of one reading costs beside decoding alone."""
     import pyarrow as pa
@@ -196,12 +245,26 @@ def on_workers(X, y, client):
         for name, s in found.items()
     ]
     print(table(["on two workers", "processor seconds", "over memory", "over ours"], lines), "\n")
+    print(f"memory of the client beside results: {client_memory(turns['dask']):.0f} MiB\n")
     wall = time.perf_counter
     data = {f"{m} pieces": rows_in(m) for m in (20, 200, 1000)}
     found = epoch_seconds(data, wall)
     first = found["20 pieces"]
     lines = [[name, f"{1e3 * s:.1f}", f"{s / first:.2f}"] for name, s in found.items()]
     print(table(["on two workers", "ms an epoch (wall)", "over 20"], lines), "\n")
+
+
+def client_memory(fit):
+    """Return by how many MiB a fit raises the memory of this process, at most."""
+
+    def resident(key):
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition(key)[2].split()[0]) / 1024
+
+    before = resident("VmRSS:")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    fit()
+    return resident("VmHWM:") - before
 
 
 def dask_ml(rows, clock):
@@ -222,9 +285,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--columns", type=int, default=50)
+    parser.add_argument("--large", action="store_true", help="4 GB under a limit of 1 GiB, alone")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     print(heading("Rows in pieces"))
+    if arguments.large:
+        with tempfile.TemporaryDirectory() as folder:
+            limited(Path(folder))
+        return
     X, y = problem(arguments.rows, arguments.columns)
     print(f"{len(y):,} x {X.shape[1]}\n")
     in_process(X, y)

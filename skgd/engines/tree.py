@@ -70,7 +70,7 @@ class Tree:
 
 def add(one, other):
     """Return the sums of the entries of two tuples."""
-    return tuple(a + b for a, b in zip(one, other))
+    return tuple([a + b for a, b in zip(one, other)])
 
 
 def ask_all(verb, pieces, n_pieces, arguments):

@@ -91,7 +91,8 @@ class Piece:
         term = self.term(seen)
         if self._sum is None or self._sum.is_apart is not apart:
             theta, iterate, g = np.zeros((3, term.n_parameters))
-            task, found = term.sums(theta, iterate if apart else theta, g)
+            with compiled_code():
+                task, found = term.sums(theta, iterate if apart else theta, g)
             self._sum = FullSum(apart, theta, iterate, g, task, found)
         return self._sum
 
@@ -99,17 +100,16 @@ class Piece:
 def loss_and_gradient(piece, number, seen, theta, iterate):
     """Return the sum of the losses at ``iterate``, and that of the gradients at theta.
 
-    The former is at theta where ``iterate`` is None.
+    The former is at theta where ``iterate`` is None. Who asks does so in `compiled_code`.
     """
-    n = len(piece.y)
+    n = len(piece.labels)
     if not n:
         return 0.0, np.zeros(theta.size)
-    with compiled_code():
-        known = piece.sum_of(seen, iterate is not None)
-        known.theta[:], known.g[:] = theta, 0.0
-        if iterate is not None:
-            known.iterate[:] = iterate
-        known.task()
+    known = piece.sum_of(seen, iterate is not None)
+    known.theta[:], known.g[:] = theta, 0.0
+    if iterate is not None:
+        known.iterate[:] = iterate
+    known.task()
     return n * float(known.found[0]), n * known.g
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from skgd.engines.in_turn import InTurn
 from skgd.kernels.accumulate import RowKernel
 from skgd.kernels.blocks import PythonCall
+from skgd.kernels.compiling import compiled_code
 from skgd.kernels.rows import DenseRows, are_even
 from skgd.objective.piece import (
     DUAL_SUMS,
@@ -91,7 +92,8 @@ class PiecesTerm(ProjectionTerm):
 
     def value_and_gradient(self, theta):
         """Return the mean loss, and its gradient."""
-        loss, g = self.facts.mean(LOSS_AND_GRADIENT, self.seen, theta, None)
+        with compiled_code():
+            loss, g = self.facts.mean(LOSS_AND_GRADIENT, self.seen, theta, None)
         return float(loss), g
 
     def accumulate(self, theta, rows, g, buffers):
