@@ -6,6 +6,7 @@ from skgd.descent.variance_reduction import correction_of
 from skgd.kernels.problem import LoopVariant
 
 EARLY = 8  # epochs, or as many as an eighth of the columns, before a second derivative pays
+READ = 2**21  # entries of rows in these, before it pays for the time of its compilation
 
 
 def loop_variant(objective, rule, batch, options, rates, recorded):
@@ -59,4 +60,4 @@ def epochs_by_rows(descent):
     amplifies = descent.optimizer.newton_fraction is not None or descent.schedule.patience()
     if changes or amplifies or not objective.quadratic:
         return math.inf
-    return max(EARLY, objective.p // EARLY)
+    return max(EARLY, objective.p // EARLY, READ // max(1, objective.n * objective.p))
