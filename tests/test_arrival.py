@@ -146,6 +146,42 @@ def test_columns_in_other_units_change_the_coefficients_and_nothing_else(rule, s
     assert_allclose(scaled * units, coef, rtol=1e-5, atol=1e-8)
 
 
+OTHER_LOSSES = ["huber", "squared_epsilon_insensitive", "poisson", "absolute_error"]
+
+
+@pytest.mark.parametrize(("rule", "size"), [("nesterov", None), ("adam", None), ("adam", 32)])
+@pytest.mark.parametrize("loss", OTHER_LOSSES)
+def test_descents_on_other_losses_arrive_on_raw_columns_too(loss, rule, size):
+    fit = GDRegressor(loss, optimizer=rule, batch_size=size, random_state=0).fit(RAW, Y)
+    assert (fit.converged_, fit.stop_reason_) == (True, "converged")
+    assert relative_gap(fit, RAW, Y) <= fit.tol
+
+
+@pytest.mark.parametrize(("rule", "size"), [("gd", None), ("adam", 32), ("saga", 1)])
+@pytest.mark.parametrize("loss", OTHER_LOSSES)
+def test_columns_that_are_moved_change_the_intercept_and_nothing_else(loss, rule, size):
+    away = np.arange(10.0) * 16.0
+    fit = GDRegressor(loss, penalty="l1", alpha=1e-3, optimizer=rule, batch_size=size)
+    fit.set_params(max_iter=12, random_state=0, record_path=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        path, curve = fit.fit(RAW, Y).path_, fit.loss_curve_
+        moved = fit.fit(RAW + away, Y).path_
+    assert_allclose(fit.loss_curve_, curve, rtol=1e-9)
+    assert_allclose(moved[:, :10], path[:, :10], rtol=1e-5, atol=1e-8)
+    assert_allclose(moved[:, 10], path[:, 10] - path[:, :10] @ away, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["huber", "absolute_error"])
+def test_a_fit_that_goes_on_with_rows_from_elsewhere_arrives_at_their_minimum(loss):
+    fit = GDRegressor(loss, optimizer="adam", warm_start=True, random_state=0, max_iter=3000)
+    away = np.full(10, 300.0)
+    fit = pickle.loads(pickle.dumps(fit.fit(RAW, Y)))
+    fit.fit(RAW[::2] + away, Y[::2])
+    assert fit.converged_
+    assert relative_gap(fit, RAW[::2] + away, Y[::2]) <= fit.tol
+
+
 def test_without_center_steps_are_taken_in_the_parameters_themselves():
     options = {"optimizer": "gd", "center": False, "penalty": None, "max_iter": 20}
     with pytest.warns(ConvergenceWarning, match="max_iter=20 epochs: the scaled residual"):
@@ -155,10 +191,11 @@ def test_without_center_steps_are_taken_in_the_parameters_themselves():
     assert 0.98 / largest <= fit.learning_rate_ <= (1.0 + 1e-9) / largest
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
 @pytest.mark.parametrize("size", [None, 32])
-def test_a_fit_that_goes_on_equals_one_that_never_stopped(size):
-    fit = GDRegressor(optimizer="adam", batch_size=size, random_state=0, warm_start=True)
-    whole = GDRegressor(optimizer="adam", batch_size=size, random_state=0)
+def test_a_fit_that_goes_on_equals_one_that_never_stopped(size, loss):
+    fit = GDRegressor(loss, optimizer="adam", batch_size=size, random_state=0, warm_start=True)
+    whole = GDRegressor(loss, optimizer="adam", batch_size=size, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         whole.set_params(max_iter=75).fit(RAW, Y)

@@ -139,3 +139,14 @@ def test_a_column_that_is_nearly_constant_does_no_harm(ratio, form):
     model = GDRegressor(penalty=None).fit(FORMS[form](X), y)
     exact = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=1e-30)[0]
     assert abs(model.coef_[3]) < 1e-3 or abs(model.coef_[3] / exact[3] - 1.0) < 2.0 / ratio + 0.01
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("optimizer", ["auto", "gd"])
+def test_a_column_that_only_rows_without_weight_hold_has_weight_zero(optimizer, form):
+    Z, _, y = make_problem()
+    weight = np.where(np.arange(40) % 5, 1.0, 0.0)
+    X = np.column_stack([Z, np.where(weight, 0.0, 7.0)])
+    fit, other = (GDRegressor(optimizer=optimizer, tol=1e-6) for _ in range(2))
+    fit.fit(FORMS[form](X), y, weight)
+    assert_left_out(fit, other.fit(Z[weight > 0.0], y[weight > 0.0]))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import optimize, sparse
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import PoissonRegressor, QuantileRegressor
 from test_gaps_of_losses import FORMS, PENALTIES, ROUGH, SMOOTH, Minimum, solved
 
@@ -23,6 +24,7 @@ from skgd.objective.loss_points import certified_point, point_at
 from skgd.objective.newton_steps import Tuning, newton_steps
 from skgd.objective.objective import Objective
 from skgd.penalties import L2
+from skgd.pieces import from_callables
 
 pytestmark = pytest.mark.slow  # many Newton steps
 
@@ -179,6 +181,35 @@ def test_a_smooth_loss_without_a_conjugate_is_fitted_by_newton_steps():
     assert model.n_iter_ <= 20
     assert np.isnan(model.learning_rate_)
     assert value(model.parameters()) <= best.fun + 1e-12
+
+
+@pytest.mark.parametrize("penalty", [None, "l2", "l1"])
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_few_losses_that_are_curved_at_first_do_not_keep_a_fit_from_its_minimum(scale, penalty):
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    y = scale * y
+    fit = GDRegressor("huber", penalty=penalty).fit(X, y)
+    pieces = from_callables([lambda a=a: (X[a : a + 150], y[a : a + 150]) for a in (0, 150, 300)])
+    split = GDRegressor("huber", penalty=penalty).fit(pieces)
+    objective = fit.objective(X, y)
+    least = fit.loss_curve_[-1] - fit.dual_gap_
+    assert fit.converged_
+    assert split.converged_
+    assert fit.dual_gap_ <= 1e-6 * objective.null_objective
+    np.testing.assert_allclose(objective.value(split.parameters()), least, rtol=1e-6)
+    if penalty is None:  # the same minimum as a function of columns of one scale
+        A = np.column_stack([(X - X.mean(axis=0)) / X.std(axis=0), np.ones(len(y))])
+
+        def value(theta):
+            r = A @ theta - y
+            inside = np.abs(r) <= 1.35
+            losses = np.where(inside, 0.5 * r**2, 1.35 * np.abs(r) - 0.5 * 1.35**2)
+            return losses.mean(), A.T @ np.clip(r, -1.35, 1.35) / len(y)
+
+        start = np.linalg.lstsq(A, y, rcond=None)[0]
+        options = {"maxiter": 100_000, "maxfun": 200_000, "gtol": 1e-10, "ftol": 1e-15}
+        best = optimize.minimize(value, start, jac=True, method="L-BFGS-B", options=options)
+        np.testing.assert_allclose(fit.loss_curve_[-1], best.fun, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "quantile", "huber", "poisson"])

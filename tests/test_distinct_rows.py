@@ -100,17 +100,17 @@ def test_a_zero_has_no_sign():
 )
 def test_other_rows_are_read_where_they_are(n, options):
     rows = weighed_rows(np.arange(n)[:, None] % 7.0, np.zeros(n), np.ones(n))
-    assert rows_in_use(GDRegressor(**options), rows) is rows
+    assert rows_in_use(GDRegressor(**options), rows, False) is rows
 
 
 def test_rows_that_are_all_alike_stay_as_many():
     rows = weighed_rows(np.ones((5, 2)), np.ones(5), np.arange(5.0))
-    assert rows_in_use(GDRegressor(optimizer="gd"), rows) is rows
+    assert rows_in_use(GDRegressor(optimizer="gd"), rows, False) is rows
 
 
 def test_weights_whose_sum_is_no_number_stay_apart():
     rows = weighed_rows(np.arange(4.0)[:, None] % 2.0, np.zeros(4), np.full(4, 1.5e308))
-    assert rows_in_use(GDRegressor(optimizer="gd"), rows) is rows
+    assert rows_in_use(GDRegressor(optimizer="gd"), rows, False) is rows
 
 
 def data_of(seed=0, n=25, p=3, classes=None):

@@ -16,7 +16,7 @@ from skgd.descent.outcome import Outcome
 from skgd.descent.rates import extended, is_told
 from skgd.descent.record import Record
 from skgd.descent.stopping import stopping_rule
-from skgd.descent.units import units_of
+from skgd.descent.units import centre_of, see_from, units_of
 from skgd.kernels.draws import new_generator
 from skgd.kernels.problem import SAMPLINGS, STEP_NORM, Cursor, Epochs
 from skgd.kernels.quadratic import FRESH, LEFT, new_reference
@@ -50,7 +50,7 @@ class Descent(Minimizer):
         Epochs done before the record began.
     """
 
-    resumable, streams, reference = True, False, ()
+    resumable, streams, reference, centre = True, False, (), ()
 
     def __init__(self, objective, optimizer, schedule, start, setup=SETUP, options=OPTIONS):
         self.schedule, self.setup, self.options = schedule, setup, options
@@ -136,7 +136,8 @@ class Descent(Minimizer):
         """Drop the data, so that what remains is small and can be stored."""
         if self.reference and self.reference.numbers[LEFT] < FRESH - 1:
             self.evaluate_in_place()  # by rows, as a later call will
-        self.objective = None
+        if self.objective is not None:
+            self.objective, self.centre = None, centre_of(self.objective)
 
     def resume(self, objective, optimizer, schedule, options, *, stream=False):
         """Continue the run on new data, or the same.
@@ -157,6 +158,7 @@ class Descent(Minimizer):
         self.factor = self.factor if identity(schedule) == self.names[0] else 1.0
         self.schedule, self.options, self.streams = schedule, options, stream
         self.certificate = self.selected = None
+        see_from(self.state, objective, self.centre)
         self.bind_data(objective)
         is_automatic = options.learning_rate == "auto"
         if is_automatic and self.basis is None:
@@ -201,8 +203,7 @@ class Descent(Minimizer):
         batch = None if self.full and not stream else self.batch
         objective, rule, g = self.objective, self.optimizer, self.state.g if self.full else None
         sampling = batch, stream or self.setup.is_drawn
-        known = self.state.iterate, g, self.units
-        basis = extended(self.basis, objective, rule, sampling, *known)
+        basis = extended(self.basis, objective, rule, sampling, self.state.iterate, g, self.units)
         self.learning_rate = self.setup.rate_share * basis.rate(objective, rule)
         if self.control is not None:
             self.learning_rate *= self.control.first_factor
@@ -226,8 +227,7 @@ class Descent(Minimizer):
 
     def _advance(self, epochs):
         """Do some epochs in one call of the loop."""
-        updates = self.updates_per_epoch
-        done = self.earlier + self.record.n_epochs
+        updates, done = self.updates_per_epoch, self.earlier + self.record.n_epochs
         if self.schedule.per == "epoch":
             factors = np.repeat(self.schedule.multiplier(done + np.arange(epochs)), updates)
         else:

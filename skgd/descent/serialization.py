@@ -15,7 +15,7 @@ from skgd.descent.record import Record
 from skgd.kernels.problem import GradientTable, State
 from skgd.kernels.quadratic import Reference
 
-FORM = 6  # of the data, to be raised when it changes
+FORM = 7  # of the data, to be raised when it changes
 VALUES = (
     *("names", "settings", "unit", "learning_rate", "n", "batch", "full", "t"),
     *("factor", "best", "stale", "ceiling", "grown", "met"),
@@ -23,7 +23,7 @@ VALUES = (
 ARRAYS = ("theta", "iterate", "mean", "memory", "scalars", "units")
 OTHERS = (
     *("form", "setup", "earlier", "column", "growth", "basis", "outcome"),
-    *("generator", "gradients", "control", "reference"),
+    *("generator", "gradients", "control", "reference", "centre"),
 )
 FIELDS = {*OTHERS, *VALUES, *ARRAYS}
 
@@ -48,6 +48,7 @@ def stored(descent):
         "gradients": [*state.gradients],
         "reference": [*descent.reference],
         "control": descent.control and descent.control.stored(),
+        "centre": descent.centre,
     }
 
 
@@ -84,6 +85,7 @@ def restored(data):
     )
     reference = tuple(_array(values) for values in data["reference"])
     descent.reference = reference and Reference(*reference)
+    descent.centre = _array(data["centre"])
     descent.control = data["control"] and RateControl.restored(data["control"])
     descent.units = descent.state.units if len(descent.state.units) else None
     descent.certificate = descent.objective = None
@@ -110,5 +112,7 @@ def _check(data):
     sizes = [np.size(values) for values in data["reference"]]
     if sizes not in ([], [d, d, 2]):
         raise ValueError("what rows have told does not fit together")
+    if np.size(data["centre"]) not in (0, d - 1):
+        raise ValueError("its centre does not fit its parameters")
     if lengths - {d} or data["outcome"] not in Outcome.__members__ or d != data["settings"][0]:
         raise ValueError("its arrays do not fit together")

@@ -1,4 +1,7 @@
-"""Units of parameters: in which every column of X counts alike, whatever it is measured in."""
+"""Units of parameters, in which every column of X counts alike whatever it is measured in.
+
+And their intercept, which depends on what rows are seen from.
+"""
 
 import numpy as np
 
@@ -34,3 +37,29 @@ def units_of(objective, rule, setup, options):
     curvature = objective.column_curvature
     lengths = np.sqrt(np.where(curvature > SMALLEST, curvature, 1.0))
     return 1.0 / lengths if lengths.max() > APART * lengths.min() else None
+
+
+def centre_of(objective):
+    """Return what rows are seen from where an intercept moves beside the weights; () for zero."""
+    if objective.centre is None or objective.d == objective.p:
+        return ()
+    return objective.centre
+
+
+def see_from(state, objective, before):
+    """Give parameters the intercept of rows that are seen from the centre of an objective.
+
+    Parameters
+    ----------
+    state : State
+        Whose arrays are changed.
+    objective : Objective
+    before : ndarray of shape (p,) or ()
+        The `centre_of` the objective before.
+    """
+    p, centre = objective.p, centre_of(objective)
+    if not len(before) or not len(centre) or np.array_equal(before, centre):
+        return
+    arrays = state.theta, state.iterate, state.last, state.mean
+    for array in {id(a): a for a in arrays if len(a)}.values():
+        array[p] += array[:p] @ (centre - before)

@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skgd.estimators.minimizers import may_solve
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.piece_rows import rows_in_pieces
 from skgd.estimators.plain_arrays import are_plain, check_range, learn_columns
@@ -171,14 +172,14 @@ def rows_of_fit(estimator, X, y, sample_weight, validation, last, stream):
     return rows, held_out
 
 
-def rows_in_use(estimator, rows):
-    """Return rows; distinct ones where a named method takes steps on all of them.
+def rows_in_use(estimator, rows, stream):
+    """Return rows; distinct ones where steps are taken on all of them.
 
     A direct solver does not amplify rounding, and may take no longer than to sort the rows.
     """
-    is_named = not isinstance(estimator.optimizer, str) or estimator.optimizer != "auto"
+    descends = not may_solve(estimator, stream)
     is_full = estimator.batch_size is None or estimator.batch_size >= rows.shape[0]
-    return rows.distinct() if is_named and is_full and not draws_rows(estimator, rows) else rows
+    return rows.distinct() if descends and is_full and not draws_rows(estimator, rows) else rows
 
 
 def check_validation(estimator, held_out):

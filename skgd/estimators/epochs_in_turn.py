@@ -133,7 +133,7 @@ class EpochsInTurn:
     def _call(self, rows, epoch):
         """Let the descents of all targets go on, or begin, on the rows of a piece."""
         estimator, last = self.estimator, self.last
-        problem = self.make_problem(rows_in_use(estimator, rows), last, True)
+        problem = self.make_problem(rows_in_use(estimator, rows, True), last, True)
         self.problem = self.monitoring.problem = problem
         calls = Runs(estimator, problem, Unwatched(), stream=True)
         resumes = last is not None and calls.can_resume(last.runs)

@@ -198,7 +198,7 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
 
     def _fit_to(self, rows, held_out, last, stream):
         """Fit to validated rows."""
-        problem = self._problem(rows_in_use(self, rows), last, stream)
+        problem = self._problem(rows_in_use(self, rows, stream), last, stream)
         monitoring = Monitoring(self, problem, rows, held_out, last, stream)
         monitoring.begin()
         runs = Runs(self, problem, monitoring, stream)

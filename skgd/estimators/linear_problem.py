@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skgd.estimators.minimizers import may_solve, takes_streams
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_on
 from skgd.estimators.running_means import statistics_of
@@ -50,14 +51,15 @@ class LinearProblem(Problem):
         lasts, is_alone = _arrives(estimator), _is_left_alone(estimator)
         arrives = resumed if stream else not waits and lasts
         is_centred = _is_centred(estimator, loss, arrives) and means.complete
+        self.is_moved = self.intercept and _is_moved(estimator, loss, arrives) and means.complete
         self.in_units = (is_alone or lasts) and estimator.center == "auto" and not waits
-        self.centre = means.columns if is_centred else None
-        self.offsets = np.zeros(n_targets) if self.centre is None else means.targets
+        self.centre = means.columns if is_centred or self.is_moved else None
+        self.offsets = means.targets if is_centred else np.zeros(n_targets)
         is_solved = estimator.center == "auto" and is_alone
-        self.levels = found.levels if is_solved else self.offsets
+        self.levels = found.levels if is_solved or self.is_moved else self.offsets
         if self.intercept:
             columns = columns._replace(constant=self._constant_columns(columns, rows))
-        model = LINES[self.intercept and self.centre is None]
+        model = LINES[self.intercept and not is_centred]
         terms = rows.terms(model, loss, self.centre, columns, self.offsets)
         positive = estimator.positive
         self.objectives = [
@@ -89,14 +91,22 @@ class LinearProblem(Problem):
         else:
             points, kept = fitted_parameters(self.estimator, len(self.objectives), self.p), {}
         d = self.objectives[0].d
-        return Starts([(k, point[:d]) for k, point in enumerate(points)], kept)
+        return Starts([(k, self._as_seen(point)[:d]) for k, point in enumerate(points)], kept)
 
     def in_order_of_init(self, target, theta):
         if self.centre is None:
             return theta
+        w = theta[..., : self.p]
+        level = theta[..., self.p] if self.is_moved else self.offsets[target]
         # to the same bit for one point and for many
-        level = self.offsets[target] - (theta * self.centre).sum(axis=-1)
-        return np.concatenate([theta, level[..., None]], axis=-1)
+        level = level - (w * self.centre).sum(axis=-1)
+        return np.concatenate([w, level[..., None]], axis=-1)
+
+    def _as_seen(self, point):
+        """Return parameters with the intercept of rows that are seen from their means."""
+        if not self.is_moved:
+            return point
+        return np.append(point[: self.p], point[self.p] + (point[: self.p] * self.centre).sum())
 
     def attributes(self, target, theta):
         theta = self._stored(self.in_order_of_init(target, theta))
@@ -112,7 +122,7 @@ class LinearProblem(Problem):
         ends = [self.in_order_of_init(k, run.theta) for k, run in enumerate(answer.runs)]
         ends = self._stored(np.array(ends))
         gaps = [
-            self._gap(objective, end.astype(float)[: objective.d], run.certificate)
+            self._gap(objective, self._as_seen(end.astype(float))[: objective.d], run.certificate)
             for objective, end, run in zip(self.objectives, ends, answer.runs)
         ]
         converged = [
@@ -219,6 +229,18 @@ def _is_centred(estimator, loss, arrives):
             raise ValueError("center=True needs the squared error; leave it at 'auto'.")
         return bool(estimator.center) and solvable
     return solvable and (_is_left_alone(estimator) or arrives)
+
+
+def _is_moved(estimator, loss, arrives):
+    """Whether a descent sees rows from their means, and the intercept moves beside the weights.
+
+    Parameters
+    ----------
+    estimator, loss, arrives
+        As in `_is_centred`.
+    """
+    descends = takes_streams(estimator) and not may_solve(estimator)
+    return arrives and descends and estimator.center == "auto" and not loss.quadratic
 
 
 def _is_left_alone(estimator):

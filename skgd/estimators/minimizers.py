@@ -79,6 +79,21 @@ def asked_of_a_descent(params, schedule, streams, validates):
     return {name for name, is_asked in asked.items() if is_asked}
 
 
+def may_solve(estimator, stream=False):
+    """Whether ``optimizer`` is "auto", and nothing is asked of it that only a descent can do.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+    stream : bool
+        Whether the call is one of `partial_fit`.
+    """
+    if not isinstance(estimator.optimizer, str) or estimator.optimizer != "auto":
+        return False
+    known = vars(estimator), part_of(estimator, "schedule")
+    return not asked_of_a_descent(*known, stream, False)
+
+
 def is_asked(schedule):
     """Whether a schedule changes what a method without a rate does."""
     return not isinstance(schedule, (Auto, Constant))

@@ -83,8 +83,9 @@ class GDRegressor(MultiOutputMixin, RegressorOnPieces, DescentEstimator):
         means (X is not copied), or descends like the others. ``"auto"`` centres for the squared
         error with ``learning_rate="auto"`` and ``init=None``, on the full batch, and where
         ``schedule="auto"`` is to arrive on batches (not of wide sparse rows); it then counts
-        parameters in units in which every column has a mean square of one. Descents start from
-        the best constant prediction. With False steps are taken in the parameters themselves.
+        parameters in units in which every column has a mean square of one. Under other losses a
+        descent that is to arrive sees rows from their means, too. Descents start from the best
+        constant prediction. With False steps are taken in the parameters themselves.
     {record_path}
     {warm_start}
     {random_state}

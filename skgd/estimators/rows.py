@@ -59,7 +59,7 @@ class Rows(NamedTuple):
 
     def columns(self, intercept):
         """Return the `Columns` of X; without an intercept none counts as constant."""
-        return columns_of(self.X, *self.with_moments().moments, intercept)
+        return columns_of(self.X, self.weight, *self.with_moments().moments, intercept)
 
     @property
     def targets(self):

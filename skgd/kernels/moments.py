@@ -45,12 +45,12 @@ def column_moments(X, weight, intercept=True):
     Without an intercept no column counts as constant, because a constant column acts as one.
     """
     mean, variance = means_and_variances(X, weight)
-    return columns_of(X, mean, variance, intercept)
+    return columns_of(X, weight, mean, variance, intercept)
 
 
-def columns_of(X, mean, variance, intercept=True):
+def columns_of(X, weight, mean, variance, intercept=True):
     """Return the `Columns` of known moments, if these are numbers to reckon with."""
-    variance = in_range(X, variance, mean)
+    variance = in_range(X, weight, variance, mean)
     return Columns(mean, variance, are_constant(mean, variance, X.dtype) & bool(intercept))
 
 
@@ -64,11 +64,11 @@ def are_constant(mean, variance, dtype):
     return (np.sqrt(variance) <= rounding) & (mean != 0.0)
 
 
-def in_range(X, squares, mean=None):
+def in_range(X, weight, squares, mean=None):
     """Return the squares of the columns; raise an error if any of them over- or underflowed.
 
-    A column is too small if it has nonzero entries whose squares are zero, unless the column
-    equals its ``mean``.
+    A column is too small if it has nonzero entries whose squares are zero, in rows that count,
+    unless the column equals its ``mean``.
     """
     large = not squares.max(initial=0.0) < LARGEST
     if not large and squares.min(initial=1.0) >= SMALLEST:
@@ -76,7 +76,7 @@ def in_range(X, squares, mean=None):
     small = squares < SMALLEST
     if mean is not None:
         small &= np.abs(mean) < np.sqrt(SMALLEST)
-    if large or (small.any() and _any_entry(X, small)):
+    if large or (small.any() and _any_entry(X, weight, small)):
         raise ValueError(
             f"The entries of X are too {'large' if large else 'small'} for their squares to be "
             "numbers. Scale the features, for instance with StandardScaler."
@@ -209,11 +209,11 @@ def _first(X, weight):
     return np.where(full, X[[i]].toarray()[0], 0.0).astype(float)
 
 
-def _any_entry(X, columns):
-    """Whether these columns have a nonzero entry."""
-    if sparse.issparse(X):
-        return bool(X[:, columns].data.any())
-    return bool(X[:, columns].any())
+def _any_entry(X, weight, columns):
+    """Whether these columns have a nonzero entry in a row that has a weight."""
+    some = X[:, columns]
+    some = some if are_even(weight) else some[np.flatnonzero(weight)]
+    return bool((some.data if sparse.issparse(some) else some).any())
 
 
 def _mean(A, weight):

@@ -40,6 +40,8 @@ class DataTerm(abc.ABC):
         Rows of a batch; fewer at the end of an epoch join the batch before.
     units : ndarray of shape (n_parameters,) or None
         Of the parameters, in which a descent takes its steps.
+    centre : ndarray of shape (n_features,) or None
+        What rows are seen from; None for zero.
     model : Model or None
         What predicts from a projection of a row, where that is how rows are seen.
     constant : ndarray of bool or ()
@@ -57,7 +59,7 @@ class DataTerm(abc.ABC):
     penalized: np.ndarray
     nonsmooth = linear = affine = quadratic = has_conjugate = sparse = by_columns = False
     constant, dtype, fewest, at_hand = (), np.float64, 1, True
-    kernel = data = model = units = None
+    kernel = data = model = units = centre = None
     parts = (), ()
 
     @abc.abstractmethod

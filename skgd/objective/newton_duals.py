@@ -19,7 +19,7 @@ class Target(NamedTuple):
     model: Model
 
 
-def dual_of_step(objective, known, begin, end, part, target, refinements):
+def dual_of_step(objective, begin, move, refinements):
     """Return the dual vector of a step, which has the slopes at its end to first order.
 
     It takes the place of the predictions at the begin, if the curvature is from elsewhere.
@@ -27,18 +27,15 @@ def dual_of_step(objective, known, begin, end, part, target, refinements):
     Parameters
     ----------
     objective : Objective
-    known : Curvature
-        That the step is from.
     begin : Point
-    end : ndarray of shape (n,)
-        The predictions at the end of a part of the step.
-    part : float
-    target : Target
+    move : Move
+        From there.
     refinements : int
     """
+    known, target = move.known, move.target
     second = known.second
     v = np.empty(objective.n) if second.f is begin.f else begin.f
-    left_out = _fill_dual(objective, second, begin, end, part, v, refinements > 0)
+    left_out = _fill_dual(objective, begin, move, v, refinements > 0)
     if left_out is not None:  # these rows have their own slopes
         inside = second.of
         second = second.without(left_out)
@@ -48,17 +45,17 @@ def dual_of_step(objective, known, begin, end, part, target, refinements):
     return v
 
 
-def _fill_dual(objective, second, begin, end, part, v, refined):
+def _fill_dual(objective, begin, move, v, refined):
     """Set v to the slopes at an end, to first order; return the rows that have the slopes there.
 
     These are the rows whose v would be outside of the domain of the conjugate, or None.
     """
-    left_out = None
+    left_out, second = None, move.known.second
     for rows in blocks(0, objective.n):
-        move = (end[rows] - begin.f[rows]) / part
-        there = begin.f[rows] + move
+        change = (move.end.f[rows] - begin.f[rows]) / move.part
+        there = begin.f[rows] + change
         slopes = terms_of(objective, begin.f[rows], rows)[0]
-        v[rows] = slopes + second.of(rows) * move
+        v[rows] = slopes + second.of(rows) * change
         if refined and objective.loss.conjugate is not None:
             outside = np.isinf(conjugates(objective.loss, v[rows], objective.y[rows]))
             if outside.any():

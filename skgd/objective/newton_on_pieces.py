@@ -12,8 +12,9 @@ from skgd.objective.affine import MOST_ROUNDINGS
 from skgd.objective.duality import EPS, ROUNDING, Certificate, Slack, stored_lengths
 from skgd.objective.quadratic_model import Model, model_minimum
 
-ROUNDS = 50  # steps, for each smoothing
+ROUNDS = 500  # steps, for each smoothing
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
+SHORT = 0.2  # part of a step, below which the secants' step is tried too
 NOISE = 1e-13  # of the objective, below which its differences are rounding
 NEAR = 0.01  # of the best constant's objective: what a step lowers, from which bounds are worth it
 EXCHANGES = 3  # of columns of the model, that may fail to lower the number of wrong ones
@@ -77,7 +78,9 @@ def _steps(objective, theta, smoothing):
         before = found
         for damping in DAMPINGS:
             end, target = _minimum_of_model(objective, before, damping)
-            found = _lower(objective, before, end, smoothing)
+            found, part = _lower(objective, before, end, smoothing)
+            if part < SHORT and not smoothing and not _is_at_rest(objective, before):
+                found = _safer(objective, before, found)
             if found is not before or _is_at_rest(objective, before):
                 break
         fall = before.smoothed - found.smoothed
@@ -89,6 +92,18 @@ def _steps(objective, theta, smoothing):
         yield found
         if ends:
             return
+
+
+def _safer(objective, before, found):
+    """Return the end of a step with the curvature of secants, where it is lower."""
+    if objective.loss.curvature is None:
+        return found
+    H = objective.term.curvature_of_secants(before.theta)
+    constant = np.flatnonzero(objective.constant)
+    H[constant] = H[:, constant] = 0.0
+    end, _ = _minimum_of_model(objective, before._replace(H=H), 0.0)
+    other, _ = _lower(objective, before, end, 0.0)
+    return other if other.value < found.value else found
 
 
 def certify_on_pieces(objective, theta, known=None, share=0.5, negligible=1e-7):
@@ -146,18 +161,21 @@ def _minimum_of_model(objective, found, damping):
 
 
 def _lower(objective, before, end, smoothing):
-    """Return the end of the part of a step that lowers the objective; the begin for none."""
+    """Return the end of the part of a step that lowers the objective, and that part.
+
+    The begin, and zero, are returned for none.
+    """
     noise, found = NOISE * abs(before.smoothed), _found(objective, end, smoothing)
     if abs(found.smoothed - before.smoothed) <= noise:
         left = [_residual(objective, point) for point in (found, before)]
-        return found if left[0] < left[1] else before
+        return (found, 1.0) if left[0] < left[1] else (before, 0.0)
     for part in PARTS:
         if part < 1.0:
             theta = before.theta + part * (end - before.theta)
             found = _found(objective, theta, smoothing)
         if found.smoothed < before.smoothed - noise:
-            return found
-    return before
+            return found, part
+    return before, 0.0
 
 
 def _residual(objective, found):

@@ -1,8 +1,10 @@
 """Proximal Newton steps for smooth losses, and dual vectors at their ends.
 
 Each step goes to the minimum of the quadratic model of the data term plus the penalty, over the
-active columns: those with a weight, and the steepest of those whose slope exceeds its bound. The
-dual vector has the slopes of the losses there, to first order.
+active columns: those with a weight, and the steepest of those whose slope exceeds its bound. Where
+only a small part of it leads down, as few losses are curved at the begin, the curvature of their
+secants makes a safer model. The dual vector has the slopes of the losses at the end, to first
+order.
 
 References
 ----------
@@ -15,6 +17,7 @@ import numpy as np
 
 from skgd.objective.affine import curvature, split
 from skgd.objective.loss_points import (
+    Point,
     certified_point,
     point_at,
     point_of,
@@ -23,7 +26,7 @@ from skgd.objective.loss_points import (
 )
 from skgd.objective.newton_duals import Target, dual_of_step
 from skgd.objective.quadratic_model import Model, model_minimum
-from skgd.objective.row_losses import SecondDerivatives, losses_along, mean_change
+from skgd.objective.row_losses import Secants, SecondDerivatives, losses_along, mean_change
 
 PARTS = 0.5 ** np.arange(12)  # of a step that are tried
 NOISE = 1e-13  # of the objective, below which its differences are rounding
@@ -39,6 +42,7 @@ class Tuning(NamedTuple):
     reuse: float = 0.05  # of the second derivatives, whose change is too small for a new curvature
     columns: int = 200  # that join at once; or as many as there are
     refinements: int = 4  # of the solution of each step
+    short: float = 0.2  # part of a step, below which the secants' step is tried too
     exchanges: int = 3  # of columns of the model, that may fail to lower the number of wrong ones
 
 
@@ -56,6 +60,16 @@ class Curvature(NamedTuple):
             return False
         change, mean = mean_change(self.second, second)
         return bool(change <= reuse * mean)
+
+
+class Move(NamedTuple):
+    """A step from a point, and where it leads."""
+
+    point: Point
+    part: float  # of the step that is taken
+    known: Curvature
+    end: Point  # of all of it
+    target: Target
 
 
 def newton_steps(objective, theta, tuning, wants=None, start=None):
@@ -93,23 +107,44 @@ def newton_steps(objective, theta, tuning, wants=None, start=None):
             if known is None:
                 return
         del v  # before there are new predictions
-        before, (end, target) = point, _newton_step(objective, known, point, tuning)
-        if not np.isfinite(end.value):
+        before, move = point, _move(objective, known, point, tuning)
+        if move.part < tuning.short or move.point is before:
+            move, flops = _safer(objective, move, before, active, flops, tuning)
+        if not np.isfinite(move.end.value):
             return
-        point, part = _lower(objective, before, end)
+        point, known = move.point, move.known
         stays, fresh, v = point is before, known.second is second, None
         point, bound = _certified(objective, point, goal, wants)
         if bound == -np.inf and (stays or wants is None or wants(point)):
-            v = dual_of_step(objective, known, before, end.f, part, target, tuning.refinements)
+            v = dual_of_step(objective, before, move, tuning.refinements)
             if not np.isfinite(v.sum()):
                 return
         if v is point.f:
             point = point_at(objective, point.w, point.level)
-        known = known if part == 1.0 and not (serve or stays) else None
-        del before, end, second
+        known = known if move.part == 1.0 and not (serve or stays) else None
+        del before, move, second
         yield point.as_step(v, bound)
         if stays and fresh and not serve:
             return
+
+
+def _move(objective, known, before, tuning):
+    """Return the step to the minimum of a model, or the part of it that leads down."""
+    end, target = _newton_step(objective, known, before, tuning)
+    lowest = _lower(objective, before, end) if np.isfinite(end.value) else (before, 1.0)
+    return Move(*lowest, known, end, target)
+
+
+def _safer(objective, move, before, active, flops, tuning):
+    """Return the step of the secants where it leads lower than a move, and the flops left."""
+    if objective.loss.curvature is None:
+        return move, flops
+    secants = Secants(objective, before.f)
+    known, flops = _curvature(objective, before, active, secants, flops, tuning)
+    if known is None:
+        return move, flops
+    other = _move(objective, known, before, tuning)
+    return (other if other.point.value < move.point.value else move), flops
 
 
 def _curvature(objective, point, active, second, flops, tuning):
@@ -213,6 +248,7 @@ def _lower(objective, begin, end):
         if value < begin.value + noise:
             break
     else:
+        z += begin.f
         return begin, 1.0
     point = end
     if part < 1.0:
@@ -223,4 +259,4 @@ def _lower(objective, begin, end):
     if point.value < begin.value - noise:
         return point, part
     nearer = violation(objective, point) < violation(objective, begin)
-    return (point, part) if nearer else (begin, 1.0)
+    return (point, part) if nearer else (begin, part)

@@ -19,6 +19,7 @@ from skgd.kernels.rows import aligned_rows, even_weights
 from skgd.kernels.sums import compiled_matvec, compiled_rmatvec
 from skgd.objective import second_order
 from skgd.objective.line_pieces import LinePieces
+from skgd.objective.row_losses import secants
 from skgd.objective.rowwise import RowwiseTerm
 
 
@@ -142,6 +143,17 @@ def hessian(piece, number, seen, theta):
     return (n * second_order.data_hessian(term, theta),)
 
 
+def curvature_of_secants(piece, number, seen, theta):
+    """Return the sum of the squares of rows, times the `secants` of their losses."""
+    n, d, p = len(piece.y), theta.size, piece.X.shape[1]
+    if not n:
+        return (np.zeros((d, d)),)
+    term = piece.term(seen)
+    f = _projections(piece, seen, theta[:p]) + theta[p:].sum()
+    _, slopes, second = loss_terms(term.loss, f, term.y)
+    return (_curvature(piece, seen, secants(term.loss, f - term.y, slopes, second), d),)
+
+
 def second_order_terms(piece, number, seen, theta, smoothing):
     """Return what Newton steps need to know of the rows of a linear model.
 
@@ -167,11 +179,17 @@ def second_order_terms(piece, number, seen, theta, smoothing):
     if smoothing:
         value, slope, second = LinePieces(term.loss, term.y).smoothed(f, smoothing)
     losses, smoothed = (float(_weighted(weight, v).sum()) for v in (terms[0], value))
-    (g, total), H = _sums(piece, seen, slope), np.empty((d, d))
-    H[:p, :p] = _products(term, weight * second)
+    g, total = _sums(piece, seen, slope)
+    return losses, smoothed, np.append(g, [total] * (d - p)), _curvature(piece, seen, second, d)
+
+
+def _curvature(piece, seen, second, d):
+    """Return the sum of the squares of rows, times their second derivatives."""
+    H, p = np.empty((d, d)), piece.X.shape[1]
+    H[:p, :p] = _products(piece.term(seen), piece.weight * second)
     mixed, curved = _sums(piece, seen, second)
     H[:p, p:], H[p:, :p], H[p:, p:] = mixed[:, None], mixed, curved
-    return losses, smoothed, np.append(g, [total] * (d - p)), H
+    return H
 
 
 def _products(term, u):
@@ -268,5 +286,6 @@ SQUARE_PRODUCT = Verb(square_product, add)
 CONSTANT_TERMS = Verb(constant_terms, add)
 HESSIAN = Verb(hessian, add)
 SECOND_ORDER = Verb(second_order_terms, add)
+SECANTS = Verb(curvature_of_secants, add)
 DUAL_SUMS = Verb(dual_sums, add)
 TARGETS = Verb(sampled_targets, _joined)

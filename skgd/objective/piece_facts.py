@@ -84,8 +84,8 @@ class PieceFacts:
 
     def columns(self, intercept):
         """Return the `Columns` of all rows; without an intercept none counts as constant."""
-        known = self.means, self.variances, intercept
-        return columns_of(sparse.csr_matrix((1, self.p), dtype=self.dtype), *known)
+        nothing = sparse.csr_matrix((1, self.p), dtype=self.dtype)
+        return columns_of(nothing, np.ones(1), self.means, self.variances, intercept)
 
     def mean(self, verb, *arguments):
         """Return the sums of a verb over the sum of the weights."""

@@ -14,6 +14,7 @@ from skgd.objective.piece import (
     DUAL_SUMS,
     HESSIAN,
     LOSS_AND_GRADIENT,
+    SECANTS,
     SECOND_ORDER,
     SQUARE_PRODUCT,
     Piece,
@@ -140,6 +141,10 @@ class PiecesTerm(ProjectionTerm):
     def second_order(self, theta, smoothing=0.0):
         """Return the means of `skgd.objective.piece.second_order_terms`."""
         return self.facts.mean(SECOND_ORDER, self.seen, theta, smoothing)
+
+    def curvature_of_secants(self, theta):
+        """Return the mean of `skgd.objective.piece.curvature_of_secants`."""
+        return self.facts.mean(SECANTS, self.seen, theta)[0]
 
     def dual_sums(self, theta, step, smoothing, multiples):
         """Return the means of `skgd.objective.piece.dual_sums`."""

@@ -44,6 +44,42 @@ class SecondDerivatives:
         return h if self.left_out is None else np.where(self.left_out[rows], 0.0, h)
 
 
+class Secants(SecondDerivatives):
+    """The curvature of the `secants` in place of the second derivatives."""
+
+    def without(self, left_out):
+        """Return the same without some rows."""
+        return Secants(self.objective, self.f, left_out)
+
+    def of(self, rows):
+        """Return those of some rows, at most `ROWS`."""
+        f, second = self.f[rows], super().of(rows)
+        slopes = terms_of(self.objective, f, rows)[0]
+        found = secants(self.objective.loss, f - self.objective.y[rows], slopes, second)
+        return found if self.left_out is None else np.where(self.left_out[rows], 0.0, found)
+
+
+def secants(loss, away, slopes, second):
+    """Return slopes of losses over distances from the targets; at least second derivatives.
+
+    Of losses that grow more and more slowly than a parabola, as Huber's, they make a model that
+    lies above the objective and touches it: steps to its minimum are those of weighted least
+    squares, and always lead down.
+
+    Parameters
+    ----------
+    loss : Loss
+        Whose second derivatives have a bound.
+    away, slopes, second : ndarray of shape (n,)
+
+    References
+    ----------
+    Huber, "Robust statistics" (1981), section 7.8.
+    """
+    found = np.divide(slopes, away, second.copy(), where=away != 0.0)
+    return np.clip(found, second, max(loss.curvature, second.max(initial=0.0)))
+
+
 def terms_of(objective, f, rows):
     """Return the slopes of the losses of some rows, predicted as f, and their derivatives."""
     y, terms = objective.y[rows], (np.empty(len(f)), np.empty(len(f)))

@@ -190,13 +190,14 @@ class RowwiseTerm(ProjectionTerm):
         """The mean squares of the columns, seen from the centre; zero for constant ones."""
         if self.columns is None:
             with np.errstate(over="ignore", invalid="ignore"):
-                return in_range(self.X, column_squares(self.X, self.weight, self.centre))
+                squares = column_squares(self.X, self.weight, self.centre)
+                return in_range(self.X, self.weight, squares)
         if self.columns.mean is self.centre:
             return np.where(self.constant, 0.0, self.columns.variance)
         away = self.columns.mean - (0.0 if self.centre is None else self.centre)
         with np.errstate(over="ignore"):
             squares = np.where(self.constant, 0.0, self.columns.variance + away**2)
-        return in_range(self.X, squares, self.columns.mean)
+        return in_range(self.X, self.weight, squares, self.columns.mean)
 
     @cached_property
     def column_means(self):
