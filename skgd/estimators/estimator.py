@@ -163,9 +163,9 @@ class DescentEstimator(PlainState, CallbackSupport, NamedParts, abc.ABC):
         """Validate the data, state the problem, run minimizers, record, set the solution, warn."""
         check_second_order(self)
         last = last_call_of(self) if resumes and self.__sklearn_is_fitted__() else None
+        X = pieces_of(X, y, sample_weight)
         if last is None and not stream and asks_for_the_minimum(self, X, validation):
             return self._fit_small(X, y, sample_weight)
-        X = pieces_of(X, y, sample_weight)
         if visits_in_turn(self, X):
             epochs = EpochsInTurn(self, self._problem, X, validation, last, stream)
             with epochs.rows.held():
