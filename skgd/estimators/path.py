@@ -20,6 +20,7 @@ from skgd.objective.objective import Objective
 from skgd.objective.piece_facts import MAX_COLUMNS
 from skgd.penalties import Penalty
 from skgd.pieces import Pieces
+from skgd.solvers.active_set_path import minima_along
 from skgd.solvers.gram_path import minima_on_gram
 
 MOST = 100_000  # alphas of a path
@@ -167,11 +168,14 @@ def _path_of(model, rows, alphas, n_alphas, eps):
     solver = direct(objective, tol, for_path=True)
     alphas = _grid(solver.problem, n_alphas, eps) if alphas is None else alphas
     coefs, gaps, n_iters = np.zeros((objective.p, len(alphas))), np.zeros(len(alphas)), []
-    swept = minima_on_gram(solver, alphas)
+    swept, n_passes = minima_on_gram(solver, alphas), np.ones(len(alphas), dtype=int)
+    if not swept.reached.any():
+        swept = minima_along(solver, alphas, max_iter)
+        n_passes = swept.n_passes
     for k, alpha in enumerate(alphas):
         if swept.reached[k]:
             coefs[:, k], gaps[k] = swept.coefs[k], swept.gaps[k]
-            n_iters.append(1)
+            n_iters.append(n_passes[k])
             continue
         solver.set_alpha(alpha, swept.coefs[k - 1] if k and swept.reached[k - 1] else None)
         solver.minimize(max_iter)

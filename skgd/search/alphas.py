@@ -18,6 +18,7 @@ from skgd.estimators.validation import stored_as
 from skgd.search.gram_problem import gram_problems
 from skgd.search.ridge import ridge_minima
 from skgd.search.trained import Trained
+from skgd.solvers.active_set_path import minima_along
 from skgd.solvers.gram_path import minima_on_gram
 
 
@@ -129,7 +130,12 @@ def alpha_path(estimator, fold, alphas):
     if not reached.all():
         problem = LinearProblem(estimator, fold.train, None, False)
         for k in range(shape[1]):
-            left = np.flatnonzero(~reached[:, k])
+            along = _along_rows(estimator, problem.objectives[k], alphas)
+            for i in np.flatnonzero(along.reached & ~reached[:, k]):
+                theta = problem.in_order_of_init(k, along.coefs[i])
+                coef[i, k], n_iter[i, k] = theta[:p], along.n_passes[i]
+                intercept[i, k] = theta[-1] if estimator.fit_intercept else 0.0
+            left = np.flatnonzero(~reached[:, k] & ~along.reached)
             for i, run in _on_rows(estimator, problem.objectives[k], alphas, left, coef[:, k]):
                 n_iter[i, k] = run.record.n_epochs
                 theta = problem.in_order_of_init(k, run.theta)
@@ -160,6 +166,12 @@ def _on_products(estimator, products, alphas):
         found = minima_on_gram(problem, alphas)
         coef[:, k], reached[:, k] = found.coefs, found.reached
     return coef, reached
+
+
+def _along_rows(estimator, objective, alphas):
+    """Return the minima on the rows that active sets find from alpha to alpha."""
+    solver = direct(objective, plain(estimator.tol), for_path=True)
+    return minima_along(solver, alphas, estimator.max_iter)
 
 
 def _on_rows(estimator, objective, alphas, left, coef):

@@ -24,7 +24,7 @@ from skgd.solvers.coordinate_descent import coordinate_descent
 class Tuning(NamedTuple):
     """Constants of a path."""
 
-    inner_tol: float = .3  # of the tolerance, to which active sets are solved
+    inner_tol: float = 0.3  # of the tolerance, to which active sets are solved
     max_rounds: int = 8  # of the equations of one active set
     growth: float = 1.0  # of the changes of an active set in a round, over the fewest before
     halvings: int = 5  # of the way from alpha to alpha, where active sets do not come to rest
@@ -45,31 +45,33 @@ class MinimaAlong(NamedTuple):
     reached: np.ndarray  # (n_alphas,), bool
 
 
-def minima_along(objective, problem, alphas, goals, start=None, tuning=TUNING):
+def minima_along(solver, alphas, max_passes):
     """Minimise for falling alphas, each from the minimum before.
 
     Parameters
     ----------
-    objective : Objective
+    solver : AutoSolver
         Of any alpha that is not zero.
-    problem : Quadratic
-        Of the same.
     alphas : ndarray of shape (n_alphas,)
-    goals : tuple of two float
-        What the scaled residual and the duality gap have to reach.
-    start : ndarray of shape (p,) or None
-    tuning : Tuning
+    max_passes : int
+        Over the data, for each alpha.
 
     Returns
     -------
     MinimaAlong
-        Up to the first that is not reached.
+        Up to the first that is not reached; none where sweeps are faster: of sparse rows, and of
+        no fewer rows than columns.
     """
-    n, p = len(alphas), objective.p
-    found = MinimaAlong(np.zeros((n, p)), np.full(n, np.inf), np.zeros(n, int), np.zeros(n, bool))
-    if problem.smooth or goals[0] < tuning.finest_tol or not alphas[0] > 0.0:
+    objective, n, tuning = solver.objective, len(alphas), TUNING
+    p = objective.p
+    found = MinimaAlong(np.zeros((n, p)), np.full(n, np.inf), np.ones(n, int), np.zeros(n, bool))
+    if not (objective.term.at_hand and p > objective.n and objective.d == p):
         return found
-    path = ActiveSetPath(problem, goals, np.zeros(p) if start is None else start, tuning)
+    problem, goals = solver.problem, (solver.tol, solver.gap_goal)
+    if problem.sparse or problem.smooth or solver.tol < tuning.finest_tol:
+        return found
+    tuning = tuning._replace(max_passes=min(tuning.max_passes, max_passes))
+    path = ActiveSetPath(problem, goals, np.zeros(p), tuning)
     for k, alpha in enumerate(alphas):
         if not alpha > 0.0:
             break
@@ -180,7 +182,7 @@ class ActiveSetPath:
         return True
 
     def _exchange(self, q, v, separable, tol):
-        """Solve on active sets, in place, until none enters or leaves; return whether that ends."""
+        """Solve on active sets, in place, until they last; return whether they do."""
         gram, index, (a, b, floor, unit) = self.columns.gram, self.columns.index, separable
         bounded, moves = (a > 0.0) | (floor == 0.0), gram.diagonal + b > 0.0
         l2, fewest = np.zeros(self.w.size), np.inf
