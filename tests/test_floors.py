@@ -35,7 +35,8 @@ FLOORS = {  # from below; a package may import itself, and what stands beside it
     "skgd.kernels.compiling": {"numba", "numpy", "skgd.kernels"},
     "skgd.kernels.inlining": {"numba"},
     "skgd.kernels.blocks": {"numpy", "skgd.part"},
-    "skgd.kernels.products": {"numpy", "threadpoolctl"},
+    "skgd.kernels.products": set(),
+    "skgd.kernels.lowering_registers": {"numba", "llvmlite"},
     "skgd.kernels.lowering_elementary": {"numba", "llvmlite", "skgd.elementary"},
     "skgd.kernels.lowering_products": {"numba", "llvmlite", "skgd.kernels"},
     "skgd.kernels.lowering_rows": {"numba", "llvmlite", "skgd.kernels"},
@@ -150,7 +151,7 @@ def test_the_walk_finds_imports_everywhere_in_a_file():
 
 def test_numba_is_imported_by_what_compiles_and_by_nothing_else():
     users = {m for m in FILES if {"numba", "llvmlite"} & {n.split(".")[0] for n in imports(m)}}
-    kinds = "", "_elementary", "_products", "_rows"
+    kinds = "", "_elementary", "_products", "_registers", "_rows"
     lowerings = {f"skgd.kernels.lowering{kind}" for kind in kinds}
     assert users == {"skgd.kernels.compiling", "skgd.kernels.inlining", *lowerings}
 

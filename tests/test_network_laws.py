@@ -5,7 +5,6 @@ import pytest
 from scipy import sparse
 
 from skgd.activations import ACTIVATIONS, LeakyReLU, ReLU, Tanh
-from skgd.kernels.products import Unpacked
 from skgd.losses import LOSSES, CrossEntropy, LogLoss, SquaredError
 from skgd.objective.network import NetworkTerm, Normalisation, Shape
 
@@ -124,20 +123,25 @@ def test_tiles_of_rows_add_up_to_the_whole():
     np.testing.assert_allclose(term.predict(theta), F, rtol=0.0, atol=1e-13)
 
 
-@pytest.mark.parametrize("flags", [(False, False), (True, True)])
-def test_products_of_a_few_rows_at_a_time_are_those_of_all(flags):
-    shape, n = Shape((P, 34, 33, K), (TANH, TANH), flags), 70
-    rows, Y = RNG.standard_normal((n, P)), RNG.standard_normal((n, K))
-    theta, found = parameters(shape), []
-    for limits in (Unpacked(0, 0, 0), Unpacked(40_000, 34 * 9, 100)):
-        term = NetworkTerm(rows, Y, np.ones(n), shape, SquaredError())
-        term.data = term.data._replace(unpacked=limits)
-        found.append(term.value_and_gradient(theta))
-    assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
-    size = np.abs(found[0][1]).max()
-    np.testing.assert_allclose(found[1][1], found[0][1], rtol=0.0, atol=1e-12 * size)
-    expected = mean_loss(SquaredError(), outputs(theta, shape, rows, np.ones(n)), Y, np.ones(n))
-    assert found[1][0] == pytest.approx(expected, rel=1e-11)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("k", "n"), [(1, 2), (3, 7), (9, 16), (25, 33), (50, 10)])
+@pytest.mark.parametrize("m", [1, 2, 7, 47, 49, 100])
+def test_products_of_layers_are_those_of_matrices(m, k, n, dtype):
+    rng = np.random.default_rng(m + k)
+    shape = Shape((P, k, n, K), (ALL[0],) * 2, (False, False))
+    rows, Y, ones = rng.standard_normal((m, P)).astype(dtype), np.zeros((m, K)), np.ones(m)
+    term = NetworkTerm(rows, Y, ones, shape, SquaredError())
+    theta = rng.standard_normal(shape.n_parameters).astype(dtype)
+    (U, V, W), shifts, *_ = shape.split(theta.astype(float))
+    H = rows @ U + shifts[0]
+    F = (H @ V + shifts[1]) @ W + shifts[2]
+    g = term.value_and_gradient(theta)[1]
+    back = F @ W.T
+    eps = np.finfo(dtype).eps
+    for found, inputs, errors in zip(shape.split(g)[0], (rows, H), (back @ V.T, back)):
+        expected = inputs.T @ errors / m
+        size = np.abs(inputs).T @ np.abs(errors) / m
+        np.testing.assert_array_less(np.abs(found - expected), 1e3 * eps * size.max())
 
 
 def test_scaling_the_weights_before_a_normalisation_changes_nothing():

@@ -7,11 +7,12 @@ and the storage of rows. Nothing here allocates.
 import math
 
 from skgd.kernels.compiling import bind, fuse
-from skgd.kernels.products import add_outer, add_product, inner_product, matrix, vector
+from skgd.kernels.products import add_outer, add_product, matrix, transpose, vector
 from skgd.kernels.rows import DenseRows
 
+PIECE = 48  # rows whose transposes stay in the first caches, whole vectors of both sizes
+
 value = slope = K = rest = None  # of an activation and its number, and what others do
-pieces = None
 loss_value = loss_slope = None
 
 
@@ -142,23 +143,11 @@ def multiply_sparse_outer(rows, order, start, errors, G):
                 G[j, c] += x * errors[r, c]
 
 
-def rows_at_once(m, largest, least):
-    """Return how many of m rows a product takes at once: whole fours up to a largest number.
-
-    All of them, where the largest is below a least one, which would cost more than it saves.
-    """
-    return min(m, largest - largest % 4 if largest >= least else m)
-
-
-def multiply(A, W, sums, unpacked):
-    """Set sums to ``A W``; BLAS is for more than one output."""
+def multiply(A, W, sums):
+    """Set sums to ``A W``."""
     m, (k, n) = A.shape[0], W.shape
     if n > 1:
-        step = pieces(m, unpacked.products // (k * n), 4)
-        for start in range(0, m, step):
-            size = min(step, m - start)
-            own = matrix(sums, start * n, size, n)
-            add_product(matrix(A, start * k, size, k), W, own, 0.0)
+        add_product(A, W, sums, 0.0)
     else:
         for i in range(m):
             z = 0.0
@@ -167,8 +156,8 @@ def multiply(A, W, sums, unpacked):
             sums[i, 0] = z
 
 
-def multiply_outer(A, D, G, unpacked):
-    """Add ``A^T D`` to G; BLAS is for more than one row and output."""
+def multiply_outer(A, D, G):
+    """Add ``A^T D`` to G."""
     m, (k, n) = A.shape[0], G.shape
     if m == 1:
         for q in range(k):
@@ -179,27 +168,26 @@ def multiply_outer(A, D, G, unpacked):
             for q in range(k):
                 G[q, 0] += D[i, 0] * A[i, q]
     else:
-        step = pieces(m, unpacked.products // (k * n), 32)
-        for start in range(0, m, step):
-            size = min(step, m - start)
-            own = matrix(D, start * n, size, n)
-            add_outer(matrix(A, start * k, size, k), own, G)
+        add_outer(A, D, G)
 
 
-def multiply_inner(D, W, E, unpacked):
-    """Set E to ``D W^T``; BLAS is for more than one output."""
+def multiply_inner(D, W, E, room):
+    """Set E to ``D W^T``, by the transposes of a few rows of D and E."""
     m, (k, n) = D.shape[0], W.shape
-    if n == 1:
+    if n == 1 or m == 1:
         for i in range(m):
             for q in range(k):
-                E[i, q] = D[i, 0] * W[q, 0]
+                z = 0.0
+                for j in range(n):
+                    z += D[i, j] * W[q, j]
+                E[i, q] = z
     else:
-        largest = min(unpacked.products // (k * n), unpacked.entries // k)
-        step = pieces(m, largest, 4 if n >= 32 and m <= unpacked.rows else m)
-        for start in range(0, m, step):
-            size = min(step, m - start)
-            own = matrix(E, start * k, size, k)
-            inner_product(matrix(D, start * n, size, n), W, own)
+        for start in range(0, m, PIECE):
+            size = min(PIECE, m - start)
+            turned, result = matrix(room, 0, n, size), matrix(room, n * size, k, size)
+            transpose(matrix(D, start * n, size, n), turned)
+            add_product(W, turned, result, 0.0)
+            transpose(result, matrix(E, start * k, size, k))
 
 
 def layer_slots(activations, loss, rows, normalised):
@@ -213,11 +201,10 @@ def layer_slots(activations, loss, rows, normalised):
     normalised : bool
         Whether any layer is.
     """
-    own = {"pieces": fuse(rows_at_once)}
     slots = {
-        "product": fuse(bind(multiply, own)),
-        "outer": fuse(bind(multiply_outer, own)),
-        "inner": fuse(bind(multiply_inner, own)),
+        "product": fuse(multiply),
+        "outer": fuse(multiply_outer),
+        "inner": fuse(multiply_inner),
         "normalise_by_known": fuse(normalise_by_known) if normalised else None,
         "normalise": fuse(normalise_sums) if normalised else None,
         "pass_back": fuse(pass_normalised) if normalised else None,

@@ -42,6 +42,7 @@ class Workspace(NamedTuple):
     inverse: np.ndarray  # of the standard deviations of normalised sums, at their shifts' places
     means: np.ndarray  # (2 * widest,)
     ones: np.ndarray  # (widest,)
+    turned: np.ndarray  # transposes of some rows of a layer's derivatives
     shares: np.ndarray  # (rows,), of the rows at hand in their statistics
 
 
@@ -58,7 +59,6 @@ class NetworkData(NamedTuple):
     eps: float  # added to variances
     decay: float  # the share of the past in the statistics, from batch to batch
     tile: int  # rows that are passed at once
-    unpacked: tuple  # Unpacked
 
 
 def pass_forward(activations, data, theta, order, start, m, decay):
@@ -78,7 +78,7 @@ def pass_forward(activations, data, theta, order, start, m, decay):
         if layer == 0 and sparse_product is not None:
             sparse_product(data.rows, order, start, W, sums)
         else:
-            product(matrix(work.outputs, layers.room[layer], m, k), W, sums, data.unpacked)
+            product(matrix(work.outputs, layers.room[layer], m, k), W, sums)
         scale, shift = vector(work.ones, 0, n), vector(theta, layers.shift[layer], n)
         if normalise is not None and layers.scale[layer] >= 0:
             scale = vector(theta, layers.scale[layer], n)
@@ -117,11 +117,11 @@ def pass_backward(activations, data, theta, g, order, start, m):
         if layer == 0 and sparse_outer is not None:
             sparse_outer(data.rows, order, start, errors, G)
         else:
-            outer(inputs, errors, G, data.unpacked)
+            outer(inputs, errors, G)
         if weigh_by_slope is not None and layer > 0:
             before = matrix(work.errors, (layer - 1) % 2 * half, m, k)
             W = matrix(theta, layers.weights[layer], k, n)
-            inner(errors, W, before, data.unpacked)
+            inner(errors, W, before, work.turned)
             sums = matrix(work.sums, layers.room[layer], m, k)
             scale, shift = vector(work.ones, 0, k), vector(theta, layers.shift[layer - 1], k)
             if pass_back is not None and layers.scale[layer - 1] >= 0:

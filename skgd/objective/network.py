@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgd.kernels.compiling import compiled_code
+from skgd.kernels.layers import PIECE
 from skgd.kernels.network import (
     Layers,
     NetworkData,
@@ -15,7 +16,6 @@ from skgd.kernels.network import (
     predict_network,
     sum_network,
 )
-from skgd.kernels.products import unpacked_products
 from skgd.kernels.rows import row_weights, rows_of
 from skgd.objective.data_term import DataTerm
 
@@ -188,6 +188,7 @@ class NetworkTerm(DataTerm):
         widths, shape = self.shape.widths, self.shape
         room, widest = tile + 1, max(widths)
         first = shape.n_weights
+        turned = PIECE * max(k + n for k, n in shape.sizes)
         work = Workspace(
             outputs=np.zeros(room * sum(widths), self.dtype),
             sums=np.zeros(room * sum(widths), self.dtype),
@@ -195,12 +196,12 @@ class NetworkTerm(DataTerm):
             inverse=np.zeros(sum(widths[1:]), self.dtype),
             means=np.zeros(2 * widest),
             ones=np.ones(widest, self.dtype),
+            turned=np.zeros(turned, self.dtype),
             shares=np.zeros(room),
         )
         layers = shape.layers(room)
         eps, decay = float(self.normalisation.eps), float(self.normalisation.decay)
-        unpacked = unpacked_products(self.dtype.itemsize)
-        return NetworkData(rows, Y, *weights, layers, work, first, eps, decay, tile, unpacked)
+        return NetworkData(rows, Y, *weights, layers, work, first, eps, decay, tile)
 
     @cached_property
     def kernel(self):
