@@ -38,6 +38,7 @@ MOST_FLOPS = 2e8  # multiply-adds of the products: some milliseconds
 MOST_COLUMNS = 512  # of a factor, where rows are twice as many
 MOST_SWEPT = 128  # columns, where rows are half as many
 FINEST_TOL = 1e-9  # to which products of the columns lead without the rows
+TIGHTENING = 1.0, 0.01  # of the tolerance of sweeps; the second where the gap is too large
 CONSTANT = 1e-20  # of the mean square of y, below which its variance is rounding
 
 
@@ -128,13 +129,15 @@ class SmallSolver(Minimizer):
         return rows.T @ rows, weighted @ X, weight @ X, square
 
     def _arrives(self, q, slopes):
-        """Record the point, and return whether it is certified; at the start there is one more."""
+        """Return whether the point is certified; record the start and the end, if there is one."""
         figures, self._room[SLOPES] = np.empty(N_FIGURES), slopes
         self._judge(q, self.iterate, self._setting, self._room, figures)
         *column, bound = figures.tolist()
-        self.record.append(column)
         self.gap = max(0.0, column[VALUE] - bound)
-        if not (column[RESIDUAL] <= self.tol and self.gap <= self._gap_goal):
+        arrived = column[RESIDUAL] <= self.tol and self.gap <= self._gap_goal
+        if arrived or self.record.last is None:
+            self.record.append(column)
+        if not arrived:
             return False
         self.outcome = Outcome.CONVERGED
         if not self.record.n_epochs:
@@ -147,12 +150,15 @@ class SmallSolver(Minimizer):
         if room[L1, 0] or room[LOWER, 0] == 0.0:
             separable = Separable(room[L1], room[L2], room[LOWER], room[UNIT])
             tol = TUNING.working_set.full_tol * self.tol
-            slopes = coordinate_descent(DenseGram(G), q, self.iterate, separable, tol)
+            for tightening in TIGHTENING:
+                goal, gram = tightening * tol, DenseGram(G)
+                slopes = coordinate_descent(gram, q, self.iterate, separable, goal)
+                if self._arrives(q, slopes):
+                    return
         else:
             H = G.copy()
             H.ravel()[:: len(q) + 1] += room[L2]
             _, self.iterate, failed = lapack.dposv(H.T, q, lower=1, overwrite_a=1)
             if failed:
                 return
-            slopes = q - G @ self.iterate
-        self._arrives(q, slopes)
+            self._arrives(q, q - G @ self.iterate)

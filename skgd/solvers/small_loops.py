@@ -8,7 +8,7 @@ from functools import cache
 from skgd.kernels.compiling import compile_cached
 
 ROUNDING = 8.0 * 2.0**-52  # of a sum, relative
-MIN_SPREAD = 0.01  # variance over mean square of a column, from which products keep their digits
+MIN_SPREAD = 1e-3  # variance over mean square of a column, from which products keep their digits
 SMALLEST, LARGEST = 1e-100, 1e100  # variances to reckon with
 NOTICED = 1e-12  # of the mean square of a column: an l2 strength that may be divided by
 TINY = 1e-300
