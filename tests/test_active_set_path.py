@@ -57,6 +57,23 @@ def test_gaps_along_a_path_are_those_of_each_fit_alone_or_smaller_than_its_goal(
     assert (found.gaps <= 1e-8 * 0.5 * y.var()).all()
 
 
+@pytest.mark.parametrize("seed", [4, 23, 52])
+def test_all_weights_may_leave_between_two_alphas(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 60))
+    p = int(rng.integers(n, 4 * n))
+    X = rng.standard_normal((n, p)) * 10 ** rng.uniform(-3, 3, 1) + rng.choice([0, 5.0])
+    X[:, : p // 3] = X[:, p // 3 : 2 * (p // 3)]
+    y = X[:, :3].sum(axis=1) + rng.standard_normal(n)
+    penalty = rng.choice(["l1", "elasticnet"])
+    options = {"penalty": penalty, "positive": bool(rng.integers(2)), "tol": 1e-6}
+    options["fit_intercept"] = bool(rng.integers(2))
+    found = skgd.GDRegressorCV(alphas=15, cv=2, **options).fit(X, y)
+    for alpha, coef in zip(found.alphas_[::4], found.coef_path_.T[::4]):
+        alone = skgd.GDRegressor(alpha=alpha, max_iter=10_000, **options).fit(X, y)
+        np.testing.assert_allclose(X @ coef, X @ alone.coef_, atol=1e-3 * y.std())
+
+
 def test_equal_columns_do_not_end_a_path():
     X, y = wide()
     X = np.hstack([X, X[:, :10]])

@@ -121,7 +121,7 @@ class ActiveSetPath:
             share *= 0.1 if worst <= tol else 1.0
             self._enlarge(np.minimum(bound, a))
             bound = a
-            if self.columns.index.size > tuning.max_columns:
+            if not 0 < self.columns.index.size <= tuning.max_columns:
                 break
             self._solve(share * tol, *start)
         return gap, n_passes, False
@@ -195,6 +195,8 @@ class ActiveSetPath:
                 enters[:] = False
             signs = np.where(enters, np.sign(slopes), np.sign(v))
             active = np.flatnonzero(signs)
+            if not active.size:  # zeros are the minimum
+                return True
             g = (slopes - b * v - a * signs)[active]
             if max(0.0, (unit[active] * np.abs(g)).max(initial=0.0)) <= tol and k:
                 return True
