@@ -124,7 +124,6 @@ def test_one_count_and_one_reading_tell_the_scores_of_all_folds():
         ({"l1_ratio": [0.5, 2.0]}, "l1_ratio"),
         ({"eps": 2.0}, "eps"),
     ],
-    ids=str,
 )
 def test_what_products_do_not_tell_is_refused_before_any_reading(options, words):
     pieces = counted(X, Y)
