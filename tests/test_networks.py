@@ -239,6 +239,7 @@ WRONG = {
     "activation must be one value, or": {"activation": ["relu", "tanh"]},
     "must be whole numbers above zero": {"hidden_layer_sizes": (3, 0)},
     "must be whole numbers above zero. Got \\(True": {"hidden_layer_sizes": (True,)},
+    "must be whole numbers above zero. Got \\(\\(3": {"hidden_layer_sizes": ((3, 2), (1, 2))},
     "batch_norm must hold True or False": {"batch_norm": ["yes"]},
     "must be of skgd.activations": {"activation": ["rely"]},
     "init must give some of coefs, intercepts": {"init": {"weights": []}},
@@ -250,6 +251,12 @@ WRONG = {
 def test_what_makes_no_network_is_refused_in_words(said):
     with pytest.raises(ValueError, match=said):
         clone(BATCHES).set_params(batch_norm=False).set_params(**WRONG[said]).fit(X, Y)
+
+
+def test_a_network_does_not_go_on_with_another_number_of_targets():
+    model = clone(BATCHES).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="y has 2 targets, but the network is fitted to 1"):
+        model.partial_fit(X, np.column_stack([Y, -Y]))
 
 
 def test_a_single_row_cannot_be_normalised():

@@ -58,6 +58,12 @@ class NetworkProblem(Problem):
         self.objectives = [self.objective]
 
     def starts(self, seed):
+        if self.last is not None:
+            known, asked = self.estimator.coefs_[-1].shape[1], self.shape.widths[-1]
+            if known != asked:
+                raise ValueError(
+                    f"y has {asked} targets, but the network is fitted to {known}. Fit anew."
+                )
         point = self._first_point(seed) if self.last is None else self.estimator.parameters()
         self.start = point
         return Starts([(0, point)], {"starts_": point[None]})
@@ -174,7 +180,7 @@ def shape_of(estimator, p, outputs):
     p, outputs : int
         Columns of X, and outputs.
     """
-    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes)).ravel().tolist()
+    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes)).tolist()
     if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be whole numbers above zero. Got "
