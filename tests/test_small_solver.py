@@ -1,5 +1,7 @@
 """Small problems: products of the columns lead to what other ways lead to, or to nothing."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet, Ridge
@@ -128,6 +130,14 @@ def test_a_fit_from_which_more_is_asked_does_not_come_by(small_runs):
         GDRegressor(**options, random_state=0).fit(X, y)
     GDRegressor().partial_fit(X, y)
     assert not small_runs
+
+
+def test_an_estimator_that_comes_from_a_pickle_is_fitted_in_the_same_way(small_runs):
+    X, y = make_rows(50, 4)
+    model = GDRegressor(penalty="l1", alpha=0.1)
+    stored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(stored.fit(X, y).coef_, model.fit(X, y).coef_)
+    assert len(small_runs) == 2
 
 
 def test_a_start_that_is_the_minimum_ends_a_small_fit():
