@@ -157,6 +157,15 @@ def test_descents_on_other_losses_arrive_on_raw_columns_too(loss, rule, size):
     assert relative_gap(fit, RAW, Y) <= fit.tol
 
 
+@pytest.mark.parametrize("rule", ["saga", "svrg"])
+def test_where_slopes_jump_the_rate_of_variance_reduced_rules_falls_too(rule):
+    fit = GDRegressor("absolute_error", penalty=None, optimizer=rule, batch_size=32)
+    fit.set_params(random_state=0).fit(STANDARDISED, Y)
+    assert fit.converged_
+    assert relative_gap(fit, STANDARDISED, Y) <= fit.tol
+    assert fit.history_["learning_rate"][-1] < fit.history_["learning_rate"][1]
+
+
 @pytest.mark.parametrize(("rule", "size"), [("gd", None), ("adam", 32), ("saga", 1)])
 @pytest.mark.parametrize("loss", OTHER_LOSSES)
 def test_columns_that_are_moved_change_the_intercept_and_nothing_else(loss, rule, size):

@@ -183,6 +183,7 @@ def control_of(objective, rule, full, options, iterate):
 
     That is one without a tolerance or with a rate that is given, one of whose minimum no lower
     bound can be known, one with another fixed point, and one that arrives at a constant rate.
+    Where no slopes jump, rules do that settle on the full batch, or reduce the variance on others.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def control_of(objective, rule, full, options, iterate):
     """
     if options.learning_rate != "auto" or not options.certifies:
         return None
-    if rule.variance_reduced or rule.decoupled:
+    if rule.decoupled or (rule.variance_reduced and not objective.term.nonsmooth):
         return None
     settles = full and rule.settles and not objective.term.nonsmooth
     if settles and rule.newton_fraction is None:
