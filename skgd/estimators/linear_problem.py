@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skgd.estimators.minimizers import may_solve, takes_streams
+from skgd.estimators.minimizers import may_solve
 from skgd.estimators.nested_parameters import part_of
 from skgd.estimators.problem import Answer, Problem, Starts, given_start, objective_on
 from skgd.estimators.running_means import statistics_of
@@ -239,8 +239,8 @@ def _is_moved(estimator, loss, arrives):
     estimator, loss, arrives
         As in `_is_centred`.
     """
-    descends = takes_streams(estimator) and not may_solve(estimator)
-    return arrives and descends and estimator.center == "auto" and not loss.quadratic
+    moves = arrives and estimator.center == "auto" and not loss.quadratic
+    return moves and not may_solve(estimator)
 
 
 def _is_left_alone(estimator):
