@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skgd import GDRegressor
 from skgd.descent.arrival import TUNING, RateControl
 from skgd.descent.outcome import Outcome
+from skgd.estimators.certificates import certifier_of
 from skgd.kernels.problem import OBJECTIVE, STEP_NORM
 from skgd.losses import LOSSES, Quantile
 from skgd.optimizers import OPTIMIZERS
@@ -310,3 +311,11 @@ def test_adagrad_meets_the_zeros_of_lasso_on_correlated_columns():
 def test_polished_counts_as_settled():
     assert Outcome.POLISHED.settled
     assert not Outcome.POLISHED.failed
+
+
+def test_a_start_whose_objective_is_no_number_has_a_bound_all_the_same():
+    objective = GDRegressor("poisson", alpha=0.1).objective(STANDARDISED, Y)
+    least = GDRegressor("poisson", alpha=0.1).fit(STANDARDISED, Y).loss_curve_[-1]
+    with np.errstate(over="ignore"):
+        found = certifier_of(objective, 1e-4)(objective, np.full(11, 1e4), None)
+    assert found.lower_bound <= least + 1e-9 * abs(least)

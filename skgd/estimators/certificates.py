@@ -55,6 +55,8 @@ def _best_certificate(tol, objective, theta, known):
     start = theta if solvable is objective else None
     solver = direct(solvable, (ZEROS if has_zeros(objective) else 1.0) * tol, start)
     solver.minimize(MAX_PASSES)
+    if solver.certificate is None:  # it has met what is no number
+        return objective.certificate(theta)
     if solver.certificate.gap <= tol * objective.null_objective:
         return solver.certificate
     return solvable.certificate(solver.iterate, solver.certificate)
