@@ -6,6 +6,8 @@ import importlib.util
 import numpy as np
 import pytest
 
+from skgd.pieces import Pieces
+
 MARKS = {"parametrize", "filterwarnings", "skipif", "usefixtures"}  # that scikit-learn's keep
 collect_ignore = ["data/freeze_torch.py", "data/freeze_torch_networks.py", "data/user_script.py"]
 
@@ -53,3 +55,26 @@ def scikit_learn_tests(module, ours, left_out):
         marks = vars(test).get("pytestmark", [])
         test.pytestmark = [mark for mark in marks if mark.name in MARKS]
     return {name: test for name, test in kept.items() if name not in left_out}
+
+
+class Counted:
+    """An engine that counts what it is asked."""
+
+    def __init__(self, engine):
+        self.engine, self.n_pieces, self.asked, self.released = engine, engine.n_pieces, 0, 0
+
+    def ask(self, verb, *arguments):
+        self.asked += 1
+        return self.engine.ask(verb, *arguments)
+
+    def pieces(self, numbers):
+        return self.engine.pieces(numbers)
+
+    def release(self):
+        self.released += 1
+        self.engine.release()
+
+
+def counted(pieces):
+    """Return pieces whose engine counts what it is asked."""
+    return Pieces(Counted(pieces.engine), pieces.n_features, pieces.dtype, pieces.n_targets)

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import counted
 from scipy import sparse
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, ShuffleSplit
 
 from skgd import GDRegressorCV, path
-from skgd.pieces import Pieces, from_callables
+from skgd.pieces import from_callables
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((500, 8)) @ (np.eye(8) + 0.3 * RNG.standard_normal((8, 8))) + 1.0
@@ -86,31 +87,12 @@ def test_paths_of_constant_targets_are_those_of_the_whole(fit_intercept):
     np.testing.assert_allclose(pieces.intercepts, whole.intercepts, rtol=1e-14)
 
 
-class Counted:
-    """An engine that counts what it is asked."""
-
-    def __init__(self, engine):
-        self.engine, self.n_pieces, self.asked, self.released = engine, engine.n_pieces, 0, 0
-
-    def ask(self, verb, *arguments):
-        self.asked += 1
-        return self.engine.ask(verb, *arguments)
-
-    def release(self):
-        self.released += 1
-
-
-def counted(X, y):
-    pieces = in_pieces(X, y)
-    return Pieces(Counted(pieces.engine), pieces.n_features, pieces.dtype, pieces.n_targets)
-
-
 def test_one_count_and_one_reading_tell_the_scores_of_all_folds():
-    pieces = counted(X, Y)
+    pieces = counted(in_pieces(X, Y))
     GDRegressorCV().fit(pieces)
     assert pieces.engine.asked == 2
     assert pieces.engine.released == 1
-    pieces = counted(X, Y)
+    pieces = counted(in_pieces(X, Y))
     path(pieces)
     assert (pieces.engine.asked, pieces.engine.released) == (1, 1)
 
@@ -126,14 +108,17 @@ def test_one_count_and_one_reading_tell_the_scores_of_all_folds():
     ],
 )
 def test_what_products_do_not_tell_is_refused_before_any_reading(options, words):
-    pieces = counted(X, Y)
+    pieces = counted(in_pieces(X, Y))
     with pytest.raises(ValueError, match=words):
         GDRegressorCV(**options).fit(pieces)
     assert pieces.engine.asked == 0
 
 
 def test_paths_of_several_targets_and_wrong_alphas_are_refused_before_any_reading():
-    for pieces, options in ((counted(X, SEVERAL), {}), (counted(X, Y), {"alphas": [-1.0]})):
+    for pieces, options in (
+        (counted(in_pieces(X, SEVERAL)), {}),
+        (counted(in_pieces(X, Y)), {"alphas": [-1.0]}),
+    ):
         with pytest.raises(ValueError, match=r"one target at a time|not negative"):
             path(pieces, **options)
         assert pieces.engine.asked == 0

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import counted
 from scipy import sparse
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_squared_error, r2_score
@@ -27,7 +28,7 @@ from skgd import (
     JointGridSearchCV,
     JointRandomizedSearchCV,
 )
-from skgd.pieces import Pieces, from_callables
+from skgd.pieces import from_callables
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((500, 8)) @ (np.eye(8) + 0.3 * RNG.standard_normal((8, 8))) + 1.0
@@ -158,31 +159,8 @@ def test_a_fold_far_from_the_others_loses_no_digits():
         np.testing.assert_allclose(found.cv_results_[name], whole.cv_results_[name], rtol=1e-6)
 
 
-class Counted:
-    """An engine that counts what it is asked."""
-
-    def __init__(self, engine):
-        self.engine, self.n_pieces, self.asked, self.released = engine, engine.n_pieces, 0, 0
-
-    def ask(self, verb, *arguments):
-        self.asked += 1
-        return self.engine.ask(verb, *arguments)
-
-    def pieces(self, numbers):
-        return self.engine.pieces(numbers)
-
-    def release(self):
-        self.released += 1
-        self.engine.release()
-
-
-def counted():
-    pieces = in_pieces(X, Y)
-    return Pieces(Counted(pieces.engine), pieces.n_features, pieces.dtype)
-
-
 def test_rows_are_counted_and_read_once_for_all_folds_and_candidates():
-    pieces = counted()
+    pieces = counted(in_pieces(X, Y))
     JointGridSearchCV(*PATH, refit=False).fit(pieces)
     assert pieces.engine.asked == 2
     assert pieces.engine.released == 1
@@ -209,7 +187,7 @@ def test_a_random_search_on_pieces_has_the_cells_of_one_in_memory():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_sums_do_not_tell_is_refused_before_any_reading(candidates, options, words):
-    pieces = counted()
+    pieces = counted(in_pieces(X, Y))
     with pytest.raises(ValueError, match=words):
         JointGridSearchCV(*candidates, **options).fit(pieces)
     assert pieces.engine.asked == 0
@@ -278,7 +256,7 @@ def test_batches_networks_and_curves_are_searched_one_by_one():
     found = JointGridSearchCV(network, {"alpha": [0.1, 1.0]}, scoring="accuracy").fit(kinds)
     assert found.best_estimator_.classes_.tolist() == ["high", "low"]
     assert 0.0 < found.best_score_ <= 1.0
-    pieces, curve = counted(), GDGaborRegressor(init=np.zeros(9), max_iter=5)
+    pieces, curve = counted(in_pieces(X, Y)), GDGaborRegressor(init=np.zeros(9), max_iter=5)
     JointGridSearchCV(curve, {"penalty": [None, "l2"]}, cv=3).fit(pieces)
     assert pieces.engine.released == 2  # after the search, and after the fit of the best
 

@@ -49,15 +49,15 @@ def normalise_sums(data, theta, layer, sums, decay):
         mean[j] = 0.0
         variance[j] = 0.0
     for i in range(m):
-        share = work.shares[i]
+        weight = work.relative_weights[i]
         for j in range(n):
-            mean[j] += share * sums[i, j]
+            mean[j] += weight * sums[i, j]
     for i in range(m):
-        share = work.shares[i]
+        weight = work.relative_weights[i]
         for j in range(n):
             z = sums[i, j] - mean[j]
             sums[i, j] = z
-            variance[j] += share * z * z
+            variance[j] += weight * z * z
     for j in range(n):
         inverse[j] = 1.0 / math.sqrt(variance[j] + data.eps)
         known[j] = decay * known[j] + (1.0 - decay) * mean[j]
@@ -99,9 +99,9 @@ def pass_normalised(data, theta, g, layer, errors):
         g_shift[j] += to_shift[j]
         g_scale[j] += to_scale[j]
     for i in range(m):
-        share = work.shares[i]
+        weight = work.relative_weights[i]
         for j in range(n):
-            through = share * (to_shift[j] + sums[i, j] * to_scale[j])
+            through = weight * (to_shift[j] + sums[i, j] * to_scale[j])
             errors[i, j] = scale[j] * inverse[j] * (errors[i, j] - through)
 
 
@@ -184,9 +184,9 @@ def multiply_inner(D, W, E, room):
     else:
         for start in range(0, m, PIECE):
             size = min(PIECE, m - start)
-            turned, result = matrix(room, 0, n, size), matrix(room, n * size, k, size)
-            transpose(matrix(D, start * n, size, n), turned)
-            add_product(W, turned, result, 0.0)
+            transposed, result = matrix(room, 0, n, size), matrix(room, n * size, k, size)
+            transpose(matrix(D, start * n, size, n), transposed)
+            add_product(W, transposed, result, 0.0)
             transpose(result, matrix(E, start * k, size, k))
 
 

@@ -98,7 +98,7 @@ def _transpose(context, builder, signature, args):
     return context.get_dummy_value()
 
 
-def _multiply(context, builder, signature, args, turned, beta):
+def _multiply(context, builder, signature, args, transposed, beta):
     """Generate ``C = op(A) B + beta C`` for C-ordered matrices."""
     bits, form = signature.args[0].dtype.bitwidth, registers()
     arrays = [
@@ -106,10 +106,10 @@ def _multiply(context, builder, signature, args, turned, beta):
     ]
     a, b, c = (cgutils.unpack_tuple(builder, array.shape) for array in arrays)
     if form is None:
-        _gemm(builder, arrays, (a, b, c), turned, beta, bits)
+        _gemm(builder, arrays, (a, b, c), transposed, beta, bits)
         return context.get_dummy_value()
     A, B, C = (array.data for array in arrays)
-    strides = [WORD(1), a[1]] if turned == "T" else [a[1], WORD(1)]
+    strides = [WORD(1), a[1]] if transposed == "T" else [a[1], WORD(1)]
     add = builder.fcmp_ordered("!=", beta, beta.type(0.0))
     small = builder.icmp_signed("<=", builder.mul(*b), WORD(LARGEST))
     with builder.if_else(small) as (then, otherwise):
@@ -117,11 +117,11 @@ def _multiply(context, builder, signature, args, turned, beta):
             given = [A, *strides, B, b[1], C, c[1], *c, b[0], add]
             builder.call(multiply_function(builder.module, bits, form), given)
         with otherwise:
-            _gemm(builder, arrays, (a, b, c), turned, beta, bits)
+            _gemm(builder, arrays, (a, b, c), transposed, beta, bits)
     return context.get_dummy_value()
 
 
-def _gemm(builder, arrays, shapes, turned, beta, bits):
+def _gemm(builder, arrays, shapes, transposed, beta, bits):
     """Generate a call of BLAS, which sees the transposes."""
     A, B, C = arrays
     a, b, c = ([builder.trunc(n, INTEGER) for n in shape] for shape in shapes)
@@ -131,7 +131,7 @@ def _gemm(builder, arrays, shapes, turned, beta, bits):
         builder.store(value, place)
         return place
 
-    letters = [slot(CHARACTER(ord(letter))) for letter in ("N", turned)]
+    letters = [slot(CHARACTER(ord(letter))) for letter in ("N", transposed)]
     sizes = [slot(n) for n in (c[1], c[0], b[0])]
     lengths = [slot(n) for n in (b[1], a[1], c[1])]
     one, beta = slot(REAL[bits](1.0)), slot(beta)

@@ -43,7 +43,7 @@ class Workspace(NamedTuple):
     means: np.ndarray  # (2 * widest,)
     ones: np.ndarray  # (widest,)
     turned: np.ndarray  # transposes of some rows of a layer's derivatives
-    shares: np.ndarray  # (rows,), of the rows at hand in their statistics
+    relative_weights: np.ndarray  # (rows,), of the rows at hand in their statistics
 
 
 class NetworkData(NamedTuple):
@@ -145,7 +145,7 @@ def pass_over(parts, data, order, theta, g, span, decay):
             whole += data.weight[order[begin + r] * data.stride]
         if whole > 0.0:
             for r in range(m):
-                work.shares[r] = data.weight[order[begin + r] * data.stride] / whole
+                work.relative_weights[r] = data.weight[order[begin + r] * data.stride] / whole
             forward(activations, data, theta, order, begin, m, decay)
             n = layers.width[n_layers]
             outputs = matrix(work.outputs, layers.room[n_layers], m, n)

@@ -197,7 +197,7 @@ class NetworkTerm(DataTerm):
             means=np.zeros(2 * widest),
             ones=np.ones(widest, self.dtype),
             turned=np.zeros(turned, self.dtype),
-            shares=np.zeros(room),
+            relative_weights=np.zeros(room),
         )
         layers = shape.layers(room)
         eps, decay = float(self.normalisation.eps), float(self.normalisation.decay)

@@ -187,26 +187,32 @@ class ProductsSolver(DirectSolver):
         self.objective = self.slopes = self.problem = self.gram = self._monitor = None
 
 
-def _solutions(G, b, right):
-    """Return the solutions of ``(G + B) w = r`` for some r; None where it is near singular."""
+def _factor(G, b):
+    """Return the roots that scale ``G + B``, the scaled one, and its factor.
+
+    The factor is None where that is near singular.
+    """
     root = np.sqrt(G.diagonal() + b)
     root[root == 0.0] = 1.0
     H = G / root / root[:, None]
     H[range(b.size), range(b.size)] += b / root**2
     factor, failed = lapack.dpotrf(H, lower=1)
-    if failed or factor.diagonal().min(initial=1.0) < MIN_PIVOT:
+    singular = failed or factor.diagonal().min(initial=1.0) < MIN_PIVOT
+    return root, H, None if singular else factor
+
+
+def _solutions(G, b, right):
+    """Return the solutions of ``(G + B) w = r`` for some r; None where it is near singular."""
+    root, _, factor = _factor(G, b)
+    if factor is None:
         return None
     return (lapack.dpotrs(factor, (right / root).T, lower=1)[0].T) / root
 
 
 def _least(G, b, q):
     """Return the solution of ``(G + B) w = q``; the shortest, scaled, where it is not unique."""
-    root = np.sqrt(G.diagonal() + b)
-    root[root == 0.0] = 1.0
-    H = G / root / root[:, None]
-    H[range(b.size), range(b.size)] += b / root**2
-    factor, failed = lapack.dpotrf(H, lower=1)
-    if not failed and factor.diagonal().min(initial=1.0) >= MIN_PIVOT:
+    root, H, factor = _factor(G, b)
+    if factor is not None:
         return lapack.dpotrs(factor, q / root, lower=1)[0] / root
     values, vectors = np.linalg.eigh(H)
     kept = values > b.size * np.finfo(float).eps * values[-1]
